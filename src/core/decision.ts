@@ -1,0 +1,65 @@
+// Every way to be refused, as values. How each is answered over HTTP is gateway/stages/respond's business.
+import type { Lock } from './lock.ts'
+import type { Permit } from './permit.ts'
+
+export type DenialReason =
+  | 'malformed-target'
+  | 'malformed-request'
+  | 'near-miss'
+  | 'no-route'
+  | 'method-not-allowed'
+  | 'expectation'
+  | 'locked'
+  | 'view-stale'
+  | 'no-session'
+  | 'invalid-token'
+  | 'insufficient-authentication'
+  | 'not-owner'
+  | 'throttled'
+  | 'audit-unavailable'
+  | 'sessions-unavailable'
+  | 'draining'
+
+export interface Denial {
+  readonly denied: DenialReason
+  /** Shown to the caller: never a reason, an incident, an identifier or a limit. */
+  readonly detail?: string
+  readonly lock?: Lock
+  readonly allow?: readonly string[]
+  readonly maxAgeSeconds?: number
+  readonly retryAfterMs?: number
+  /** The detector or limit that throttled. */
+  readonly detector?: string
+}
+
+export type Decision = Permit | Denial
+
+export function isDenial(decision: Decision): decision is Denial {
+  return 'denied' in decision
+}
+
+/** The closed set of `decision` in records and metrics (contract, 6 and 7). */
+export type DecisionLabel = 'allow' | 'locked' | 'unauthenticated' | 'forbidden' | 'throttled' | 'rejected' | 'error'
+
+const LABELS = {
+  'malformed-target': 'rejected',
+  'malformed-request': 'rejected',
+  'near-miss': 'rejected',
+  'no-route': 'rejected',
+  'method-not-allowed': 'rejected',
+  expectation: 'rejected',
+  locked: 'locked',
+  'view-stale': 'locked',
+  'no-session': 'unauthenticated',
+  'invalid-token': 'unauthenticated',
+  'insufficient-authentication': 'unauthenticated',
+  'not-owner': 'forbidden',
+  throttled: 'throttled',
+  'audit-unavailable': 'error',
+  'sessions-unavailable': 'error',
+  draining: 'error',
+} as const satisfies Record<DenialReason, DecisionLabel>
+
+export function labelOf(decision: Decision): DecisionLabel {
+  return isDenial(decision) ? LABELS[decision.denied] : 'allow'
+}

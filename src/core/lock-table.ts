@@ -1,0 +1,102 @@
+// The lock table that workers enforce: replaced as a whole, never edited, and compiled against the routes of the running config.
+import { coversRequest, coversRoute, LOCK_MODES, modeAt, refuses, type Lock, type LockMode, type LockTarget } from './lock.ts'
+import { compileRevocations, type CompiledRevocations, type Revocation } from './session.ts'
+import type { Route } from './route.ts'
+import type { Instant } from './time.ts'
+
+/** Plain data: it is posted to the workers by structured clone. */
+export interface LockTable {
+  readonly epoch: number
+  readonly locks: readonly Lock[]
+  readonly revocations: readonly Revocation[]
+}
+
+export const EMPTY_TABLE: LockTable = { epoch: 0, locks: [], revocations: [] }
+
+interface CompiledLock {
+  readonly lock: Lock
+  readonly inCidrs: (address: string) => boolean
+}
+
+export interface CompiledTable {
+  readonly epoch: number
+  readonly byRoute: ReadonlyMap<Route, readonly CompiledLock[]>
+  readonly revocations: CompiledRevocations
+}
+
+/** `compileCidrs` turns a list of networks into a membership test; config/ and order parsing have refused bad ones. */
+export function compileTable(
+  table: LockTable,
+  routes: readonly Route[],
+  compileCidrs: (cidrs: readonly string[]) => (address: string) => boolean,
+): CompiledTable {
+  const locks = table.locks.map((lock) => ({ lock, inCidrs: compileCidrs(lock.scope.cidrs ?? []) }))
+  const byRoute = new Map<Route, readonly CompiledLock[]>()
+  for (const route of routes) {
+    const inside = locks.filter(({ lock }) => coversRoute(lock.scope, route))
+    if (inside.length > 0) byRoute.set(route, inside)
+  }
+  return { epoch: table.epoch, byRoute, revocations: compileRevocations(table.revocations) }
+}
+
+/** The strictest lock of each kind that covers a request. */
+export interface LocksInForce {
+  /** Refuses outright: `deny`, or `read-only` with an unsafe method. */
+  readonly denying?: Lock
+  readonly stepUp?: Lock
+  readonly throttling?: Lock
+  /** Would have refused. */
+  readonly observing?: Lock
+}
+
+/** The locks in force for the request at `now`, or undefined where there are none: the common case costs one map look-up. */
+export function findLocks(table: CompiledTable, target: LockTarget, now: Instant): LocksInForce | undefined {
+  const candidates = table.byRoute.get(target.route)
+  if (candidates === undefined) return undefined
+  const found: { denying?: Lock; stepUp?: Lock; throttling?: Lock; observing?: Lock } = {}
+  let any = false
+  for (const { lock, inCidrs } of candidates) {
+    const mode = modeAt(lock, now)
+    if (mode === undefined || !coversRequest(lock.scope, target, inCidrs)) continue
+    const kind = kindOf(mode, target.method)
+    if (kind === undefined) continue
+    found[kind] ??= lock
+    any = true
+  }
+  return any ? found : undefined
+}
+
+function kindOf(mode: LockMode, method: string): keyof LocksInForce | undefined {
+  if (refuses(mode, method)) return 'denying'
+  switch (mode) {
+    case 'step-up':
+      return 'stepUp'
+    case 'throttle':
+      return 'throttling'
+    case 'observe':
+      return 'observing'
+    case 'deny':
+    case 'read-only':
+      return undefined
+  }
+}
+
+/** Ids of the routes that a scope covers, in config order: what an order's answer tells. */
+export function coveredRoutes(lock: Pick<Lock, 'scope'>, routes: readonly Route[]): readonly string[] {
+  return routes.filter((route) => coversRoute(lock.scope, route)).map((route) => route.id)
+}
+
+/** `frozen` of status and metrics: an all-scope deny is in force. */
+export function isFrozen(table: LockTable, now: Instant): boolean {
+  return table.locks.some((lock) => lock.scope.all === true && modeAt(lock, now) === 'deny')
+}
+
+/** Locks in force by mode, for the metric. */
+export function countByMode(table: LockTable, now: Instant): Readonly<Record<LockMode, number>> {
+  const counts = Object.fromEntries(LOCK_MODES.map((mode) => [mode, 0])) as Record<LockMode, number>
+  for (const lock of table.locks) {
+    const mode = modeAt(lock, now)
+    if (mode !== undefined) counts[mode] += 1
+  }
+  return counts
+}

@@ -1,0 +1,137 @@
+// A lock: what is refused, to whom, since when, until when, and on whose word.
+import type { Instant } from './time.ts'
+import type { Route } from './route.ts'
+import { isSafeMethod } from './policy.ts'
+
+/** From strictest to mildest. */
+export const LOCK_MODES = ['deny', 'read-only', 'step-up', 'throttle', 'observe'] as const
+export type LockMode = (typeof LOCK_MODES)[number]
+
+/** A request is inside when every named dimension matches. Identifiers of people are pseudonyms (key id and value). */
+export interface LockScope {
+  readonly all?: true
+  readonly routes?: readonly string[]
+  readonly tags?: readonly string[]
+  readonly methods?: readonly string[]
+  readonly upstreams?: readonly string[]
+  readonly principals?: readonly string[]
+  readonly subjects?: readonly string[]
+  readonly sessions?: readonly string[]
+  readonly clients?: readonly string[]
+  readonly cidrs?: readonly string[]
+  readonly userAgents?: readonly string[]
+}
+
+export const SCOPE_DIMENSIONS = [
+  'routes',
+  'tags',
+  'methods',
+  'upstreams',
+  'principals',
+  'subjects',
+  'sessions',
+  'clients',
+  'cidrs',
+  'userAgents',
+] as const satisfies readonly (keyof LockScope)[]
+
+export type LockSource = 'order' | 'file' | 'config' | 'freeze'
+
+export interface Lock {
+  readonly id: string
+  readonly scope: LockScope
+  readonly mode: LockMode
+  readonly source: LockSource
+  /** When it landed at the gateway that accepted it. */
+  readonly since: Instant
+  readonly reason: string
+  readonly incident: string
+  /** The responder who ordered it; absent for locks by file, config or FREEZE. */
+  readonly by?: string
+  /** When the lock's time to live ends; absent: until released. */
+  readonly until?: Instant
+  readonly onExpiry: 'stay' | 'read-only' | 'open'
+  /** Status of the refusal: 503 unless the order says 423, 451 or 403. */
+  readonly status: number
+  /** Public message by language tag. */
+  readonly message: Readonly<Record<string, string>>
+  /** Requests allowed under mode `throttle`, per session or address. */
+  readonly limit?: { readonly count: number; readonly periodMs: number }
+}
+
+/** What is known of a request when locks are checked. It only ever grows. */
+export interface LockTarget {
+  readonly route: Route
+  readonly method: string
+  readonly address: string
+  readonly userAgent: string
+  readonly principal?: string
+  readonly session?: string
+  /** The client by each of its names: `azp` or `client_id`, and `iss#azp`. */
+  readonly clients?: readonly string[]
+  readonly subjects: readonly string[]
+}
+
+/** The mode that the lock has at `now`, or undefined where it has opened by itself (`onExpiry: open`). */
+export function modeAt(lock: Lock, now: Instant): LockMode | undefined {
+  if (lock.until === undefined || now < lock.until || lock.onExpiry === 'stay') return lock.mode
+  if (lock.onExpiry === 'open') return undefined
+  return lock.mode === 'deny' ? 'read-only' : lock.mode
+}
+
+/** Whether a static reading of the scope leaves the route inside; people, networks and agents are judged per request. */
+export function coversRoute(scope: LockScope, route: Route): boolean {
+  if (scope.all) return true
+  return (
+    includes(scope.routes, route.id) &&
+    (scope.tags === undefined || scope.tags.some((tag) => route.tags.includes(tag))) &&
+    includes(scope.upstreams, route.upstream) &&
+    (scope.methods === undefined || scope.methods.some((method) => route.methods.includes(method) || (method === 'HEAD' && route.methods.includes('GET'))))
+  )
+}
+
+function includes(names: readonly string[] | undefined, name: string | undefined): boolean {
+  return names === undefined || (name !== undefined && names.includes(name))
+}
+
+/** Whether a mode refuses the method outright. */
+export function refuses(mode: LockMode, method: string): boolean {
+  return mode === 'deny' || (mode === 'read-only' && !isSafeMethod(method))
+}
+
+/** Judges the dimensions of a scope that change from request to request. `inCidrs` is compiled once by the caller. */
+export function coversRequest(scope: LockScope, target: LockTarget, inCidrs: (address: string) => boolean): boolean {
+  if (scope.all) return true
+  return (
+    // HEAD goes with GET: its headers tell of the same record.
+    (includes(scope.methods, target.method) || (target.method === 'HEAD' && includes(scope.methods, 'GET'))) &&
+    includes(scope.principals, target.principal) &&
+    includes(scope.sessions, target.session) &&
+    overlaps(scope.subjects, target.subjects) &&
+    overlaps(scope.clients, target.clients) &&
+    (scope.cidrs === undefined || inCidrs(target.address)) &&
+    (scope.userAgents === undefined || scope.userAgents.some((pattern) => matchesAgent(pattern, target.userAgent)))
+  )
+}
+
+function overlaps(names: readonly string[] | undefined, values: readonly string[] | undefined): boolean {
+  return names === undefined || (values !== undefined && values.some((value) => names.includes(value)))
+}
+
+/** `*` stands for any run of characters, case is ignored: `python-requests/*`. Linear, so no pattern can stall the worker. */
+export function matchesAgent(pattern: string, agent: string): boolean {
+  const parts = pattern.toLowerCase().split('*')
+  const text = agent.toLowerCase()
+  const first = parts[0] ?? ''
+  const last = parts.at(-1) ?? ''
+  if (parts.length === 1) return text === first
+  if (!text.startsWith(first) || !text.endsWith(last) || text.length < first.length + last.length) return false
+  let at = first.length
+  const end = text.length - last.length
+  for (const part of parts.slice(1, -1)) {
+    const found = text.indexOf(part, at)
+    if (found === -1 || found + part.length > end) return false
+    at = found + part.length
+  }
+  return true
+}

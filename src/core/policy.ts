@@ -1,0 +1,56 @@
+// What a route demands of a request. Plain data: it crosses threads by structured clone.
+import type { Limit } from './time.ts'
+
+/** What a route does when the lock view is stale (its lease has run out). */
+export type Posture = 'frozen' | 'read-only' | 'serve'
+
+/** Whether a response may leave before its record is durable. */
+export type AuditDuty = 'strict' | 'best-effort' | 'off'
+
+/** The route's own lock flag, set by the config file. */
+export type RouteFlag = 'open' | 'deny' | 'read-only' | 'step-up'
+
+/** Where in a request an identifier stands. */
+export interface Source {
+  readonly in: 'param' | 'query' | 'header'
+  readonly name: string
+}
+
+/** The identifier at `source` must be (one of) the values of the session's `claim`. */
+export interface Binding {
+  readonly source: Source
+  readonly claim: string
+}
+
+export interface SessionPolicy {
+  readonly level: 'none' | 'optional' | 'required'
+  /** Greatest age of the OTP (`auth_time`), in milliseconds. */
+  readonly maxAgeMs?: number
+  readonly bind: readonly Binding[]
+}
+
+export interface ThrottlePolicy {
+  /** Requests of one session, or of one address where there is no session. */
+  readonly requests?: Limit
+  /** Different people (subjects) read by one session; enforced by the detectors. */
+  readonly subjects?: Limit
+}
+
+export interface RoutePolicy {
+  readonly lock: RouteFlag
+  readonly session: SessionPolicy
+  readonly stale: Posture
+  readonly audit: AuditDuty
+  readonly throttle: ThrottlePolicy
+  /** Where the request names the people whose records it touches. */
+  readonly subjects: readonly Source[]
+  /** Whether the caller's Authorization header is forwarded to the upstream. */
+  readonly forwardAuthorization: boolean
+}
+
+const SAFE_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE'])
+
+/** Safe methods (RFC 9110, 9.2.1) read and never change. */
+export function isSafeMethod(method: string): boolean {
+  return SAFE_METHODS.has(method)
+}

@@ -1,0 +1,117 @@
+// A verified session, and what a route and a revocation demand of it.
+import type { Instant } from './time.ts'
+import type { SessionPolicy } from './policy.ts'
+import type { Denial } from './decision.ts'
+
+/** A session whose token has been verified. `claims` may name people: it is read by bindings and never written anywhere. */
+export interface Session {
+  readonly issuer: string
+  /** Pseudonyms: who is calling, and which login this is. */
+  readonly principal: string
+  readonly session: string
+  /** The client by each of its names: `azp` or `client_id`, and `iss#azp`. */
+  readonly clients: readonly string[]
+  /** Whether the authentication methods (RFC 8176 `amr`) count as an OTP with this issuer. */
+  readonly byOtp: boolean
+  /** `auth_time`, in seconds. */
+  readonly authTime?: number
+  /** `iat`, in seconds. */
+  readonly issuedAt?: number
+  readonly expiresAt: Instant
+  readonly claims: Readonly<Record<string, unknown>>
+}
+
+/** A revocation ends every session that it covers and that was opened before `before`. */
+export interface Revocation {
+  readonly id: string
+  readonly before: Instant
+  readonly subject?: string
+  readonly session?: string
+  readonly client?: string
+  readonly reason: string
+  readonly incident: string
+  readonly by: string
+  readonly since: Instant
+}
+
+/** Revocations as maps, so that judging a session is O(1): the effective not-before is the greatest that applies. */
+export interface CompiledRevocations {
+  readonly before: Instant
+  readonly bySubject: ReadonlyMap<string, Instant>
+  readonly bySession: ReadonlyMap<string, Instant>
+  readonly byClient: ReadonlyMap<string, Instant>
+}
+
+export function compileRevocations(revocations: readonly Revocation[]): CompiledRevocations {
+  let before = 0
+  const bySubject = new Map<string, Instant>()
+  const bySession = new Map<string, Instant>()
+  const byClient = new Map<string, Instant>()
+  for (const each of revocations) {
+    const narrow = [each.subject, each.session, each.client].filter((name) => name !== undefined)
+    if (narrow.length === 0) before = Math.max(before, each.before)
+    raise(bySubject, each.subject, each.before)
+    raise(bySession, each.session, each.before)
+    raise(byClient, each.client, each.before)
+  }
+  return { before, bySubject, bySession, byClient }
+}
+
+function raise(map: Map<string, Instant>, name: string | undefined, before: Instant): void {
+  if (name !== undefined) map.set(name, Math.max(map.get(name) ?? 0, before))
+}
+
+/**
+ * Whether a revocation covers the session. Judged by `auth_time`, else `iat`; a session with neither is revoked, and a
+ * refreshed token keeps its old OTP. The maximum over all that apply (Keycloak CVE-2026-8922 combined them wrongly).
+ */
+export function isRevoked(session: Session, revocations: CompiledRevocations): boolean {
+  let before = Math.max(
+    revocations.before,
+    revocations.bySubject.get(session.principal) ?? 0,
+    revocations.bySession.get(session.session) ?? 0,
+  )
+  if (revocations.byClient.size > 0) {
+    for (const client of session.clients) before = Math.max(before, revocations.byClient.get(client) ?? 0)
+  }
+  if (before === 0) return false
+  const openedAt = session.authTime ?? session.issuedAt
+  return openedAt === undefined || openedAt * 1000 < before
+}
+
+/**
+ * Judges a verified session against the route: opened by OTP, and recently enough (RFC 9470). `freshSince` is set by a
+ * step-up lock: the OTP must be newer than the lock.
+ */
+export function checkAssurance(policy: SessionPolicy, session: Session, now: Instant, freshSince?: Instant): Denial | undefined {
+  const maxAgeMs = freshSince === undefined ? policy.maxAgeMs : Math.min(policy.maxAgeMs ?? Infinity, Math.max(0, now - freshSince))
+  const challenge = { denied: 'insufficient-authentication' as const, ...(maxAgeMs === undefined ? {} : { maxAgeSeconds: Math.floor(maxAgeMs / 1000) }) }
+  if (!session.byOtp) return { ...challenge, detail: 'The session was not opened by a one-time password.' }
+  if (maxAgeMs === undefined) return undefined
+  const openedAt = session.authTime
+  if (openedAt === undefined || now - openedAt * 1000 > maxAgeMs) {
+    return { ...challenge, detail: 'The one-time password is older than this route allows.' }
+  }
+  return undefined
+}
+
+/** Where the request's identifiers are read from; undefined where it has none, several values where it has several. */
+export type ReadSource = (source: SessionPolicy['bind'][number]['source']) => readonly string[]
+
+/** Every identifier that a binding names must be among the claim's values; a missing one owns nothing. */
+export function checkOwnership(policy: SessionPolicy, session: Session, read: ReadSource): Denial | undefined {
+  for (const binding of policy.bind) {
+    const asked = read(binding.source)
+    const owned = claimValues(session.claims[binding.claim])
+    if (asked.length === 0 || !asked.every((value) => owned.includes(value))) {
+      return { denied: 'not-owner', detail: 'The session does not own the record that was asked for.' }
+    }
+  }
+  return undefined
+}
+
+function claimValues(claim: unknown): readonly string[] {
+  if (typeof claim === 'string') return [claim]
+  if (typeof claim === 'number' && Number.isSafeInteger(claim)) return [String(claim)]
+  return Array.isArray(claim) ? claim.flatMap((each) => (Array.isArray(each) ? [] : claimValues(each))) : []
+}
