@@ -1,0 +1,78 @@
+// Audit records are built from named fields, so that there is nothing to redact (contract, 7).
+import type { DecisionLabel, DenialReason } from './decision.ts'
+import type { Instant } from './time.ts'
+
+/** What every record has; `seq`, `gateway` and `worker` are added by the writer that appends it. */
+interface Common {
+  readonly time: Instant
+}
+
+export interface RequestRecord extends Common {
+  readonly kind: 'request'
+  /** `decision` before the upstream is called, `outcome` when the exchange is over; a refusal has its outcome alone. */
+  readonly phase: 'decision' | 'outcome'
+  /** Request id; the two phases share it. */
+  readonly id: string
+  readonly client: string
+  readonly method: string
+  /** Absent where no route matched. */
+  readonly route?: string
+  /** Parameters that name a person are replaced by pseudonyms; a path that no route matched is `<length>:<keyed hash>`. */
+  readonly path: string
+  readonly principal?: string
+  readonly subjects?: readonly string[]
+  readonly session?: string
+  readonly issuer?: string
+  readonly decision: DecisionLabel
+  readonly reason?: DenialReason | 'upstream' | 'severed' | 'aborted'
+  readonly lock?: string
+  readonly epoch: number
+  readonly status?: number
+  readonly bytes?: number
+  readonly durationMs?: number
+  readonly upstreamMs?: number
+}
+
+export interface OrderRecord extends Common {
+  readonly kind: 'order'
+  readonly order: 'lock' | 'release' | 'approve' | 'revoke' | 'freeze' | 'flags' | 'unknown'
+  readonly outcome: 'accepted' | 'pending' | 'released' | 'refused'
+  readonly id?: string
+  readonly by?: string
+  readonly channel: string
+  readonly epoch: number
+  readonly locks?: readonly string[]
+  readonly reason?: string
+  readonly incident?: string
+  /** Why it was refused; never the order's own text. */
+  readonly problems?: readonly string[]
+  readonly jws?: string
+}
+
+export interface ProofRecord extends Common {
+  readonly kind: 'proof'
+  readonly epoch: number
+  readonly order?: string
+  readonly proofs: readonly { readonly worker: string; readonly route: string; readonly status: number; readonly refused: boolean }[]
+}
+
+export interface GapRecord extends Common {
+  readonly kind: 'gap'
+  readonly lost: number
+  readonly reason: string
+}
+
+export interface LifeRecord extends Common {
+  readonly kind: 'start' | 'stop'
+  readonly version: string
+  readonly epoch: number
+}
+
+export interface PseudonymRecord extends Common {
+  readonly kind: 'session'
+  readonly action: 'pseudonyms'
+  readonly by: string
+  readonly count: number
+}
+
+export type AuditRecord = RequestRecord | OrderRecord | ProofRecord | GapRecord | LifeRecord | PseudonymRecord

@@ -1,0 +1,7 @@
+/** Client addresses and networks, IPv4-mapped IPv6 folded into IPv4. */
+export interface Addresses {
+  /** The canonical spelling of an address (no port, no zone), or undefined where the text is none. */
+  parse(text: string): string | undefined
+  /** A membership test over CIDRs, compiled once. Throws a TypeError that names a bad CIDR. */
+  compile(cidrs: readonly string[]): (address: string) => boolean
+}

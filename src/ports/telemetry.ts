@@ -1,0 +1,25 @@
+import type { DecisionLabel } from '../core/decision.ts'
+
+export interface SettledExchange {
+  /** Route id, or `none` where no route matched. */
+  readonly route: string
+  /** A method of the closed set, or `OTHER`. */
+  readonly method: string
+  readonly status: number
+  readonly decision: DecisionLabel
+  readonly durationMs: number
+  readonly upstreamMs?: number
+}
+
+export type SessionCheck = 'ok' | 'missing' | 'invalid' | 'revoked' | 'insufficient' | 'forbidden' | 'unavailable'
+
+/** One method an event worth counting. Never throws, never blocks; labels come from config or closed sets, never from a request. */
+export interface Telemetry {
+  settled(exchange: SettledExchange): void
+  sessionChecked(result: SessionCheck): void
+  throttled(route: string, detector: string): void
+  observed(mode: string): void
+  streamCut(): void
+  recorded(count: number): void
+  durable(seconds: number): void
+}
