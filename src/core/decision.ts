@@ -9,6 +9,8 @@ export type DenialReason =
   | 'no-route'
   | 'method-not-allowed'
   | 'expectation'
+  | 'headers-too-large'
+  | 'body-too-large'
   | 'locked'
   | 'view-stale'
   | 'no-session'
@@ -18,7 +20,6 @@ export type DenialReason =
   | 'throttled'
   | 'audit-unavailable'
   | 'sessions-unavailable'
-  | 'draining'
 
 export interface Denial {
   readonly denied: DenialReason
@@ -48,6 +49,8 @@ const LABELS = {
   'no-route': 'rejected',
   'method-not-allowed': 'rejected',
   expectation: 'rejected',
+  'headers-too-large': 'rejected',
+  'body-too-large': 'rejected',
   locked: 'locked',
   'view-stale': 'locked',
   'no-session': 'unauthenticated',
@@ -57,7 +60,6 @@ const LABELS = {
   throttled: 'throttled',
   'audit-unavailable': 'error',
   'sessions-unavailable': 'error',
-  draining: 'error',
 } as const satisfies Record<DenialReason, DecisionLabel>
 
 export function labelOf(decision: Decision): DecisionLabel {

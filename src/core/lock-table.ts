@@ -20,6 +20,8 @@ interface CompiledLock {
 
 export interface CompiledTable {
   readonly epoch: number
+  readonly all: readonly CompiledLock[]
+  /** Every route of the running config; most have no lock. */
   readonly byRoute: ReadonlyMap<Route, readonly CompiledLock[]>
   readonly revocations: CompiledRevocations
 }
@@ -34,10 +36,12 @@ export function compileTable(
   const byRoute = new Map<Route, readonly CompiledLock[]>()
   for (const route of routes) {
     const inside = locks.filter(({ lock }) => coversRoute(lock.scope, route))
-    if (inside.length > 0) byRoute.set(route, inside)
+    byRoute.set(route, inside.length === 0 ? NONE : inside)
   }
-  return { epoch: table.epoch, byRoute, revocations: compileRevocations(table.revocations) }
+  return { epoch: table.epoch, all: locks, byRoute, revocations: compileRevocations(table.revocations) }
 }
+
+const NONE: readonly CompiledLock[] = []
 
 /** The strictest lock of each kind that covers a request. */
 export interface LocksInForce {
@@ -51,8 +55,9 @@ export interface LocksInForce {
 
 /** The locks in force for the request at `now`, or undefined where there are none: the common case costs one map look-up. */
 export function findLocks(table: CompiledTable, target: LockTarget, now: Instant): LocksInForce | undefined {
-  const candidates = table.byRoute.get(target.route)
-  if (candidates === undefined) return undefined
+  // An exchange that outlives a reload holds a route of the config before: it is judged by every lock.
+  const candidates = table.byRoute.get(target.route) ?? table.all.filter(({ lock }) => coversRoute(lock.scope, target.route))
+  if (candidates.length === 0) return undefined
   const found: { denying?: Lock; stepUp?: Lock; throttling?: Lock; observing?: Lock } = {}
   let any = false
   for (const { lock, inCidrs } of candidates) {

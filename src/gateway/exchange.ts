@@ -1,0 +1,90 @@
+// An exchange: one request and its response, and what has become of it so far.
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { DecisionLabel, Denial } from '../core/decision.ts'
+import type { Lock, LockTarget } from '../core/lock.ts'
+import type { AuditRecord } from '../core/audit-record.ts'
+import type { Permit } from '../core/permit.ts'
+import type { Route } from '../core/route.ts'
+import type { Session } from '../core/session.ts'
+import type { Target } from '../core/target.ts'
+import type { Instant } from '../core/time.ts'
+import type { Allowance } from '../throttle/detector.ts'
+import type { UpstreamCall } from '../ports/upstream-client.ts'
+
+export type RequestReason = NonNullable<Extract<AuditRecord, { kind: 'request' }>['reason']>
+
+/** Owned by one request; written by the stages in their order. */
+export class Exchange {
+  readonly request: IncomingMessage
+  readonly response: ServerResponse
+  readonly id: string
+  readonly method: string
+  readonly address: string
+  /** Whether the direct peer is a trusted proxy, whose forwarding headers are believed and extended. */
+  readonly viaTrustedProxy: boolean
+  readonly startedAt: Instant
+  readonly startedMs: number
+  /** A canary of our own asks only to be refused: it is never forwarded, counted or recorded as traffic. */
+  readonly isCanary: boolean
+
+  target: Target | undefined
+  /** Set by receive where the request itself is at fault. */
+  refusal: Denial | undefined
+  route: Route | undefined
+  params: Readonly<Record<string, string>> = {}
+  session: Session | undefined
+  subjects: readonly string[] = []
+  allowance: Allowance | undefined
+  /** Throttled once: a second admission (after a stale permit) does not count the request again. */
+  counted = false
+  permit: Permit | undefined
+  /** The lock or revocation that cut this exchange. */
+  severedBy: Lock | 'revoked' | undefined
+  call: UpstreamCall | undefined
+
+  decision: DecisionLabel = 'error'
+  reason: RequestReason | undefined
+  lock: Lock | undefined
+  epoch = 0
+  /** The decision record's ticket, where the first byte of the response waits for it. */
+  decisionTicket: number | undefined
+  outcomeRecorded = false
+  status = 0
+  bytesSent = 0
+  upstreamStartedMs: number | undefined
+  upstreamMs: number | undefined
+
+  constructor(facts: {
+    request: IncomingMessage
+    response: ServerResponse
+    id: string
+    address: string
+    viaTrustedProxy: boolean
+    startedAt: Instant
+    startedMs: number
+    isCanary: boolean
+  }) {
+    this.request = facts.request
+    this.response = facts.response
+    this.id = facts.id
+    this.method = facts.request.method ?? 'GET'
+    this.address = facts.address
+    this.viaTrustedProxy = facts.viaTrustedProxy
+    this.startedAt = facts.startedAt
+    this.startedMs = facts.startedMs
+    this.isCanary = facts.isCanary
+  }
+}
+
+/** What locks are matched against. It only ever grows: people are known once the session is. */
+export function lockTargetOf(exchange: Exchange, route: Route): LockTarget {
+  const { session } = exchange
+  return {
+    route,
+    method: exchange.method,
+    address: exchange.address,
+    userAgent: exchange.request.headers['user-agent'] ?? '',
+    subjects: exchange.subjects,
+    ...(session === undefined ? {} : { principal: session.principal, session: session.session, clients: session.clients }),
+  }
+}

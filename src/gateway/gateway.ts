@@ -1,0 +1,42 @@
+// What the stages work with: the worker's ports, and the settings that a reload replaces as a whole.
+import type { NearMissGuard } from '../core/near-miss.ts'
+import type { RouteTable } from '../core/route.ts'
+import type { Addresses } from '../ports/addresses.ts'
+import type { AuditTrail } from '../ports/audit-trail.ts'
+import type { Clock, Randomness } from '../ports/clock.ts'
+import type { Logger } from '../ports/logger.ts'
+import type { Pseudonyms } from '../ports/pseudonyms.ts'
+import type { Telemetry } from '../ports/telemetry.ts'
+import type { TokenVerifier } from '../ports/token-verifier.ts'
+import type { UpstreamClient } from '../ports/upstream-client.ts'
+import type { Detector } from '../throttle/detector.ts'
+import type { InFlight } from './in-flight.ts'
+import type { LockView } from './lock-view.ts'
+
+export interface Settings {
+  readonly routes: RouteTable
+  readonly nearMisses: NearMissGuard
+  readonly isTrustedProxy: (address: string) => boolean
+  readonly verifier: TokenVerifier
+  readonly upstreams: UpstreamClient
+  /** The public scheme of the listener, for Forwarded. */
+  readonly scheme: 'http' | 'https'
+  readonly headersMax: number
+  readonly bodyBytesMax: number
+}
+
+export interface Gateway {
+  /** Replaced, never edited; an exchange may see two of them, so each stage reads it once. */
+  settings: Settings
+  readonly view: LockView
+  readonly inFlight: InFlight
+  readonly detectors: readonly Detector[]
+  readonly addresses: Addresses
+  readonly pseudonyms: Pseudonyms
+  readonly trail: AuditTrail
+  readonly telemetry: Telemetry
+  readonly clock: Clock
+  readonly randomness: Randomness
+  readonly logger: Logger
+  draining: boolean
+}

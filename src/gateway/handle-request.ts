@@ -1,0 +1,54 @@
+// THE PIPELINE, on one screen: receive -> admit -> record -> forward or respond -> settle.
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { isDenial, type Decision } from '../core/decision.ts'
+import type { Exchange } from './exchange.ts'
+import type { Gateway } from './gateway.ts'
+import { admit } from './stages/admit.ts'
+import { forward } from './stages/forward.ts'
+import { receive } from './stages/receive.ts'
+import { record } from './stages/record.ts'
+import { respond } from './stages/respond.ts'
+import { settle } from './stages/settle.ts'
+
+/** A permit that went stale while its request waited goes back to admit; an epoch that never rests ends as a refusal. */
+const ADMISSIONS_MAX = 4
+const UNSETTLED: Decision = { denied: 'view-stale', retryAfterMs: 1_000 }
+
+export async function handleRequest(
+  request: IncomingMessage,
+  response: ServerResponse,
+  gateway: Gateway,
+  isCanary = false,
+): Promise<void> {
+  const exchange = receive(request, response, gateway, isCanary)
+  try {
+    await run(exchange, gateway)
+  } catch (error) {
+    // Whatever goes wrong in a check fails closed: the upstream has not been called, or is cut.
+    exchange.call?.abort()
+    exchange.decision = 'error'
+    gateway.logger.error('an exchange failed', { id: exchange.id, error: error instanceof Error ? error.stack : String(error) })
+    await respond(exchange, 'internal', gateway)
+  } finally {
+    settle(exchange, gateway)
+  }
+}
+
+async function run(exchange: Exchange, gateway: Gateway): Promise<void> {
+  for (let admissions = 0; ; admissions++) {
+    const judged = admissions < ADMISSIONS_MAX ? await admit(exchange, gateway) : UNSETTLED
+    const decision = await record(exchange, judged, gateway)
+    if (isDenial(decision)) {
+      await respond(exchange, decision, gateway)
+      return
+    }
+    if (exchange.isCanary) {
+      exchange.response.writeHead(200).end()
+      return
+    }
+    const end = await forward(exchange, decision, gateway)
+    if (end === 'stale') continue
+    if (end !== 'done') await respond(exchange, end, gateway)
+    return
+  }
+}

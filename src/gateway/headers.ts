@@ -1,0 +1,167 @@
+// What crosses the gateway in a header section, and what never does.
+import type { Exchange } from './exchange.ts'
+
+/** RFC 9110, 7.6.1, and what belongs to one connection by custom. */
+const HOP_BY_HOP: ReadonlySet<string> = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'proxy-authentication-info',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+  'http2-settings',
+])
+
+/**
+ * Request fields that the gateway alone writes, or that make an upstream see another request than the one that was judged:
+ * forwarding (oauth2-proxy CVE-2026-40575, Traefik CVE-2026-35051), URL and method overrides, httpoxy, and controls of
+ * frameworks (Next.js CVE-2025-29927). Compared with `_` read as `-` (Traefik CVE-2026-39858).
+ */
+const NEVER_FORWARDED: ReadonlySet<string> = new Set([
+  'forwarded',
+  'x-forwarded-for',
+  'x-forwarded-host',
+  'x-forwarded-proto',
+  'x-forwarded-port',
+  'x-forwarded-prefix',
+  'x-forwarded-uri',
+  'x-forwarded-method',
+  'x-forwarded-server',
+  'x-forwarded-scheme',
+  'x-forwarded-ssl',
+  'x-forwarded-path',
+  'x-original-url',
+  'x-original-uri',
+  'x-original-host',
+  'x-original-method',
+  'x-original-forwarded-for',
+  'x-rewrite-url',
+  'x-real-ip',
+  'x-client-ip',
+  'x-cluster-client-ip',
+  'true-client-ip',
+  'cf-connecting-ip',
+  'x-http-method',
+  'x-http-method-override',
+  'x-method-override',
+  'x-host',
+  'x-middleware-subrequest',
+  'x-request-id',
+  'traceparent',
+  'proxy',
+  'host',
+  'expect',
+  'content-length',
+])
+
+const FORWARDING_PREFIX = 'x-forwarded-'
+
+/** Remembers how each field name is judged; names come from clients, so the memory is bounded. */
+const judged = new Map<string, { readonly lower: string; readonly dropped: boolean }>()
+const JUDGED_MAX = 2_000
+
+function judgeName(name: string): { readonly lower: string; readonly dropped: boolean } {
+  const known = judged.get(name)
+  if (known !== undefined) return known
+  const lower = name.toLowerCase()
+  const spelled = lower.replaceAll('_', '-')
+  const verdict = {
+    lower,
+    dropped: HOP_BY_HOP.has(lower) || NEVER_FORWARDED.has(spelled) || spelled.startsWith(FORWARDING_PREFIX),
+  }
+  if (judged.size < JUDGED_MAX) judged.set(name, verdict)
+  return verdict
+}
+
+/** Names in the Connection fields, in lower case: they belong to this hop (RFC 9110, 7.6.1). */
+function nominated(raw: readonly string[]): ReadonlySet<string> | undefined {
+  let names: Set<string> | undefined
+  for (let index = 0; index < raw.length; index += 2) {
+    const name = raw[index] ?? ''
+    if (name.length !== 10 || name.toLowerCase() !== 'connection') continue
+    for (const each of (raw[index + 1] ?? '').split(',')) {
+      const token = each.trim().toLowerCase()
+      if (token !== '' && token !== 'close' && token !== 'keep-alive') (names ??= new Set()).add(token)
+    }
+  }
+  return names
+}
+
+export interface ForwardedFacts {
+  readonly scheme: string
+  readonly forwardAuthorization: boolean
+  readonly traceparent: string
+}
+
+/** The request fields for the upstream, names and values in turn. The inbound request is not touched. */
+export function upstreamHeaders(exchange: Exchange, facts: ForwardedFacts): string[] {
+  const raw = exchange.request.rawHeaders
+  const dropped = nominated(raw)
+  const out: string[] = []
+  for (let index = 0; index < raw.length; index += 2) {
+    const name = raw[index] ?? ''
+    const verdict = judgeName(name)
+    if (verdict.dropped || dropped?.has(verdict.lower)) continue
+    if (verdict.lower === 'authorization' && !facts.forwardAuthorization) continue
+    out.push(name, raw[index + 1] ?? '')
+  }
+  const { headers } = exchange.request
+  const length = headers['content-length']
+  if (length !== undefined) out.push('Content-Length', length)
+  const host = headers.host ?? ''
+  const chain = exchange.viaTrustedProxy ? headers['x-forwarded-for'] : undefined
+  const peer = exchange.request.socket.remoteAddress ?? 'unknown'
+  out.push('X-Forwarded-For', chain === undefined ? exchange.address : `${String(chain)}, ${peer}`)
+  const scheme = (exchange.viaTrustedProxy ? trustedScheme(headers['x-forwarded-proto']) : undefined) ?? facts.scheme
+  out.push('X-Forwarded-Proto', scheme)
+  if (host !== '') out.push('X-Forwarded-Host', host)
+  out.push('Forwarded', forwarded(exchange.address, host, scheme))
+  out.push('X-Request-Id', exchange.id, 'traceparent', facts.traceparent)
+  return out
+}
+
+function trustedScheme(value: string | string[] | undefined): string | undefined {
+  return value === 'http' || value === 'https' ? value : undefined
+}
+
+/** RFC 7239: an IPv6 address is bracketed and quoted, and so is a host with a port. */
+function forwarded(address: string, host: string, scheme: string): string {
+  const by = address.includes(':') ? `"[${address}]"` : address === '' ? 'unknown' : address
+  return `for=${by};proto=${scheme}${host === '' ? '' : `;host="${host.replaceAll(/["\\]/g, '')}"`}`
+}
+
+/** The response fields for the caller. */
+export function downstreamHeaders(raw: readonly string[], requestId: string): string[] {
+  const dropped = nominated(raw)
+  const out: string[] = []
+  for (let index = 0; index < raw.length; index += 2) {
+    const name = raw[index] ?? ''
+    const lower = name.toLowerCase()
+    if (HOP_BY_HOP.has(lower) || lower === 'x-request-id' || dropped?.has(lower)) continue
+    out.push(name, raw[index + 1] ?? '')
+  }
+  out.push('X-Request-Id', requestId)
+  return out
+}
+
+/** The first value of a field in a flat list, its name compared without case. */
+export function fieldValue(raw: readonly string[], lower: string): string | undefined {
+  for (let index = 0; index < raw.length; index += 2) {
+    if (raw[index]?.toLowerCase() === lower) return raw[index + 1]
+  }
+  return undefined
+}
+
+/** How often a field stands in a flat list. */
+export function countField(raw: readonly string[], lower: string): number {
+  let count = 0
+  for (let index = 0; index < raw.length; index += 2) {
+    const name = raw[index] ?? ''
+    if (name.length === lower.length && name.toLowerCase() === lower) count += 1
+  }
+  return count
+}

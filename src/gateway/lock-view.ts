@@ -1,0 +1,79 @@
+// A worker's live copy of the lock table. The epoch in shared memory is read on every request; a table older than it refuses.
+import { receiveMessageOnPort, type MessagePort } from 'node:worker_threads'
+import type { CompiledTable, LockTable } from '../core/lock-table.ts'
+
+/** Memory that the main thread writes and every worker reads: the epoch, and the monotonic millisecond at which the lease ends. */
+export interface LockMemory {
+  readonly epoch: Int32Array
+  readonly leaseEndsMs: BigInt64Array
+}
+
+export function lockMemory(buffer: SharedArrayBuffer): LockMemory {
+  return { epoch: new Int32Array(buffer, 0, 1), leaseEndsMs: new BigInt64Array(buffer, 8, 1) }
+}
+
+export const LOCK_MEMORY_BYTES = 16
+
+/**
+ * The main thread posts a table before it stores its epoch, so a worker that sees a newer epoch finds the table in its port
+ * in that same turn; until it has it, it refuses. A table that is not newer is ignored.
+ */
+export class LockView {
+  readonly #memory: LockMemory
+  readonly #port: MessagePort
+  readonly #compile: (table: LockTable) => CompiledTable
+  readonly #onTable: (table: CompiledTable) => void
+  #table: LockTable | undefined
+  #compiled: CompiledTable | undefined
+
+  constructor(
+    memory: LockMemory,
+    port: MessagePort,
+    compile: (table: LockTable) => CompiledTable,
+    onTable: (table: CompiledTable) => void,
+  ) {
+    this.#memory = memory
+    this.#port = port
+    this.#compile = compile
+    this.#onTable = onTable
+    port.on('message', (table: LockTable) => {
+      this.#take(table)
+    })
+  }
+
+  /** The table in force, or undefined where this worker has not got it yet: then nothing is forwarded. */
+  get current(): CompiledTable | undefined {
+    if (this.#compiled !== undefined && this.isCurrent(this.#compiled.epoch)) return this.#compiled
+    for (let message = receiveMessageOnPort(this.#port); message !== undefined; message = receiveMessageOnPort(this.#port)) {
+      this.#take(message.message as LockTable)
+    }
+    return this.#compiled !== undefined && this.isCurrent(this.#compiled.epoch) ? this.#compiled : undefined
+  }
+
+  /** Epoch of the table that this worker has. */
+  get epoch(): number {
+    return this.#table?.epoch ?? 0
+  }
+
+  /** Whether a decision made at `epoch` still stands: one atomic load. */
+  isCurrent(epoch: number): boolean {
+    return Atomics.load(this.#memory.epoch, 0) <= epoch
+  }
+
+  /** Whether the lease runs. A main thread that has been silent for a lease is a lost lease. */
+  isFresh(monotonicMs: number): boolean {
+    return monotonicMs < Number(Atomics.load(this.#memory.leaseEndsMs, 0))
+  }
+
+  /** After a reload of the config: the same table against other routes. */
+  recompile(): void {
+    if (this.#table !== undefined) this.#compiled = this.#compile(this.#table)
+  }
+
+  #take(table: LockTable): void {
+    if (this.#table !== undefined && table.epoch <= this.#table.epoch) return
+    this.#table = table
+    this.#compiled = this.#compile(table)
+    this.#onTable(this.#compiled)
+  }
+}

@@ -1,0 +1,166 @@
+// Stage 2: the ladder of checks, cheapest and gravest first; the first denial wins, and only this file can make a Permit.
+import type { Decision, Denial } from '../../core/decision.ts'
+import { findLocks, type CompiledTable, type LocksInForce } from '../../core/lock-table.ts'
+import { isNearMiss } from '../../core/near-miss.ts'
+import { grantPermit } from '../../core/permit.ts'
+import { isSafeMethod } from '../../core/policy.ts'
+import { isWrongMethod, matchRoute, type Route } from '../../core/route.ts'
+import { checkAssurance, checkOwnership, isRevoked, type Session } from '../../core/session.ts'
+import type { Verification } from '../../ports/token-verifier.ts'
+import { observeAll } from '../../throttle/detector.ts'
+import { credentialOf } from '../credentials.ts'
+import { lockTargetOf, type Exchange } from '../exchange.ts'
+import type { Gateway } from '../gateway.ts'
+import { readSource, subjectsOf } from '../subjects.ts'
+
+export async function admit(exchange: Exchange, gateway: Gateway): Promise<Decision> {
+  if (exchange.refusal !== undefined) return exchange.refusal
+  const route = takeRoute(exchange, gateway)
+  if ('denied' in route) return route
+
+  const early = checkLocks(exchange, route, gateway)
+  if (early.denial !== undefined) return early.denial
+
+  const credential = await verifyCredential(exchange, route, gateway)
+  if (credential !== undefined) return credential
+  exchange.subjects = subjectsOf(exchange, route, gateway.pseudonyms)
+
+  // Nothing is awaited from here to the grant: a lock that landed during the look-ups is seen.
+  const late = checkLocks(exchange, route, gateway)
+  if (late.denial !== undefined) return late.denial
+  const unproven = checkSession(exchange, route, late, gateway)
+  if (unproven !== undefined) return unproven
+  const throttled = checkThrottle(exchange, route, late.locks, gateway)
+  if (throttled !== undefined) return throttled
+  exchange.permit = grantPermit(route, late.epoch)
+  return exchange.permit
+}
+
+function takeRoute(exchange: Exchange, gateway: Gateway): Route | Denial {
+  const { routes, nearMisses } = gateway.settings
+  const path = exchange.target?.path ?? ''
+  const match = matchRoute(routes, exchange.method, path)
+  const plain = match === undefined || isWrongMethod(match) ? undefined : match.route
+  if (isNearMiss(nearMisses, plain, exchange.method, path)) return { denied: 'near-miss' }
+  if (match === undefined) return { denied: 'no-route' }
+  if (isWrongMethod(match)) return { denied: 'method-not-allowed', allow: match.allow }
+  exchange.route = match.route
+  exchange.params = match.params
+  return match.route
+}
+
+interface LockCheck {
+  readonly denial?: Denial
+  readonly locks?: LocksInForce
+  readonly table?: CompiledTable
+  readonly epoch: number
+}
+
+/** Locks as far as the request is known now: people are judged once the session is. */
+function checkLocks(exchange: Exchange, route: Route, gateway: Gateway): LockCheck {
+  const { view, clock } = gateway
+  const table = view.current
+  if (table === undefined) return { denial: STALE, epoch: exchange.epoch }
+  exchange.epoch = table.epoch
+  const locks = findLocks(table, lockTargetOf(exchange, route), clock.now())
+  if (locks?.denying !== undefined) return { denial: locked(locks.denying), epoch: table.epoch }
+  if (locks?.stepUp !== undefined && route.policy.session.level === 'none') return { denial: locked(locks.stepUp), epoch: table.epoch }
+  if (!view.isFresh(clock.monotonicMs()) && refusesWhenStale(route, exchange.method)) return { denial: STALE, epoch: table.epoch }
+  return { epoch: table.epoch, table, ...(locks === undefined ? {} : { locks }) }
+}
+
+const STALE: Denial = { denied: 'view-stale', detail: 'Whether this is locked cannot be known now.', retryAfterMs: 2_000 }
+
+function refusesWhenStale(route: Route, method: string): boolean {
+  switch (route.policy.stale) {
+    case 'frozen':
+      return true
+    case 'read-only':
+      return !isSafeMethod(method)
+    case 'serve':
+      return false
+  }
+}
+
+function locked(lock: NonNullable<Denial['lock']>): Denial {
+  return { denied: 'locked', lock }
+}
+
+/** Turns the credential into a session. A remembered token is answered in the same turn. */
+async function verifyCredential(exchange: Exchange, route: Route, gateway: Gateway): Promise<Denial | undefined> {
+  const { level } = route.policy.session
+  if (level === 'none' || exchange.session !== undefined) return undefined
+  const credential = credentialOf(exchange.request)
+  if (credential === undefined) {
+    if (level === 'optional') return undefined
+    gateway.telemetry.sessionChecked('missing')
+    return { denied: 'no-session' }
+  }
+  if ('malformed' in credential) {
+    gateway.telemetry.sessionChecked('invalid')
+    return { denied: 'malformed-request', detail: credential.malformed }
+  }
+  const answer = gateway.settings.verifier.verify(credential.token, gateway.clock.now())
+  const verification: Verification = answer instanceof Promise ? await answer : answer
+  if ('session' in verification) {
+    exchange.session = verification.session
+    return undefined
+  }
+  gateway.telemetry.sessionChecked(verification.refused)
+  if (verification.refused === 'unavailable') return { denied: 'sessions-unavailable', retryAfterMs: 5_000 }
+  return { denied: 'invalid-token', detail: 'The token is expired, or not one of ours.' }
+}
+
+/** Revocation, assurance and ownership, over the table that the grant will name. */
+function checkSession(exchange: Exchange, route: Route, check: LockCheck, gateway: Gateway): Denial | undefined {
+  const { session } = exchange
+  const stepUp = check.locks?.stepUp
+  if (session === undefined) {
+    if (stepUp === undefined) return undefined
+    gateway.telemetry.sessionChecked('missing')
+    return { denied: 'no-session' }
+  }
+  const denial = judgeSession(exchange, route, session, check, stepUp?.since, gateway.clock.now())
+  gateway.telemetry.sessionChecked(denial === undefined ? 'ok' : SESSION_RESULTS[denial.denied])
+  return denial
+}
+
+type SessionDenial = Denial & { readonly denied: 'invalid-token' | 'insufficient-authentication' | 'not-owner' }
+
+const SESSION_RESULTS = { 'invalid-token': 'revoked', 'insufficient-authentication': 'insufficient', 'not-owner': 'forbidden' } as const
+
+function judgeSession(
+  exchange: Exchange,
+  route: Route,
+  session: Session,
+  check: LockCheck,
+  freshSince: number | undefined,
+  now: number,
+): SessionDenial | undefined {
+  if (now > session.expiresAt || (check.table !== undefined && isRevoked(session, check.table.revocations))) {
+    return { denied: 'invalid-token', detail: 'The session has ended.' }
+  }
+  const policy = route.policy.session
+  const denial = checkAssurance(policy, session, now, freshSince) ?? checkOwnership(policy, session, (source) => readSource(exchange, source))
+  return denial as SessionDenial | undefined
+}
+
+function checkThrottle(exchange: Exchange, route: Route, locks: LocksInForce | undefined, gateway: Gateway): Denial | undefined {
+  if (locks?.observing !== undefined) gateway.telemetry.observed(locks.observing.mode)
+  if (exchange.counted) return undefined
+  exchange.counted = true
+  const { session } = exchange
+  const lock = locks?.throttling
+  const { finding, allowance } = observeAll(gateway.detectors, {
+    monotonicMs: gateway.clock.monotonicMs(),
+    route,
+    key: session?.session ?? gateway.addresses.aggregate(exchange.address),
+    hasSession: session !== undefined,
+    subjects: exchange.subjects,
+    ...(lock?.limit === undefined ? {} : { lock: { id: lock.id, limit: lock.limit } }),
+  })
+  exchange.allowance = allowance
+  if (finding?.answer !== 'refuse') return undefined
+  gateway.telemetry.throttled(route.id, finding.detector)
+  return { denied: 'throttled', detector: finding.detector, retryAfterMs: finding.retryAfterMs }
+}

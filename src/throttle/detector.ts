@@ -1,0 +1,55 @@
+// The port that detectors fill: facts of one admitted-so-far exchange in, a finding or nothing out.
+import type { Limit } from '../core/time.ts'
+import type { Route } from '../core/route.ts'
+
+export interface Sample {
+  /** Milliseconds of the monotonic clock that all threads share. */
+  readonly monotonicMs: number
+  readonly route: Route
+  /** Session pseudonym, or the address (an IPv6 one by its /64) where there is no session. */
+  readonly key: string
+  readonly hasSession: boolean
+  readonly subjects: readonly string[]
+  /** A throttle lock's own limit, with its key. */
+  readonly lock?: { readonly id: string; readonly limit: Limit }
+}
+
+/** What a refused or counted caller may be told; only verified sessions are told numbers. */
+export interface Allowance {
+  readonly limit: Limit
+  readonly remaining: number
+  readonly resetMs: number
+}
+
+export interface Finding {
+  readonly detector: string
+  readonly answer: 'observe' | 'step-up' | 'refuse'
+  readonly retryAfterMs: number
+  /** For an investigator, never for the caller: "61st request in 60 s, limit 60". */
+  readonly sentence: string
+}
+
+export interface Observation {
+  readonly finding?: Finding
+  readonly allowance?: Allowance
+}
+
+/** Pure over its own slab of shared memory; called once an exchange, synchronously, on the worker's thread. */
+export interface Detector {
+  readonly name: string
+  observe(sample: Sample): Observation | undefined
+}
+
+/** The first refusal wins; the allowance told is the tightest. */
+export function observeAll(detectors: readonly Detector[], sample: Sample): Observation {
+  let allowance: Allowance | undefined
+  let mild: Finding | undefined
+  for (const detector of detectors) {
+    const seen = detector.observe(sample)
+    if (seen === undefined) continue
+    if (seen.allowance !== undefined && (allowance === undefined || seen.allowance.remaining < allowance.remaining)) allowance = seen.allowance
+    if (seen.finding?.answer === 'refuse') return { finding: seen.finding, ...(allowance === undefined ? {} : { allowance }) }
+    mild ??= seen.finding
+  }
+  return { ...(mild === undefined ? {} : { finding: mild }), ...(allowance === undefined ? {} : { allowance }) }
+}

@@ -1,0 +1,29 @@
+// S1: requests of one session, or of one address where there is no session, by GCRA.
+import type { Detector, Observation, Sample } from './detector.ts'
+import type { RateSlab } from './rate-slab.ts'
+import type { Limit } from '../core/time.ts'
+
+const NAME = 'request-rate'
+
+/** Counts under the route's `throttle.requests`, and under a throttle lock's own limit. */
+export function createRequestRate(slab: RateSlab): Detector {
+  return {
+    name: NAME,
+    observe(sample) {
+      if (sample.lock !== undefined) {
+        const locked = count(slab, `lock\0${sample.lock.id}\0${sample.key}`, sample.lock.limit, sample)
+        if (locked.finding !== undefined) return locked
+      }
+      const limit = sample.route.policy.throttle.requests
+      return limit === undefined ? undefined : count(slab, `${sample.route.id}\0${sample.key}`, limit, sample)
+    },
+  }
+}
+
+function count(slab: RateSlab, key: string, limit: Limit, sample: Sample): Observation {
+  const verdict = slab.count(key, limit, sample.monotonicMs)
+  const allowance = { limit, remaining: verdict.remaining, resetMs: verdict.resetMs }
+  if (verdict.allowed) return { allowance }
+  const sentence = `over ${limit.count} requests in ${limit.periodMs / 1000} s`
+  return { allowance, finding: { detector: NAME, answer: 'refuse', retryAfterMs: verdict.retryAfterMs, sentence } }
+}
