@@ -148,6 +148,19 @@ export function downstreamHeaders(raw: readonly string[], requestId: string): st
   return out
 }
 
+/** draft-ietf-httpapi-ratelimit-headers-11; numbers are told to verified sessions alone. */
+export function rateLimitFields(exchange: Exchange): string[] {
+  const { allowance, session } = exchange
+  if (allowance === undefined || session === undefined) return []
+  const { limit, remaining, resetMs } = allowance
+  return [
+    'RateLimit-Policy',
+    `"requests";q=${limit.count};w=${Math.ceil(limit.periodMs / 1000)}`,
+    'RateLimit',
+    `"requests";r=${remaining};t=${Math.ceil(resetMs / 1000)}`,
+  ]
+}
+
 /** The first value of a field in a flat list, its name compared without case. */
 export function fieldValue(raw: readonly string[], lower: string): string | undefined {
   for (let index = 0; index < raw.length; index += 2) {

@@ -6,7 +6,7 @@ import type { Permit } from '../../core/permit.ts'
 import type { UpstreamCall, UpstreamFailure, UpstreamHandler } from '../../ports/upstream-client.ts'
 import type { Exchange } from '../exchange.ts'
 import type { Gateway } from '../gateway.ts'
-import { downstreamHeaders, fieldValue, upstreamHeaders } from '../headers.ts'
+import { downstreamHeaders, fieldValue, rateLimitFields, upstreamHeaders } from '../headers.ts'
 import { recordOutcome } from './settle.ts'
 
 /** `done`: the response has left, or both sides have been cut. `stale`: the permit's epoch has passed, back to admit. */
@@ -84,9 +84,9 @@ class Relay implements UpstreamHandler {
   }
 
   onHead(status: number, statusText: string, headers: readonly string[]): void {
-    const { exchange, clock } = { exchange: this.#exchange, clock: this.#gateway.clock }
+    const exchange = this.#exchange
     exchange.status = status
-    exchange.upstreamMs = clock.monotonicMs() - (exchange.upstreamStartedMs ?? exchange.startedMs)
+    exchange.upstreamMs = this.#gateway.clock.monotonicMs() - (exchange.upstreamStartedMs ?? exchange.startedMs)
     this.#statusText = statusText
     this.#headers = headers
     const length = fieldValue(headers, 'content-length')
@@ -123,7 +123,7 @@ class Relay implements UpstreamHandler {
   }
 
   onFailure(failure: UpstreamFailure): void {
-    const { exchange } = { exchange: this.#exchange }
+    const exchange = this.#exchange
     if (exchange.severedBy !== undefined) {
       exchange.decision = 'locked'
       exchange.reason = 'severed'
@@ -187,6 +187,7 @@ class Relay implements UpstreamHandler {
     const { response, status, id } = this.#exchange
     if (response.headersSent || this.#finished) return
     const headers = downstreamHeaders(this.#headers, id)
+    headers.push(...rateLimitFields(this.#exchange))
     if (this.#gateway.draining) headers.push('Connection', 'close')
     if (fieldValue(headers, 'date') !== undefined) response.sendDate = false
     try {
@@ -212,7 +213,7 @@ class Relay implements UpstreamHandler {
 
   readonly #onDownstreamClose = (): void => {
     if (this.#finished) return
-    const { exchange } = { exchange: this.#exchange }
+    const exchange = this.#exchange
     if (exchange.severedBy !== undefined) {
       exchange.decision = 'locked'
       exchange.reason = 'severed'

@@ -4,6 +4,7 @@ import type { Denial, DenialReason } from '../../core/decision.ts'
 import type { UpstreamFailure } from '../../ports/upstream-client.ts'
 import type { Exchange } from '../exchange.ts'
 import type { Gateway } from '../gateway.ts'
+import { rateLimitFields } from '../headers.ts'
 import { publicMessage } from '../messages.ts'
 import { recordOutcome } from './settle.ts'
 
@@ -110,19 +111,6 @@ function challengeOf(denial: Denial): string | undefined {
     default:
       return undefined
   }
-}
-
-/** draft-ietf-httpapi-ratelimit-headers-11; numbers are told to verified sessions alone. */
-export function rateLimitFields(exchange: Exchange): string[] {
-  const { allowance, session } = exchange
-  if (allowance === undefined || session === undefined) return []
-  const { limit, remaining, resetMs } = allowance
-  return [
-    'RateLimit-Policy',
-    `"requests";q=${limit.count};w=${Math.ceil(limit.periodMs / 1000)}`,
-    'RateLimit',
-    `"requests";r=${remaining};t=${Math.ceil(resetMs / 1000)}`,
-  ]
 }
 
 function send(exchange: Exchange, reply: Reply, gateway: Gateway): void {

@@ -1,0 +1,171 @@
+// The data plane as worker threads: posts a table before it stores its epoch, keeps the lease, replaces a worker that died.
+import type { LockTable } from '../../core/lock-table.ts'
+import type { Clock } from '../../ports/clock.ts'
+import type { CanaryProof, DataPlane, WorkerReport, WorkerState } from '../../ports/data-plane.ts'
+import type { Logger } from '../../ports/logger.ts'
+import type { FromWorker } from '../../ports/worker-protocol.ts'
+import { WorkerSlot } from './worker-slot.ts'
+
+export interface WorkerPoolOptions<Batch, Announcement> {
+  readonly script: URL
+  readonly count: number
+  /** Epoch and lease (gateway/lock-view). */
+  readonly memory: { readonly epoch: Int32Array; readonly leaseEndsMs: BigInt64Array }
+  readonly leaseMs: number
+  /** What the worker's script is started with, beside its name, thread number and table port. */
+  readonly workerData: (name: string, thread: number) => Readonly<Record<string, unknown>>
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly onBatch: (batch: Batch) => void
+  readonly onSeries: (thread: number, announcement: Announcement) => void
+}
+
+/** How long an order waits for a worker: severing is bounded by 100 ms, the rest is slack for a busy thread. */
+const REPORT_TIMEOUT_MS = 1_000
+const RELOAD_TIMEOUT_MS = 10_000
+const REPLACE_AFTER_MS = 250
+
+export class WorkerPool<Config, Batch, Announcement> implements DataPlane {
+  readonly #options: WorkerPoolOptions<Batch, Announcement>
+  #slots: WorkerSlot<Config, Batch, Announcement>[] = []
+  readonly #waiting = new Set<() => void>()
+  #table: LockTable | undefined
+  #config: Config | undefined
+  #threads = 0
+  #proofs = 0
+  #stopping = false
+
+  constructor(options: WorkerPoolOptions<Batch, Announcement>) {
+    this.#options = options
+  }
+
+  /** Starts the workers with a table. Rejects with the first problem (a port that is taken); resolves with the port. */
+  async start(table: LockTable): Promise<number> {
+    this.#table = table
+    this.renewLease()
+    Atomics.store(this.#options.memory.epoch, 0, table.epoch)
+    this.#slots = Array.from({ length: this.#options.count }, (_, index) => this.#open(`w${index + 1}`))
+    await this.#until(() => this.#slots.some((slot) => !slot.alive || slot.failure !== undefined) || this.#slots.every((slot) => slot.port !== undefined))
+    const failed = this.#slots.find((slot) => !slot.alive || slot.failure !== undefined)
+    if (failed !== undefined) throw new Error(failed.failure ?? `the data-plane worker ${failed.name} ended before it listened`)
+    return this.#slots[0]?.port ?? 0
+  }
+
+  async enforce(table: LockTable): Promise<readonly WorkerReport[]> {
+    this.#table = table
+    for (const slot of this.#slots) slot.postTable(table)
+    // After the tables are in the ports: a worker that sees the epoch finds its table.
+    Atomics.store(this.#options.memory.epoch, 0, table.epoch)
+    await this.#until(() => this.#slots.every((slot) => !slot.alive || slot.epoch >= table.epoch), REPORT_TIMEOUT_MS)
+    return this.#slots
+      .filter((slot) => slot.alive && slot.epoch >= table.epoch)
+      .map(({ name, epoch, severed }) => ({ worker: name, epoch, severed: epoch === table.epoch ? severed : 0 }))
+  }
+
+  async prove(routes: readonly string[]): Promise<readonly CanaryProof[]> {
+    this.#proofs += 1
+    const id = this.#proofs
+    for (const slot of this.#slots) slot.post({ type: 'prove', id, routes })
+    await this.#until(() => this.#slots.every((slot) => !slot.alive || slot.proofs.has(id)), REPORT_TIMEOUT_MS)
+    return this.#slots.flatMap((slot) => {
+      const proofs = slot.proofs.get(id) ?? []
+      slot.proofs.clear()
+      return proofs
+    })
+  }
+
+  get workers(): readonly WorkerState[] {
+    return this.#slots.map(({ name, alive, epoch }) => ({ worker: name, alive, epoch }))
+  }
+
+  get leaseRemainingMs(): number {
+    return Math.max(0, Number(Atomics.load(this.#options.memory.leaseEndsMs, 0)) - this.#options.clock.monotonicMs())
+  }
+
+  /** What keeps workers from writing their part of the trail. */
+  get trailProblems(): readonly string[] {
+    return this.#slots.flatMap(({ name, trailProblem }) => (trailProblem === undefined ? [] : [`${name}: ${trailProblem}`]))
+  }
+
+  /** For the caller's timer, several times a lease: a main thread that stops calling lets the lease end. */
+  renewLease(): void {
+    const endsMs = Math.ceil(this.#options.clock.monotonicMs() + this.#options.leaseMs)
+    Atomics.store(this.#options.memory.leaseEndsMs, 0, BigInt(endsMs))
+  }
+
+  /** Resolves to the problems of workers that could not take the config. */
+  async reload(config: Config): Promise<readonly string[]> {
+    this.#config = config
+    const before = new Map(this.#slots.map((slot) => [slot, slot.reloads]))
+    for (const slot of this.#slots) slot.post({ type: 'reload', config })
+    await this.#until(() => [...before].every(([slot, reloads]) => !slot.alive || slot.reloads > reloads), RELOAD_TIMEOUT_MS)
+    return this.#slots.flatMap(({ name, reloadProblem }) => (reloadProblem === undefined ? [] : [`${name}: ${reloadProblem}`]))
+  }
+
+  /** Lets in-flight exchanges finish, then ends the threads. Resolves to whether nothing had to be cut. */
+  async stop(timeoutMs: number): Promise<boolean> {
+    this.#stopping = true
+    for (const slot of this.#slots) slot.post({ type: 'drain', timeoutMs })
+    await this.#until(() => this.#slots.every((slot) => !slot.alive || slot.drained !== undefined), timeoutMs + REPORT_TIMEOUT_MS)
+    await Promise.all(this.#slots.map((slot) => slot.terminate()))
+    return this.#slots.every((slot) => slot.drained === true)
+  }
+
+  #open(name: string): WorkerSlot<Config, Batch, Announcement> {
+    const thread = this.#threads
+    this.#threads += 1
+    const slot = new WorkerSlot<Config, Batch, Announcement>(this.#options.script, name, thread, this.#options.workerData(name, thread))
+    slot.listen(
+      (message) => {
+        this.#pass(slot, message)
+      },
+      (code) => {
+        this.#afterExit(slot, code)
+      },
+    )
+    // It starts frozen: until it has this table it forwards nothing.
+    if (this.#table !== undefined) slot.postTable(this.#table)
+    if (this.#config !== undefined) slot.post({ type: 'reload', config: this.#config })
+    return slot
+  }
+
+  #pass(slot: WorkerSlot<Config, Batch, Announcement>, message: FromWorker<Batch, Announcement>): void {
+    if (message.type === 'durable') this.#options.onBatch(message.batch)
+    else if (message.type === 'series') this.#options.onSeries(slot.thread, message.announcement)
+    else this.#notify()
+  }
+
+  #afterExit(slot: WorkerSlot<Config, Batch, Announcement>, code: number): void {
+    this.#notify()
+    if (this.#stopping || slot.port === undefined) return
+    this.#options.logger.error('a data-plane worker died and is being replaced', { worker: slot.name, code, failure: slot.failure })
+    const replace = setTimeout(() => {
+      if (this.#stopping) return
+      const next = this.#open(slot.name)
+      next.port = slot.port
+      this.#slots[this.#slots.indexOf(slot)] = next
+    }, REPLACE_AFTER_MS)
+    replace.unref()
+  }
+
+  #notify(): void {
+    for (const check of this.#waiting) check()
+  }
+
+  /** Resolves once the workers' messages have made `holds` true, or at the deadline. */
+  #until(holds: () => boolean, timeoutMs?: number): Promise<void> {
+    if (holds()) return Promise.resolve()
+    return new Promise((resolve) => {
+      const finish = (): void => {
+        clearTimeout(timer)
+        this.#waiting.delete(check)
+        resolve()
+      }
+      const check = (): void => {
+        if (holds()) finish()
+      }
+      const timer = timeoutMs === undefined ? undefined : setTimeout(finish, timeoutMs)
+      this.#waiting.add(check)
+    })
+  }
+}

@@ -1,0 +1,95 @@
+// One place in the pool: a data-plane worker thread, and what it has said of itself.
+import { MessageChannel, Worker, type MessagePort } from 'node:worker_threads'
+import type { LockTable } from '../../core/lock-table.ts'
+import type { CanaryProof } from '../../ports/data-plane.ts'
+import type { FromWorker, ToWorker } from '../../ports/worker-protocol.ts'
+
+export class WorkerSlot<Config, Batch, Announcement> {
+  readonly name: string
+  readonly thread: number
+  readonly #worker: Worker
+  readonly #tables: MessagePort
+  alive = true
+  /** Epoch that it enforces; -1 until it has said so. */
+  epoch = -1
+  /** Exchanges cut when it took that epoch. */
+  severed = 0
+  port: number | undefined
+  failure: string | undefined
+  trailProblem: string | undefined
+  reloads = 0
+  reloadProblem: string | undefined
+  drained: boolean | undefined
+  readonly proofs = new Map<number, readonly CanaryProof[]>()
+
+  constructor(script: URL, name: string, thread: number, workerData: Readonly<Record<string, unknown>>) {
+    this.name = name
+    this.thread = thread
+    const { port1, port2 } = new MessageChannel()
+    this.#tables = port1
+    this.#tables.unref()
+    this.#worker = new Worker(script, { name: `portcullis ${name}`, workerData: { ...workerData, name, thread, tables: port2 }, transferList: [port2] })
+  }
+
+  listen(onMessage: (message: FromWorker<Batch, Announcement>) => void, onExit: (code: number) => void): void {
+    this.#worker.on('message', (message: FromWorker<Batch, Announcement>) => {
+      this.#take(message)
+      onMessage(message)
+    })
+    this.#worker.on('error', (error) => {
+      this.failure = error instanceof Error ? (error.stack ?? error.message) : String(error)
+    })
+    this.#worker.on('exit', (code) => {
+      this.alive = false
+      this.epoch = -1
+      this.#tables.close()
+      onExit(code)
+    })
+  }
+
+  postTable(table: LockTable): void {
+    if (this.alive) this.#tables.postMessage(table)
+  }
+
+  post(message: ToWorker<Config>): void {
+    if (this.alive) this.#worker.postMessage(message)
+  }
+
+  async terminate(): Promise<void> {
+    await this.#worker.terminate()
+  }
+
+  #take(message: FromWorker<Batch, Announcement>): void {
+    switch (message.type) {
+      case 'listening':
+        this.port = message.port
+        break
+      case 'failed':
+        this.failure = message.message
+        break
+      case 'enforcing':
+        this.epoch = message.epoch
+        this.severed = message.severed
+        break
+      case 'trail':
+        this.trailProblem = message.healthy ? undefined : (message.problem ?? 'cannot be written')
+        break
+      case 'proof':
+        this.proofs.set(
+          message.id,
+          message.proofs.map((proof) => ({ ...proof, worker: this.name })),
+        )
+        break
+      case 'reloaded':
+        this.reloads += 1
+        this.reloadProblem = message.problem
+        break
+      case 'drained':
+        this.drained = message.clean
+        break
+      case 'durable':
+      case 'series':
+        break
+    }
+  }
+}
