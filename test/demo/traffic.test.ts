@@ -96,6 +96,16 @@ describe('traffic', () => {
     await until(() => (counts.scraper['404'] ?? 0) > before)
   })
 
+  test('the bound holds also for calls that begin together', async () => {
+    const gate = await listen((_request, response) => void response.end('{}'))
+    const counts = createCounts()
+    const send = createSend(gate.url, counts, new AbortController().signal, 2)
+    const call = { caller: 'citizen', method: 'GET', path: '/', address: '198.51.100.1' } as const
+    const replies = await Promise.all([send(call), send(call), send(call)])
+    expect(replies.map(({ status }) => status).sort()).toEqual([0, 200, 200])
+    expect(counts).toMatchObject({ sent: 2, citizen: { '200': 2 } })
+  })
+
   test('an answer that is cut is counted as cut, on a download and on a stream', async () => {
     const gate = await listen((_request, response) => {
       response.writeHead(200)
@@ -143,8 +153,17 @@ describe('traffic as a process', () => {
       reached()
     })
     const args = JSON.stringify([script, '--gateway', gate.url, '--sms', gate.url])
-    const start = `require('node:child_process').spawn(process.execPath, ${args}, { stdio: 'inherit' })`
-    const parent = spawn(process.execPath, ['-e', start], { stdio: ['ignore', 'pipe', 'inherit'] })
+    const start = `console.log(require('node:child_process').spawn(process.execPath, ${args}, { stdio: 'inherit' }).pid)`
+    const parent = spawn(process.execPath, ['-e', start], { stdio: ['ignore', 'pipe', 'ignore'] })
+    const [orphan] = (await once(parent.stdout, 'data')) as [Buffer]
+    cleanups.push(() => {
+      try {
+        process.kill(Number(orphan.toString()), 'SIGKILL')
+      } catch {
+        // It has ended by itself, as it should.
+      }
+    })
+    parent.stdout.resume()
     await request
     parent.kill('SIGKILL')
     // The traffic holds the other end of this pipe: it closes when both are gone.
