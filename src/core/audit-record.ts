@@ -53,7 +53,12 @@ export interface ProofRecord extends Common {
   readonly kind: 'proof'
   readonly epoch: number
   readonly order?: string
-  readonly proofs: readonly { readonly worker: string; readonly route: string; readonly status: number; readonly refused: boolean }[]
+  readonly proofs: readonly {
+    readonly worker: string
+    readonly route: string
+    readonly status: number
+    readonly refused: boolean
+  }[]
 }
 
 export interface GapRecord extends Common {

@@ -22,5 +22,11 @@ export function gcra(limit: Limit, arrivalMs: number, nowMs: number): GcraVerdic
   if (allowAt > nowMs + 1e-6) {
     return { allowed: false, arrivalMs, remaining: 0, retryAfterMs: allowAt - nowMs, resetMs: from - nowMs }
   }
-  return { allowed: true, arrivalMs: next, remaining: Math.floor((nowMs - allowAt) / step + 1e-6), retryAfterMs: 0, resetMs: next - nowMs }
+  return {
+    allowed: true,
+    arrivalMs: next,
+    remaining: Math.floor((nowMs - allowAt) / step + 1e-6),
+    retryAfterMs: 0,
+    resetMs: next - nowMs,
+  }
 }

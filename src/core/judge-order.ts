@@ -28,7 +28,13 @@ export type OrderRefusal = {
 }
 
 /** Undefined where the order is to be accepted. `id` is the hash of its signing input. */
-export function judgeOrder(ledger: Ledger, id: string, statement: Statement, by: Responder, context: OrderContext): OrderRefusal | undefined {
+export function judgeOrder(
+  ledger: Ledger,
+  id: string,
+  statement: Statement,
+  by: Responder,
+  context: OrderContext,
+): OrderRefusal | undefined {
   const { order } = statement
   if (by.retiredAt !== undefined && context.now >= by.retiredAt) return refuse('role', `${by.name} has been retired`)
   if (!mayOrder(by.role, order.kind)) {
@@ -57,9 +63,13 @@ function refuse(refused: OrderRefusal['refused'], ...problems: readonly string[]
 function judgeTimes(statement: Statement, now: Instant): OrderRefusal | undefined {
   const clock = { now: Math.floor(now / 1000) }
   if (Math.abs(now - statement.iat * 1000) > ORDER_SKEW_MS) {
-    return { ...refuse('bad', `iat is more than ${ORDER_SKEW_MS / 1000} s from the gateway's clock: sign the order anew`), ...clock }
+    return {
+      ...refuse('bad', `iat is more than ${ORDER_SKEW_MS / 1000} s from the gateway's clock: sign the order anew`),
+      ...clock,
+    }
   }
-  if (statement.exp !== undefined && statement.exp * 1000 <= now) return { ...refuse('bad', 'exp has passed'), ...clock }
+  if (statement.exp !== undefined && statement.exp * 1000 <= now)
+    return { ...refuse('bad', 'exp has passed'), ...clock }
   return undefined
 }
 
@@ -85,26 +95,46 @@ function judgeRevoke(order: RevokeOrder, now: Instant): OrderRefusal | undefined
   return { ...refuse('bad', `order.before is more than ${ORDER_SKEW_MS / 1000} s ahead`), now: Math.floor(now / 1000) }
 }
 
-function judgeRelease(ledger: Ledger, order: ReleaseOrder, by: Responder, context: OrderContext): OrderRefusal | undefined {
+function judgeRelease(
+  ledger: Ledger,
+  order: ReleaseOrder,
+  by: Responder,
+  context: OrderContext,
+): OrderRefusal | undefined {
   const problems: string[] = []
   for (const id of order.locks) {
     if (ledger.held.has(id)) continue
     const flag = [...ledger.flags.file, ...ledger.flags.config].find((lock) => lock.id === id)
-    if (flag !== undefined) problems.push(`lock ${id} was set by the ${flag.source === 'file' ? 'locks file' : 'config'}: it is opened there`)
+    if (flag !== undefined)
+      problems.push(`lock ${id} was set by the ${flag.source === 'file' ? 'locks file' : 'config'}: it is opened there`)
     else if (ledger.released.has(id)) problems.push(`lock ${id} has been released before`)
     else problems.push(`there is no lock ${id}${didYouMean(id, [...ledger.held.keys()])}`)
   }
-  if (problems.length > 0) return refuse(order.locks.every((id) => ledger.released.has(id)) ? 'conflict' : 'bad', ...problems)
+  if (problems.length > 0)
+    return refuse(order.locks.every((id) => ledger.released.has(id)) ? 'conflict' : 'bad', ...problems)
   return judgeSigner(ledger, order.locks, by) ?? judgeEpoch(ledger, order.locks, order.epoch, context)
 }
 
-function judgeApproval(ledger: Ledger, order: ApproveOrder, by: Responder, context: OrderContext): OrderRefusal | undefined {
+function judgeApproval(
+  ledger: Ledger,
+  order: ApproveOrder,
+  by: Responder,
+  context: OrderContext,
+): OrderRefusal | undefined {
   const proposal = ledger.proposals.get(order.release)
-  if (proposal === undefined) return refuse('bad', `there is no proposed release ${order.release}${didYouMean(order.release, [...ledger.proposals.keys()])}`)
-  if (proposal.done || proposal.locks.every((id) => !ledger.held.has(id))) return refuse('conflict', 'this release has been carried out before')
+  if (proposal === undefined)
+    return refuse(
+      'bad',
+      `there is no proposed release ${order.release}${didYouMean(order.release, [...ledger.proposals.keys()])}`,
+    )
+  if (proposal.done || proposal.locks.every((id) => !ledger.held.has(id)))
+    return refuse('conflict', 'this release has been carried out before')
   if (isExpired(proposal, context.now)) return refuse('bad', "the proposal's exp has passed: propose it anew")
   if (proposal.signers.some((signer) => isSamePerson(signer, by))) {
-    return refuse('conflict', `${by.name} has signed this release before: it takes ${proposal.required} different people`)
+    return refuse(
+      'conflict',
+      `${by.name} has signed this release before: it takes ${proposal.required} different people`,
+    )
   }
   return judgeSigner(ledger, proposal.locks, by) ?? judgeEpoch(ledger, proposal.locks, order.epoch, context)
 }
@@ -119,20 +149,31 @@ function judgeSigner(ledger: Ledger, locks: readonly string[], by: Responder): O
     const held = ledger.held.get(id)
     const enrolled = held?.guard.responders.find((each) => each.key === by.key && each.name === by.name)
     if (held !== undefined && enrolled === undefined) {
-      return refuse('role', `${by.name}'s key was not enrolled when lock ${id} landed: it is released by those that were`)
+      return refuse(
+        'role',
+        `${by.name}'s key was not enrolled when lock ${id} landed: it is released by those that were`,
+      )
     }
   }
   return undefined
 }
 
 /** The signer saw `epoch`; a lock that reaches into the same routes since then is one that they have not seen. */
-function judgeEpoch(ledger: Ledger, locks: readonly string[], epoch: number | undefined, context: OrderContext): OrderRefusal | undefined {
+function judgeEpoch(
+  ledger: Ledger,
+  locks: readonly string[],
+  epoch: number | undefined,
+  context: OrderContext,
+): OrderRefusal | undefined {
   if (epoch === undefined) return undefined
   const covered = new Set(locks.flatMap((id) => routesOf(ledger, id, context.routes)))
   for (const [id, held] of ledger.held) {
     if (held.epoch <= epoch || locks.includes(id) || modeAt(held.lock, context.now) === undefined) continue
     if (coveredRoutes(held.lock, context.routes).some((route) => covered.has(route))) {
-      return refuse('conflict', `lock ${id} came at epoch ${held.epoch}, after the epoch ${epoch} that you signed over: look, and sign again`)
+      return refuse(
+        'conflict',
+        `lock ${id} came at epoch ${held.epoch}, after the epoch ${epoch} that you signed over: look, and sign again`,
+      )
     }
   }
   return undefined

@@ -28,7 +28,12 @@ export type LedgerEntry =
     }
   | { readonly type: 'freeze'; readonly id: string; readonly at: Instant; readonly guard: Guard }
   /** The whole set of locks that a source of flags (locks.yaml, the config's routes) holds. */
-  | { readonly type: 'flags'; readonly source: 'file' | 'config'; readonly locks: readonly Lock[]; readonly at: Instant }
+  | {
+      readonly type: 'flags'
+      readonly source: 'file' | 'config'
+      readonly locks: readonly Lock[]
+      readonly at: Instant
+    }
 
 export type OrderChannel = 'api' | 'file'
 
@@ -88,7 +93,9 @@ export function applyEntry(ledger: Ledger, entry: LedgerEntry): Ledger {
         fileKnown: ledger.fileKnown || entry.source === 'file',
       }
     case 'freeze':
-      return ledger.held.has(entry.id) || ledger.released.has(entry.id) ? ledger : hold(ledger, freezeLock(entry), entry.guard)
+      return ledger.held.has(entry.id) || ledger.released.has(entry.id)
+        ? ledger
+        : hold(ledger, freezeLock(entry), entry.guard)
     case 'order':
       return ledger.accepted.has(entry.id) ? ledger : applyOrder(ledger, entry)
   }
@@ -107,7 +114,11 @@ function effect(ledger: Ledger, entry: OrderEntry): Ledger {
     case 'lock':
       return hold(ledger, lockOf(entry), entry.guard)
     case 'revoke':
-      return { ...ledger, epoch: ledger.epoch + 1, revocations: new Map(ledger.revocations).set(entry.id, revocationOf(entry)) }
+      return {
+        ...ledger,
+        epoch: ledger.epoch + 1,
+        revocations: new Map(ledger.revocations).set(entry.id, revocationOf(entry)),
+      }
     case 'release': {
       const proposal: Proposal = {
         id: entry.id,
@@ -115,7 +126,10 @@ function effect(ledger: Ledger, entry: OrderEntry): Ledger {
         reason: order.reason,
         at: entry.at,
         signers: [entry.by],
-        required: Math.max(entry.guard.approvals, ...order.locks.map((id) => ledger.held.get(id)?.guard.approvals ?? 0)),
+        required: Math.max(
+          entry.guard.approvals,
+          ...order.locks.map((id) => ledger.held.get(id)?.guard.approvals ?? 0),
+        ),
         done: false,
         ...(entry.statement.exp === undefined ? {} : { expiresAt: entry.statement.exp * 1000 }),
       }
@@ -123,7 +137,8 @@ function effect(ledger: Ledger, entry: OrderEntry): Ledger {
     }
     case 'approve': {
       const proposal = ledger.proposals.get(order.release)
-      if (proposal === undefined || proposal.done || proposal.signers.some((signer) => isSamePerson(signer, entry.by))) return ledger
+      if (proposal === undefined || proposal.done || proposal.signers.some((signer) => isSamePerson(signer, entry.by)))
+        return ledger
       return sign(ledger, { ...proposal, signers: [...proposal.signers, entry.by] })
     }
   }
@@ -147,7 +162,13 @@ function sign(ledger: Ledger, proposal: Proposal): Ledger {
     held.delete(id)
     released.add(id)
   }
-  return { ...ledger, epoch: ledger.epoch + 1, held, released, proposals: new Map(ledger.proposals).set(proposal.id, { ...proposal, done: true }) }
+  return {
+    ...ledger,
+    epoch: ledger.epoch + 1,
+    held,
+    released,
+    proposals: new Map(ledger.proposals).set(proposal.id, { ...proposal, done: true }),
+  }
 }
 
 function hold(ledger: Ledger, lock: Lock, guard: Guard): Ledger {

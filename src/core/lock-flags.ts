@@ -18,8 +18,12 @@ const FLAGS: readonly RouteFlag[] = ['open', 'deny', 'read-only', 'step-up']
 const KEYS = ['freeze', 'reason', 'incident', 'routes', 'tags'] as const
 
 /** Parses the document of locks.yaml; every problem at once. An empty document is a problem: it opens nothing. */
-export function parseLocksFile(document: unknown, routes: readonly Route[]): LocksFile | { readonly problems: readonly string[] } {
-  if (typeof document !== 'object' || document === null || Array.isArray(document)) return { problems: ['must be a mapping with freeze, routes or tags'] }
+export function parseLocksFile(
+  document: unknown,
+  routes: readonly Route[],
+): LocksFile | { readonly problems: readonly string[] } {
+  if (typeof document !== 'object' || document === null || Array.isArray(document))
+    return { problems: ['must be a mapping with freeze, routes or tags'] }
   const fields = document as Readonly<Record<string, unknown>>
   const problems: string[] = []
   for (const key of Object.keys(fields)) {
@@ -27,20 +31,29 @@ export function parseLocksFile(document: unknown, routes: readonly Route[]): Loc
   }
   if (fields.freeze !== undefined && typeof fields.freeze !== 'boolean') problems.push('freeze must be true or false')
   for (const key of ['reason', 'incident'] as const) {
-    if (fields[key] !== undefined && (typeof fields[key] !== 'string' || fields[key] === '')) problems.push(`${key} must be a text`)
+    if (fields[key] !== undefined && (typeof fields[key] !== 'string' || fields[key] === ''))
+      problems.push(`${key} must be a text`)
   }
-  problems.push(...flagProblems('routes', fields.routes, routes.map((route) => route.id)))
+  problems.push(
+    ...flagProblems(
+      'routes',
+      fields.routes,
+      routes.map((route) => route.id),
+    ),
+  )
   problems.push(...flagProblems('tags', fields.tags, [...new Set(routes.flatMap((route) => route.tags))]))
   const file = fields as LocksFile
   if (problems.length === 0 && locksAnything(file)) {
-    for (const key of ['reason', 'incident'] as const) if (file[key] === undefined) problems.push(`${key} is required as soon as anything is locked`)
+    for (const key of ['reason', 'incident'] as const)
+      if (file[key] === undefined) problems.push(`${key} is required as soon as anything is locked`)
   }
   return problems.length > 0 ? { problems } : file
 }
 
 function flagProblems(key: 'routes' | 'tags', flags: unknown, known: readonly string[]): readonly string[] {
   if (flags === undefined) return []
-  if (typeof flags !== 'object' || flags === null || Array.isArray(flags)) return [`${key} must be a mapping of names to ${FLAGS.join(', ')}`]
+  if (typeof flags !== 'object' || flags === null || Array.isArray(flags))
+    return [`${key} must be a mapping of names to ${FLAGS.join(', ')}`]
   return Object.entries(flags).flatMap(([name, flag]) => [
     ...(known.includes(name) ? [] : [`${key}: there is no "${name}"${didYouMean(name, known)}`]),
     ...(FLAGS.includes(flag as RouteFlag) ? [] : [`${key}.${name} must be one of ${FLAGS.join(', ')}`]),
@@ -48,7 +61,10 @@ function flagProblems(key: 'routes' | 'tags', flags: unknown, known: readonly st
 }
 
 function locksAnything(file: LocksFile): boolean {
-  return file.freeze === true || [...Object.values(file.routes ?? {}), ...Object.values(file.tags ?? {})].some((flag) => flag !== 'open')
+  return (
+    file.freeze === true ||
+    [...Object.values(file.routes ?? {}), ...Object.values(file.tags ?? {})].some((flag) => flag !== 'open')
+  )
 }
 
 /**
@@ -64,18 +80,30 @@ export function fileLocks(before: readonly Lock[], file: LocksFile, now: Instant
     if (file[key] === undefined) next.set(lock.id, lock)
   }
   const put = (id: string, scope: LockScope, mode: LockMode): void => {
-    const same = before.find((lock) => lock.id === id && lock.mode === mode && lock.reason === word.reason && lock.incident === word.incident)
+    const same = before.find(
+      (lock) => lock.id === id && lock.mode === mode && lock.reason === word.reason && lock.incident === word.incident,
+    )
     next.set(id, same ?? flagLock({ id, scope, mode, source: 'file', since: now, ...word }))
   }
   if (file.freeze === true) put('file.freeze', { all: true }, 'deny')
-  for (const [name, flag] of Object.entries(file.routes ?? {})) if (flag !== 'open') put(`file.route.${name}`, { routes: [name] }, flag)
-  for (const [name, flag] of Object.entries(file.tags ?? {})) if (flag !== 'open') put(`file.tag.${name}`, { tags: [name] }, flag)
+  for (const [name, flag] of Object.entries(file.routes ?? {}))
+    if (flag !== 'open') put(`file.route.${name}`, { routes: [name] }, flag)
+  for (const [name, flag] of Object.entries(file.tags ?? {}))
+    if (flag !== 'open') put(`file.tag.${name}`, { tags: [name] }, flag)
   return [...next.values()]
 }
 
 /** With a locks file configured and none ever read whole, everything is locked: what it would say is not known. */
 export function missingFileLock(now: Instant): Lock {
-  return flagLock({ id: 'file.missing', scope: { all: true }, mode: 'deny', source: 'file', since: now, reason: 'the locks file could not be read and no last good one is kept', incident: 'LOCKS-FILE' })
+  return flagLock({
+    id: 'file.missing',
+    scope: { all: true },
+    mode: 'deny',
+    source: 'file',
+    since: now,
+    reason: 'the locks file could not be read and no last good one is kept',
+    incident: 'LOCKS-FILE',
+  })
 }
 
 /** The locks of the routes' own `lock:` keys. */
@@ -85,7 +113,18 @@ export function configLocks(before: readonly Lock[], routes: readonly Route[], n
     if (flag === 'open') return []
     const id = `config.${route.id}`
     const same = before.find((lock) => lock.id === id && lock.mode === flag)
-    return [same ?? flagLock({ id, scope: { routes: [route.id] }, mode: flag, source: 'config', since: now, reason: 'locked in the config', incident: 'CONFIG' })]
+    return [
+      same ??
+        flagLock({
+          id,
+          scope: { routes: [route.id] },
+          mode: flag,
+          source: 'config',
+          since: now,
+          reason: 'locked in the config',
+          incident: 'CONFIG',
+        }),
+    ]
   })
 }
 
@@ -97,4 +136,3 @@ function flagLock(fields: Pick<Lock, 'id' | 'scope' | 'mode' | 'source' | 'since
 export function isSameFlags(a: readonly Lock[], b: readonly Lock[]): boolean {
   return a.length === b.length && a.every((lock) => b.includes(lock))
 }
-

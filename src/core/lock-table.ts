@@ -1,5 +1,14 @@
 // The lock table that workers enforce: replaced as a whole, never edited, and compiled against the routes of the running config.
-import { coversRequest, coversRoute, LOCK_MODES, modeAt, refuses, type Lock, type LockMode, type LockTarget } from './lock.ts'
+import {
+  coversRequest,
+  coversRoute,
+  LOCK_MODES,
+  modeAt,
+  refuses,
+  type Lock,
+  type LockMode,
+  type LockTarget,
+} from './lock.ts'
 import { compileRevocations, type CompiledRevocations, type Revocation } from './session.ts'
 import type { Route } from './route.ts'
 import type { Instant } from './time.ts'
@@ -56,7 +65,8 @@ export interface LocksInForce {
 /** The locks in force for the request at `now`, or undefined where there are none: the common case costs one map look-up. */
 export function findLocks(table: CompiledTable, target: LockTarget, now: Instant): LocksInForce | undefined {
   // An exchange that outlives a reload holds a route of the config before: it is judged by every lock.
-  const candidates = table.byRoute.get(target.route) ?? table.all.filter(({ lock }) => coversRoute(lock.scope, target.route))
+  const candidates =
+    table.byRoute.get(target.route) ?? table.all.filter(({ lock }) => coversRoute(lock.scope, target.route))
   if (candidates.length === 0) return undefined
   const found: { denying?: Lock; stepUp?: Lock; throttling?: Lock; observing?: Lock } = {}
   let any = false

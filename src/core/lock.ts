@@ -86,7 +86,10 @@ export function coversRoute(scope: LockScope, route: Route): boolean {
     includes(scope.routes, route.id) &&
     (scope.tags === undefined || scope.tags.some((tag) => route.tags.includes(tag))) &&
     includes(scope.upstreams, route.upstream) &&
-    (scope.methods === undefined || scope.methods.some((method) => route.methods.includes(method) || (method === 'HEAD' && route.methods.includes('GET'))))
+    (scope.methods === undefined ||
+      scope.methods.some(
+        (method) => route.methods.includes(method) || (method === 'HEAD' && route.methods.includes('GET')),
+      ))
   )
 }
 

@@ -51,7 +51,9 @@ export function skeletonOf(path: string): string {
   for (let round = 0; round < 3 && text.includes('%'); round++) text = decodeLeniently(text)
   const segments: string[] = []
   for (const segment of fold(text).replaceAll('\\', '/').split('/')) {
-    const bare = segment.replace(/;.*$/s, '').replace(/[\s.]+$/u, (tail) => (segment === '..' || segment === '.' ? tail : ''))
+    const bare = segment
+      .replace(/;.*$/s, '')
+      .replace(/[\s.]+$/u, (tail) => (segment === '..' || segment === '.' ? tail : ''))
     if (bare === '..') segments.pop()
     else if (bare !== '' && bare !== '.') segments.push(encodeURIComponent(bare))
   }

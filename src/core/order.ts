@@ -123,7 +123,11 @@ function parseOrder(value: unknown): Order | OrderProblems {
   if (!isFields(value)) return { problems: ['order is required: an object with a kind'] }
   const kind = value.kind
   if (!KINDS.includes(kind as OrderKind)) {
-    return { problems: [`order.kind must be one of ${KINDS.join(', ')}${typeof kind === 'string' ? didYouMean(kind, KINDS) : ''}`] }
+    return {
+      problems: [
+        `order.kind must be one of ${KINDS.join(', ')}${typeof kind === 'string' ? didYouMean(kind, KINDS) : ''}`,
+      ],
+    }
   }
   const reader = new Reader(value, 'order.')
   const order = PARSERS[kind as OrderKind](reader, value)
@@ -136,9 +140,16 @@ const INCIDENT = 'the incident that the order belongs to, such as INC-7'
 const PARSERS: Readonly<Record<OrderKind, (reader: Reader, fields: Fields) => Order>> = {
   lock(reader, fields) {
     reader.known(['kind', 'scope', 'mode', 'reason', 'incident', 'ttl', 'onExpiry', 'status', 'message', 'limit'])
-    const mode = reader.optional('mode', `one of ${LOCK_MODES.join(', ')}`, (value) => LOCK_MODES.find((each) => each === value)) ?? 'deny'
-    const ttlMs = reader.optional('ttl', 'a duration such as "2h"', (value) => (typeof value === 'string' ? parseDuration(value) || undefined : undefined))
-    const limit = reader.optional('limit', 'a rate such as "6/m"', (value) => (typeof value === 'string' ? parseLimit(value) : undefined))
+    const mode =
+      reader.optional('mode', `one of ${LOCK_MODES.join(', ')}`, (value) =>
+        LOCK_MODES.find((each) => each === value),
+      ) ?? 'deny'
+    const ttlMs = reader.optional('ttl', 'a duration such as "2h"', (value) =>
+      typeof value === 'string' ? parseDuration(value) || undefined : undefined,
+    )
+    const limit = reader.optional('limit', 'a rate such as "6/m"', (value) =>
+      typeof value === 'string' ? parseLimit(value) : undefined,
+    )
     if (limit !== undefined && mode !== 'throttle') reader.problem('limit', 'goes with mode throttle alone')
     return {
       kind: 'lock',
@@ -146,9 +157,11 @@ const PARSERS: Readonly<Record<OrderKind, (reader: Reader, fields: Fields) => Or
       mode,
       reason: reader.text('reason', REASON),
       incident: reader.text('incident', INCIDENT),
-      onExpiry: reader.optional('onExpiry', 'stay, read-only or open', oneOf(['stay', 'read-only', 'open'] as const)) ?? 'stay',
+      onExpiry:
+        reader.optional('onExpiry', 'stay, read-only or open', oneOf(['stay', 'read-only', 'open'] as const)) ?? 'stay',
       status: reader.optional('status', `one of ${LOCK_STATUSES.join(', ')}`, oneOf(LOCK_STATUSES)) ?? 503,
-      message: reader.optional('message', 'texts by language tag, such as { "en": "...", "hi": "..." }', messages) ?? {},
+      message:
+        reader.optional('message', 'texts by language tag, such as { "en": "...", "hi": "..." }', messages) ?? {},
       ...(ttlMs === undefined ? {} : { ttlMs }),
       ...(mode === 'throttle' ? { limit: limit ?? { count: 6, periodMs: 60_000 } } : {}),
     }
@@ -158,16 +171,27 @@ const PARSERS: Readonly<Record<OrderKind, (reader: Reader, fields: Fields) => Or
     const locks = strings(fields.locks)
     if (locks === undefined) reader.problem('locks', 'is required: the ids of the locks to release')
     const epoch = reader.optional('epoch', 'a whole number', count)
-    return { kind: 'release', locks: locks ?? [], reason: reader.text('reason', REASON), ...(epoch === undefined ? {} : { epoch }) }
+    return {
+      kind: 'release',
+      locks: locks ?? [],
+      reason: reader.text('reason', REASON),
+      ...(epoch === undefined ? {} : { epoch }),
+    }
   },
   approve(reader) {
     reader.known(['kind', 'release', 'epoch'])
     const epoch = reader.optional('epoch', 'a whole number', count)
-    return { kind: 'approve', release: reader.text('release', 'the id of the proposed release'), ...(epoch === undefined ? {} : { epoch }) }
+    return {
+      kind: 'approve',
+      release: reader.text('release', 'the id of the proposed release'),
+      ...(epoch === undefined ? {} : { epoch }),
+    }
   },
   revoke(reader) {
     reader.known(['kind', 'before', 'subject', 'session', 'client', 'reason', 'incident'])
-    const before = reader.optional('before', 'an RFC 3339 time', (value) => (typeof value === 'string' ? parseInstant(value) : undefined))
+    const before = reader.optional('before', 'an RFC 3339 time', (value) =>
+      typeof value === 'string' ? parseInstant(value) : undefined,
+    )
     const subject = reader.optional('subject', PSEUDONYM_WANTED, pseudonym)
     const session = reader.optional('session', PSEUDONYM_WANTED, pseudonym)
     const client = reader.optional('client', 'a client id', nonEmpty)
@@ -193,7 +217,8 @@ function parseScope(reader: Reader, scope: unknown): LockScope {
   const keys = Object.keys(scope)
   if (keys.length === 0) return fail(reader, 'is empty: to lock everything say { "all": true }')
   const known: readonly string[] = ['all', ...SCOPE_DIMENSIONS]
-  for (const key of keys) if (!known.includes(key)) reader.problem(`scope.${key}`, `is not a dimension${didYouMean(key, known)}`)
+  for (const key of keys)
+    if (!known.includes(key)) reader.problem(`scope.${key}`, `is not a dimension${didYouMean(key, known)}`)
   if ('all' in scope) {
     if (keys.length > 1) return fail(reader, 'has all beside another key: narrow it, or lock everything')
     return scope.all === true ? { all: true } : fail(reader, 'has an all that is not true')
@@ -204,7 +229,8 @@ function parseScope(reader: Reader, scope: unknown): LockScope {
     const names = strings(scope[key])
     if (names === undefined) reader.problem(`scope.${key}`, 'must be a list of at least one text')
     else parsed[key] = key === 'methods' ? names.map((name) => name.toUpperCase()) : names
-    if (PEOPLE.includes(key) && names?.some((name) => !isPseudonym(name))) reader.problem(`scope.${key}`, `must each be ${PSEUDONYM_WANTED}`)
+    if (PEOPLE.includes(key) && names?.some((name) => !isPseudonym(name)))
+      reader.problem(`scope.${key}`, `must each be ${PSEUDONYM_WANTED}`)
   }
   return parsed
 }
@@ -226,7 +252,11 @@ function oneOf<T>(values: readonly T[]): (value: unknown) => T | undefined {
 
 function strings(value: unknown): readonly string[] | undefined {
   if (!Array.isArray(value) || value.length === 0 || value.length > LIST_LENGTH_MAX) return undefined
-  return value.every((each): each is string => typeof each === 'string' && each !== '' && each.length <= TEXT_LENGTH_MAX) ? value : undefined
+  return value.every(
+    (each): each is string => typeof each === 'string' && each !== '' && each.length <= TEXT_LENGTH_MAX,
+  )
+    ? value
+    : undefined
 }
 
 function nonEmpty(value: unknown): string | undefined {
@@ -248,6 +278,9 @@ function count(value: unknown): number | undefined {
 function messages(value: unknown): Readonly<Record<string, string>> | undefined {
   if (!isFields(value)) return undefined
   const entries = Object.entries(value)
-  const fine = entries.every(([tag, text]) => /^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$/.test(tag) && typeof text === 'string' && text.length <= TEXT_LENGTH_MAX)
+  const fine = entries.every(
+    ([tag, text]) =>
+      /^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$/.test(tag) && typeof text === 'string' && text.length <= TEXT_LENGTH_MAX,
+  )
   return fine ? Object.fromEntries(entries.map(([tag, text]) => [tag.toLowerCase(), text as string])) : undefined
 }

@@ -15,7 +15,12 @@ export interface Responder {
 export type OrderKind = 'lock' | 'release' | 'approve' | 'revoke'
 
 const RANK: Readonly<Record<Role, number>> = { viewer: 0, auditor: 1, responder: 2, commander: 3 }
-const NEEDED: Readonly<Record<OrderKind, Role>> = { lock: 'responder', revoke: 'responder', release: 'responder', approve: 'commander' }
+const NEEDED: Readonly<Record<OrderKind, Role>> = {
+  lock: 'responder',
+  revoke: 'responder',
+  release: 'responder',
+  approve: 'commander',
+}
 
 export function mayOrder(role: Role, kind: OrderKind): boolean {
   return RANK[role] >= RANK[NEEDED[kind]]

@@ -54,7 +54,8 @@ export function parseTemplate(template: string): readonly Segment[] | { readonly
   for (const [index, part] of parts.entries()) {
     const found = PARAM.exec(part)
     if (found === null) {
-      if (/[{}]/.test(part)) return { problem: `"${part}": a parameter fills a whole segment, as in /records/{recordId}` }
+      if (/[{}]/.test(part))
+        return { problem: `"${part}": a parameter fills a whole segment, as in /records/{recordId}` }
       if (part === '' && index < parts.length - 1) return { problem: 'a double slash' }
       segments.push({ literal: encodeLiteral(part) })
       continue
@@ -62,7 +63,8 @@ export function parseTemplate(template: string): readonly Segment[] | { readonly
     const name = found[1] ?? ''
     if (names.has(name)) return { problem: `the parameter {${name}} stands twice` }
     names.add(name)
-    if (found[2] === '*' && index < parts.length - 1) return { problem: `{${name}*} takes the rest of the path and must be last` }
+    if (found[2] === '*' && index < parts.length - 1)
+      return { problem: `{${name}*} takes the rest of the path and must be last` }
     segments.push(found[2] === '*' ? { rest: name } : { param: name })
   }
   return segments
@@ -93,7 +95,8 @@ export function compileRoutes(routes: readonly Route[]): RouteTable {
     const names = paramNames(route.path)
     for (const method of withHead(route.methods)) {
       const taken = leaf.methods.get(method)
-      if (taken !== undefined && taken !== route) throw new TypeError(`routes ${taken.id} and ${route.id} both take ${method} ${route.path}`)
+      if (taken !== undefined && taken !== route)
+        throw new TypeError(`routes ${taken.id} and ${route.id} both take ${method} ${route.path}`)
       leaf.methods.set(method, route)
       leaf.paramsOf.set(method, names)
     }
@@ -138,7 +141,8 @@ export function matchRoute(table: RouteTable, method: string, path: string): Rou
   if (route === undefined) return { allow: [...leaf.methods.keys()] }
   if (values.length === 0) return { route, params: NO_PARAMS }
   const params: Record<string, string> = {}
-  for (const [index, name] of (leaf.paramsOf.get(method) ?? []).entries()) params[name] = decodeSegment(values[index] ?? '')
+  for (const [index, name] of (leaf.paramsOf.get(method) ?? []).entries())
+    params[name] = decodeSegment(values[index] ?? '')
   return { route, params }
 }
 

@@ -83,9 +83,18 @@ export function isRevoked(session: Session, revocations: CompiledRevocations): b
  * Judges a verified session against the route: opened by OTP, and recently enough (RFC 9470). `freshSince` is set by a
  * step-up lock: the OTP must be newer than the lock.
  */
-export function checkAssurance(policy: SessionPolicy, session: Session, now: Instant, freshSince?: Instant): Denial | undefined {
-  const maxAgeMs = freshSince === undefined ? policy.maxAgeMs : Math.min(policy.maxAgeMs ?? Infinity, Math.max(0, now - freshSince))
-  const challenge = { denied: 'insufficient-authentication' as const, ...(maxAgeMs === undefined ? {} : { maxAgeSeconds: Math.floor(maxAgeMs / 1000) }) }
+export function checkAssurance(
+  policy: SessionPolicy,
+  session: Session,
+  now: Instant,
+  freshSince?: Instant,
+): Denial | undefined {
+  const maxAgeMs =
+    freshSince === undefined ? policy.maxAgeMs : Math.min(policy.maxAgeMs ?? Infinity, Math.max(0, now - freshSince))
+  const challenge = {
+    denied: 'insufficient-authentication' as const,
+    ...(maxAgeMs === undefined ? {} : { maxAgeSeconds: Math.floor(maxAgeMs / 1000) }),
+  }
   if (!session.byOtp) return { ...challenge, detail: 'The session was not opened by a one-time password.' }
   if (maxAgeMs === undefined) return undefined
   const openedAt = session.authTime

@@ -32,7 +32,8 @@ export function parseTarget(raw: string): Target | RefusedTarget {
   const mark = raw.indexOf('?')
   const path = mark === -1 ? raw : raw.slice(0, mark)
   const query = mark === -1 ? '' : raw.slice(mark)
-  if (query !== '' && !isPlainQuery(query)) return { refused: 'a byte in the query that must be percent-encoded, or a bad percent sign' }
+  if (query !== '' && !isPlainQuery(query))
+    return { refused: 'a byte in the query that must be percent-encoded, or a bad percent sign' }
   if (PLAIN_PATH.test(path)) return refuseSegments(path) ?? { path, query }
   const canonical = canonicalEscapes(path)
   if (typeof canonical !== 'string') return canonical

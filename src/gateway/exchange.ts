@@ -85,6 +85,8 @@ export function lockTargetOf(exchange: Exchange, route: Route): LockTarget {
     address: exchange.address,
     userAgent: exchange.request.headers['user-agent'] ?? '',
     subjects: exchange.subjects,
-    ...(session === undefined ? {} : { principal: session.principal, session: session.session, clients: session.clients }),
+    ...(session === undefined
+      ? {}
+      : { principal: session.principal, session: session.session, clients: session.clients }),
   }
 }

@@ -27,7 +27,10 @@ export async function handleRequest(
     // Whatever goes wrong in a check fails closed: the upstream has not been called, or is cut.
     exchange.call?.abort()
     exchange.decision = 'error'
-    gateway.logger.error('an exchange failed', { id: exchange.id, error: error instanceof Error ? error.stack : String(error) })
+    gateway.logger.error('an exchange failed', {
+      id: exchange.id,
+      error: error instanceof Error ? error.stack : String(error),
+    })
     await respond(exchange, 'internal', gateway)
   } finally {
     settle(exchange, gateway)

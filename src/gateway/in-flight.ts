@@ -51,7 +51,10 @@ function severingCause(exchange: Exchange, table: CompiledTable, now: Instant): 
   if (route === undefined) return undefined
   const locks = findLocks(table, lockTargetOf(exchange, route), now)
   if (locks?.denying !== undefined) return locks.denying
-  if (locks?.stepUp !== undefined && (session === undefined || checkAssurance(route.policy.session, session, now, locks.stepUp.since) !== undefined)) {
+  if (
+    locks?.stepUp !== undefined &&
+    (session === undefined || checkAssurance(route.policy.session, session, now, locks.stepUp.since) !== undefined)
+  ) {
     return locks.stepUp
   }
   return session !== undefined && isRevoked(session, table.revocations) ? 'revoked' : undefined

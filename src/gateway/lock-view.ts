@@ -44,7 +44,11 @@ export class LockView {
   /** The table in force, or undefined where this worker has not got it yet: then nothing is forwarded. */
   get current(): CompiledTable | undefined {
     if (this.#compiled !== undefined && this.isCurrent(this.#compiled.epoch)) return this.#compiled
-    for (let message = receiveMessageOnPort(this.#port); message !== undefined; message = receiveMessageOnPort(this.#port)) {
+    for (
+      let message = receiveMessageOnPort(this.#port);
+      message !== undefined;
+      message = receiveMessageOnPort(this.#port)
+    ) {
       this.#take(message.message as LockTable)
     }
     return this.#compiled !== undefined && this.isCurrent(this.#compiled.epoch) ? this.#compiled : undefined

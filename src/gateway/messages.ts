@@ -32,7 +32,10 @@ function preferred(field: string): readonly string[] {
     .split(',')
     .slice(0, RANGES_MAX)
     .map((range) => {
-      const [tag = '', weight] = range.trim().toLowerCase().split(/\s*;\s*q=/)
+      const [tag = '', weight] = range
+        .trim()
+        .toLowerCase()
+        .split(/\s*;\s*q=/)
       return { tag, weight: weight === undefined ? 1 : Number(weight) }
     })
     .filter(({ tag, weight }) => /^[a-z]{2,8}(-[a-z0-9]{1,8})*$/.test(tag) && weight > 0)

@@ -31,7 +31,8 @@ export function subjectsOf(exchange: Exchange, route: Route, pseudonyms: Pseudon
   if (subjects.length === 0) return NOBODY
   const names = new Set<string>()
   for (const source of subjects) {
-    for (const value of readSource(exchange, source)) if (value !== '' && names.size < SUBJECTS_MAX) names.add(pseudonyms.of('subject', value))
+    for (const value of readSource(exchange, source))
+      if (value !== '' && names.size < SUBJECTS_MAX) names.add(pseudonyms.of('subject', value))
   }
   return [...names]
 }
@@ -45,5 +46,7 @@ export function recordedPath(exchange: Exchange, pseudonyms: Pseudonyms): string
     const raw = target?.path ?? exchange.request.url ?? ''
     return `${raw.length}:${pseudonyms.of('path', raw)}`
   }
-  return route.path.replaceAll(/\{([^}*]+)\*?\}/g, (_all, name: string) => pseudonyms.of('subject', exchange.params[name] ?? ''))
+  return route.path.replaceAll(/\{([^}*]+)\*?\}/g, (_all, name: string) =>
+    pseudonyms.of('subject', exchange.params[name] ?? ''),
+  )
 }

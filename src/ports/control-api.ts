@@ -44,7 +44,12 @@ export interface StatusView {
   readonly locks: readonly LockView[]
   readonly pendingReleases: readonly PendingRelease[]
   readonly fleet: { readonly gateways: readonly GatewayView[]; readonly proven: number; readonly total: number }
-  readonly audit: { readonly healthy: boolean; readonly size: number; readonly checkpointAgeSeconds: number | null; readonly vkey: string }
+  readonly audit: {
+    readonly healthy: boolean
+    readonly size: number
+    readonly checkpointAgeSeconds: number | null
+    readonly vkey: string
+  }
   /** What an operator should mend: a locks file that cannot be read, a reload that was refused. */
   readonly problems: readonly string[]
 }
@@ -55,7 +60,11 @@ export interface OrderAccepted {
   readonly covers: readonly string[]
   readonly durable: boolean
   /** With ?wait: who has proven the epoch, in how many milliseconds, and who has not. */
-  readonly proof?: { readonly proven: readonly string[]; readonly missing: readonly string[]; readonly elapsedMs: number }
+  readonly proof?: {
+    readonly proven: readonly string[]
+    readonly missing: readonly string[]
+    readonly elapsedMs: number
+  }
 }
 
 export interface ReleasePending {

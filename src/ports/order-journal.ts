@@ -4,12 +4,14 @@ import type { LedgerEntry } from '../core/ledger.ts'
  * The ledger's entries on this gateway's own disk, in the order in which they were accepted. Written by a thread of its own
  * with synchronous writes into preallocated space, so that hung file calls elsewhere never delay a freeze.
  *
- * `append` resolves once the entry survives power loss; it rejects where that failed, and the entry is then not there. A
- * torn last entry, which was never acknowledged, is dropped at open; any other damage refuses to open, naming file and offset.
+ * `append` resolves once the entry survives power loss; it rejects where that failed, and the entry is then not there. With
+ * `limitMs` it rejects also where that took longer, and the entry is then withdrawn: it counts neither now nor at any later
+ * open, whatever the disk does with what it was given. A torn last entry, which was never acknowledged, is dropped at open;
+ * any other damage refuses to open, naming file and offset.
  */
 export interface OrderJournal {
   /** Entries found at open. */
   readonly entries: readonly LedgerEntry[]
-  append(entry: LedgerEntry): Promise<void>
+  append(entry: LedgerEntry, limitMs?: number): Promise<void>
   close(): Promise<void>
 }

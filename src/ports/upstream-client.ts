@@ -25,7 +25,7 @@ export interface UpstreamCall {
   resume(): void
 }
 
-export interface UpstreamHandler {
+export interface UpstreamSink {
   /**
    * Called in the same turn in which the first bytes would be written, also where the request has waited for a connection,
    * and again before a retry. Returning false ends the call before any byte is written.
@@ -42,6 +42,6 @@ export interface UpstreamHandler {
 
 /** Sends requests to the configured upstreams over kept-alive connections. Never throws; every call ends in onEnd or onFailure. */
 export interface UpstreamClient {
-  send(request: UpstreamRequest, handler: UpstreamHandler): UpstreamCall
+  send(request: UpstreamRequest, sink: UpstreamSink): UpstreamCall
   close(): Promise<void>
 }

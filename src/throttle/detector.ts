@@ -47,8 +47,10 @@ export function observeAll(detectors: readonly Detector[], sample: Sample): Obse
   for (const detector of detectors) {
     const seen = detector.observe(sample)
     if (seen === undefined) continue
-    if (seen.allowance !== undefined && (allowance === undefined || seen.allowance.remaining < allowance.remaining)) allowance = seen.allowance
-    if (seen.finding?.answer === 'refuse') return { finding: seen.finding, ...(allowance === undefined ? {} : { allowance }) }
+    if (seen.allowance !== undefined && (allowance === undefined || seen.allowance.remaining < allowance.remaining))
+      allowance = seen.allowance
+    if (seen.finding?.answer === 'refuse')
+      return { finding: seen.finding, ...(allowance === undefined ? {} : { allowance }) }
     mild ??= seen.finding
   }
   return { ...(mild === undefined ? {} : { finding: mild }), ...(allowance === undefined ? {} : { allowance }) }

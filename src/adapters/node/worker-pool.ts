@@ -45,9 +45,14 @@ export class WorkerPool<Config, Batch, Announcement> implements DataPlane {
     this.renewLease()
     Atomics.store(this.#options.memory.epoch, 0, table.epoch)
     this.#slots = Array.from({ length: this.#options.count }, (_, index) => this.#open(`w${index + 1}`))
-    await this.#until(() => this.#slots.some((slot) => !slot.alive || slot.failure !== undefined) || this.#slots.every((slot) => slot.port !== undefined))
+    await this.#until(
+      () =>
+        this.#slots.some((slot) => !slot.alive || slot.failure !== undefined) ||
+        this.#slots.every((slot) => slot.port !== undefined),
+    )
     const failed = this.#slots.find((slot) => !slot.alive || slot.failure !== undefined)
-    if (failed !== undefined) throw new Error(failed.failure ?? `the data-plane worker ${failed.name} ended before it listened`)
+    if (failed !== undefined)
+      throw new Error(failed.failure ?? `the data-plane worker ${failed.name} ended before it listened`)
     return this.#slots[0]?.port ?? 0
   }
 
@@ -84,7 +89,9 @@ export class WorkerPool<Config, Batch, Announcement> implements DataPlane {
 
   /** What keeps workers from writing their part of the trail. */
   get trailProblems(): readonly string[] {
-    return this.#slots.flatMap(({ name, trailProblem }) => (trailProblem === undefined ? [] : [`${name}: ${trailProblem}`]))
+    return this.#slots.flatMap(({ name, trailProblem }) =>
+      trailProblem === undefined ? [] : [`${name}: ${trailProblem}`],
+    )
   }
 
   /** For the caller's timer, several times a lease: a main thread that stops calling lets the lease end. */
@@ -98,15 +105,23 @@ export class WorkerPool<Config, Batch, Announcement> implements DataPlane {
     this.#config = config
     const before = new Map(this.#slots.map((slot) => [slot, slot.reloads]))
     for (const slot of this.#slots) slot.post({ type: 'reload', config })
-    await this.#until(() => [...before].every(([slot, reloads]) => !slot.alive || slot.reloads > reloads), RELOAD_TIMEOUT_MS)
-    return this.#slots.flatMap(({ name, reloadProblem }) => (reloadProblem === undefined ? [] : [`${name}: ${reloadProblem}`]))
+    await this.#until(
+      () => [...before].every(([slot, reloads]) => !slot.alive || slot.reloads > reloads),
+      RELOAD_TIMEOUT_MS,
+    )
+    return this.#slots.flatMap(({ name, reloadProblem }) =>
+      reloadProblem === undefined ? [] : [`${name}: ${reloadProblem}`],
+    )
   }
 
   /** Lets in-flight exchanges finish, then ends the threads. Resolves to whether nothing had to be cut. */
   async stop(timeoutMs: number): Promise<boolean> {
     this.#stopping = true
     for (const slot of this.#slots) slot.post({ type: 'drain', timeoutMs })
-    await this.#until(() => this.#slots.every((slot) => !slot.alive || slot.drained !== undefined), timeoutMs + REPORT_TIMEOUT_MS)
+    await this.#until(
+      () => this.#slots.every((slot) => !slot.alive || slot.drained !== undefined),
+      timeoutMs + REPORT_TIMEOUT_MS,
+    )
     await Promise.all(this.#slots.map((slot) => slot.terminate()))
     return this.#slots.every((slot) => slot.drained === true)
   }
@@ -114,7 +129,12 @@ export class WorkerPool<Config, Batch, Announcement> implements DataPlane {
   #open(name: string): WorkerSlot<Config, Batch, Announcement> {
     const thread = this.#threads
     this.#threads += 1
-    const slot = new WorkerSlot<Config, Batch, Announcement>(this.#options.script, name, thread, this.#options.workerData(name, thread))
+    const slot = new WorkerSlot<Config, Batch, Announcement>(
+      this.#options.script,
+      name,
+      thread,
+      this.#options.workerData(name, thread),
+    )
     slot.listen(
       (message) => {
         this.#pass(slot, message)
@@ -138,7 +158,11 @@ export class WorkerPool<Config, Batch, Announcement> implements DataPlane {
   #afterExit(slot: WorkerSlot<Config, Batch, Announcement>, code: number): void {
     this.#notify()
     if (this.#stopping || slot.port === undefined) return
-    this.#options.logger.error('a data-plane worker died and is being replaced', { worker: slot.name, code, failure: slot.failure })
+    this.#options.logger.error('a data-plane worker died and is being replaced', {
+      worker: slot.name,
+      code,
+      failure: slot.failure,
+    })
     const replace = setTimeout(() => {
       if (this.#stopping) return
       const next = this.#open(slot.name)

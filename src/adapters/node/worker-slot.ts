@@ -28,7 +28,11 @@ export class WorkerSlot<Config, Batch, Announcement> {
     const { port1, port2 } = new MessageChannel()
     this.#tables = port1
     this.#tables.unref()
-    this.#worker = new Worker(script, { name: `portcullis ${name}`, workerData: { ...workerData, name, thread, tables: port2 }, transferList: [port2] })
+    this.#worker = new Worker(script, {
+      name: `portcullis ${name}`,
+      workerData: { ...workerData, name, thread, tables: port2 },
+      transferList: [port2],
+    })
   }
 
   listen(onMessage: (message: FromWorker<Batch, Announcement>) => void, onExit: (code: number) => void): void {

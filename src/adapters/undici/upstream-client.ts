@@ -1,6 +1,12 @@
 // The upstream client on undici: one pool a target, byte-exact targets and fields, every undici error as an UpstreamFailure.
 import { errors, Pool, type Dispatcher } from 'undici'
-import type { UpstreamCall, UpstreamClient, UpstreamFailure, UpstreamHandler, UpstreamRequest } from '../../ports/upstream-client.ts'
+import type {
+  UpstreamCall,
+  UpstreamClient,
+  UpstreamFailure,
+  UpstreamSink,
+  UpstreamRequest,
+} from '../../ports/upstream-client.ts'
 
 export interface UpstreamPools {
   readonly targets: readonly string[]
@@ -14,11 +20,16 @@ export interface UpstreamPools {
 const KEEP_ALIVE_MS = 4_000
 
 export function createUpstreamClient(upstreams: Readonly<Record<string, UpstreamPools>>): UpstreamClient {
-  const pools = new Map(Object.entries(upstreams).map(([name, upstream]) => [name, upstream.targets.map((target) => openPool(target, upstream))]))
+  const pools = new Map(
+    Object.entries(upstreams).map(([name, upstream]) => [
+      name,
+      upstream.targets.map((target) => openPool(target, upstream)),
+    ]),
+  )
   return {
-    send(request, handler) {
+    send(request, sink) {
       const pool = leastPending(pools.get(request.upstream) ?? [])
-      const attempt = new Attempt(pool, request, handler)
+      const attempt = new Attempt(pool, request, sink)
       attempt.start()
       return attempt
     },
@@ -61,17 +72,17 @@ function leastPending(pools: readonly Pool[]): Pool | undefined {
 class Attempt implements UpstreamCall, Dispatcher.DispatchHandler {
   readonly #pool: Pool | undefined
   readonly #request: UpstreamRequest
-  readonly #handler: UpstreamHandler
+  readonly #sink: UpstreamSink
   #controller: Dispatcher.DispatchController | undefined
   #aborted = false
   #over = false
   #answered = false
   #retried = false
 
-  constructor(pool: Pool | undefined, request: UpstreamRequest, handler: UpstreamHandler) {
+  constructor(pool: Pool | undefined, request: UpstreamRequest, sink: UpstreamSink) {
     this.#pool = pool
     this.#request = request
-    this.#handler = handler
+    this.#sink = sink
   }
 
   start(): void {
@@ -81,7 +92,10 @@ class Attempt implements UpstreamCall, Dispatcher.DispatchHandler {
       return
     }
     try {
-      this.#pool.dispatch({ method: method as Dispatcher.HttpMethod, path: target, headers: headers as string[], body: body ?? null }, this)
+      this.#pool.dispatch(
+        { method: method as Dispatcher.HttpMethod, path: target, headers: headers as string[], body: body ?? null },
+        this,
+      )
     } catch (error) {
       this.#fail(failureOf(error))
     }
@@ -102,7 +116,7 @@ class Attempt implements UpstreamCall, Dispatcher.DispatchHandler {
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller
-    if (this.#aborted || !this.#handler.onStart(this)) {
+    if (this.#aborted || !this.#sink.onStart(this)) {
       this.#over = true
       controller.abort(new errors.RequestAbortedError())
     }
@@ -112,21 +126,21 @@ class Attempt implements UpstreamCall, Dispatcher.DispatchHandler {
     if (this.#over) return
     const fields = rawFields(controller.rawHeaders)
     if (status < 200) {
-      this.#handler.onInformation?.(status, fields)
+      this.#sink.onInformation?.(status, fields)
       return
     }
     this.#answered = true
-    this.#handler.onHead(status, statusText, fields)
+    this.#sink.onHead(status, statusText, fields)
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    if (!this.#over && !this.#handler.onData(chunk)) controller.pause()
+    if (!this.#over && !this.#sink.onData(chunk)) controller.pause()
   }
 
   onResponseEnd(): void {
     if (this.#over) return
     this.#over = true
-    this.#handler.onEnd()
+    this.#sink.onEnd()
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
@@ -149,7 +163,7 @@ class Attempt implements UpstreamCall, Dispatcher.DispatchHandler {
   #fail(failure: UpstreamFailure): void {
     if (this.#over) return
     this.#over = true
-    this.#handler.onFailure(failure)
+    this.#sink.onFailure(failure)
   }
 }
 
@@ -158,14 +172,30 @@ function rawFields(raw: Dispatcher.DispatchController['rawHeaders']): readonly s
   return raw.map((each) => (typeof each === 'string' ? each : each.toString('latin1')))
 }
 
-const REFUSED: ReadonlySet<string> = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'ENOENT', 'EACCES'])
+const REFUSED: ReadonlySet<string> = new Set([
+  'ECONNREFUSED',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENOENT',
+  'EACCES',
+])
 
 function failureOf(error: unknown): UpstreamFailure {
   const detail = error instanceof Error ? error.message : String(error)
-  if (error instanceof errors.HeadersTimeoutError || error instanceof errors.BodyTimeoutError || error instanceof errors.ConnectTimeoutError) {
+  if (
+    error instanceof errors.HeadersTimeoutError ||
+    error instanceof errors.BodyTimeoutError ||
+    error instanceof errors.ConnectTimeoutError
+  ) {
     return { failure: 'timeout', detail }
   }
-  if (error instanceof errors.HTTPParserError || error instanceof errors.HeadersOverflowError || error instanceof errors.ResponseExceededMaxSizeError) {
+  if (
+    error instanceof errors.HTTPParserError ||
+    error instanceof errors.HeadersOverflowError ||
+    error instanceof errors.ResponseExceededMaxSizeError
+  ) {
     return { failure: 'malformed', detail }
   }
   const code = (error as { code?: unknown }).code

@@ -64,12 +64,18 @@ function checkLocks(exchange: Exchange, route: Route, gateway: Gateway): LockChe
   exchange.epoch = table.epoch
   const locks = findLocks(table, lockTargetOf(exchange, route), clock.now())
   if (locks?.denying !== undefined) return { denial: locked(locks.denying), epoch: table.epoch }
-  if (locks?.stepUp !== undefined && route.policy.session.level === 'none') return { denial: locked(locks.stepUp), epoch: table.epoch }
-  if (!view.isFresh(clock.monotonicMs()) && refusesWhenStale(route, exchange.method)) return { denial: STALE, epoch: table.epoch }
+  if (locks?.stepUp !== undefined && route.policy.session.level === 'none')
+    return { denial: locked(locks.stepUp), epoch: table.epoch }
+  if (!view.isFresh(clock.monotonicMs()) && refusesWhenStale(route, exchange.method))
+    return { denial: STALE, epoch: table.epoch }
   return { epoch: table.epoch, table, ...(locks === undefined ? {} : { locks }) }
 }
 
-const STALE: Denial = { denied: 'view-stale', detail: 'Whether this is locked cannot be known now.', retryAfterMs: 2_000 }
+const STALE: Denial = {
+  denied: 'view-stale',
+  detail: 'Whether this is locked cannot be known now.',
+  retryAfterMs: 2_000,
+}
 
 function refusesWhenStale(route: Route, method: string): boolean {
   switch (route.policy.stale) {
@@ -127,7 +133,11 @@ function checkSession(exchange: Exchange, route: Route, check: LockCheck, gatewa
 
 type SessionDenial = Denial & { readonly denied: 'invalid-token' | 'insufficient-authentication' | 'not-owner' }
 
-const SESSION_RESULTS = { 'invalid-token': 'revoked', 'insufficient-authentication': 'insufficient', 'not-owner': 'forbidden' } as const
+const SESSION_RESULTS = {
+  'invalid-token': 'revoked',
+  'insufficient-authentication': 'insufficient',
+  'not-owner': 'forbidden',
+} as const
 
 function judgeSession(
   exchange: Exchange,
@@ -141,11 +151,18 @@ function judgeSession(
     return { denied: 'invalid-token', detail: 'The session has ended.' }
   }
   const policy = route.policy.session
-  const denial = checkAssurance(policy, session, now, freshSince) ?? checkOwnership(policy, session, (source) => readSource(exchange, source))
+  const denial =
+    checkAssurance(policy, session, now, freshSince) ??
+    checkOwnership(policy, session, (source) => readSource(exchange, source))
   return denial as SessionDenial | undefined
 }
 
-function checkThrottle(exchange: Exchange, route: Route, locks: LocksInForce | undefined, gateway: Gateway): Denial | undefined {
+function checkThrottle(
+  exchange: Exchange,
+  route: Route,
+  locks: LocksInForce | undefined,
+  gateway: Gateway,
+): Denial | undefined {
   if (locks?.observing !== undefined) gateway.telemetry.observed(locks.observing.mode)
   if (exchange.counted) return undefined
   exchange.counted = true

@@ -3,7 +3,7 @@ import { Transform, type Readable } from 'node:stream'
 import type { Denial } from '../../core/decision.ts'
 import { isSafeMethod } from '../../core/policy.ts'
 import type { Permit } from '../../core/permit.ts'
-import type { UpstreamCall, UpstreamFailure, UpstreamHandler } from '../../ports/upstream-client.ts'
+import type { UpstreamCall, UpstreamFailure, UpstreamSink } from '../../ports/upstream-client.ts'
 import type { Exchange } from '../exchange.ts'
 import type { Gateway } from '../gateway.ts'
 import { downstreamHeaders, fieldValue, rateLimitFields, upstreamHeaders } from '../headers.ts'
@@ -21,7 +21,7 @@ export function forward(exchange: Exchange, permit: Permit, gateway: Gateway): P
   })
 }
 
-class Relay implements UpstreamHandler {
+class Relay implements UpstreamSink {
   readonly #exchange: Exchange
   readonly #permit: Permit
   readonly #gateway: Gateway
@@ -235,7 +235,9 @@ class Relay implements UpstreamHandler {
 }
 
 function severedAnswer(cause: NonNullable<Exchange['severedBy']>): Denial {
-  return cause === 'revoked' ? { denied: 'invalid-token', detail: 'The session has ended.' } : { denied: 'locked', lock: cause }
+  return cause === 'revoked'
+    ? { denied: 'invalid-token', detail: 'The session has ended.' }
+    : { denied: 'locked', lock: cause }
 }
 
 /** RFC 9110, 6.4.1: these never have a body, whatever their fields say. */

@@ -10,7 +10,12 @@ import { countField } from '../headers.ts'
 const REQUEST_ID = /^[A-Za-z0-9._-]{1,128}$/
 
 /** Enters the exchange in `in-flight` before any lock is read, so that a table that lands from now on finds it. */
-export function receive(request: IncomingMessage, response: ServerResponse, gateway: Gateway, isCanary = false): Exchange {
+export function receive(
+  request: IncomingMessage,
+  response: ServerResponse,
+  gateway: Gateway,
+  isCanary = false,
+): Exchange {
   const { settings, clock, randomness } = gateway
   const { address, viaTrustedProxy } = clientAddress(request, gateway.addresses, settings.isTrustedProxy)
   const given = viaTrustedProxy ? request.headers['x-request-id'] : undefined
@@ -33,16 +38,20 @@ export function receive(request: IncomingMessage, response: ServerResponse, gate
 function refuseMessage(request: IncomingMessage, settings: Settings): Denial | undefined {
   const { rawHeaders, headers } = request
   if (request.httpVersionMajor !== 1) return malformed('The protocol version is not HTTP/1.0 or HTTP/1.1.')
-  if (rawHeaders.length / 2 > settings.headersMax) return { denied: 'headers-too-large', detail: 'Too many header fields.' }
+  if (rawHeaders.length / 2 > settings.headersMax)
+    return { denied: 'headers-too-large', detail: 'Too many header fields.' }
   if (countField(rawHeaders, 'host') > 1) return malformed('More than one Host field.')
-  if (headers.host !== undefined && !isAuthority(headers.host)) return malformed('The Host field is not a host and port.')
+  if (headers.host !== undefined && !isAuthority(headers.host))
+    return malformed('The Host field is not a host and port.')
   if (headers['transfer-encoding'] !== undefined) {
-    if (headers['transfer-encoding'].toLowerCase() !== 'chunked') return malformed('The only transfer coding understood is chunked.')
+    if (headers['transfer-encoding'].toLowerCase() !== 'chunked')
+      return malformed('The only transfer coding understood is chunked.')
     if (headers['content-length'] !== undefined) return malformed('Both Content-Length and Transfer-Encoding.')
     if (request.httpVersionMinor === 0) return malformed('Transfer-Encoding in HTTP/1.0.')
   }
   if (headers.expect !== undefined && headers.expect.toLowerCase() !== '100-continue') return { denied: 'expectation' }
-  if (Number(headers['content-length'] ?? 0) > settings.bodyBytesMax) return { denied: 'body-too-large', detail: 'The request body is larger than this gateway takes.' }
+  if (Number(headers['content-length'] ?? 0) > settings.bodyBytesMax)
+    return { denied: 'body-too-large', detail: 'The request body is larger than this gateway takes.' }
   return undefined
 }
 

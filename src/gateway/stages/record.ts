@@ -52,7 +52,11 @@ export function requestRecord(exchange: Exchange, phase: RequestRecord['phase'],
     path: recordedPath(exchange, gateway.pseudonyms),
     ...(session === undefined
       ? {}
-      : { principal: session.principal, session: session.session, issuer: gateway.pseudonyms.of('issuer', session.issuer) }),
+      : {
+          principal: session.principal,
+          session: session.session,
+          issuer: gateway.pseudonyms.of('issuer', session.issuer),
+        }),
     ...(exchange.subjects.length === 0 ? {} : { subjects: exchange.subjects }),
     decision: exchange.decision,
     ...(exchange.reason === undefined ? {} : { reason: exchange.reason }),

@@ -46,7 +46,11 @@ const FAILURES = {
 const INTERNAL: Answer = { status: 500, title: 'Internal error' }
 
 /** Writes the answer of a refusal or failure, once its outcome is recorded as the route demands. */
-export async function respond(exchange: Exchange, cause: Denial | UpstreamFailure | 'internal', gateway: Gateway): Promise<void> {
+export async function respond(
+  exchange: Exchange,
+  cause: Denial | UpstreamFailure | 'internal',
+  gateway: Gateway,
+): Promise<void> {
   const { response } = exchange
   if (response.headersSent || response.destroyed) {
     response.destroy()
@@ -57,7 +61,10 @@ export async function respond(exchange: Exchange, cause: Denial | UpstreamFailur
   exchange.bytesSent = exchange.method === 'HEAD' ? 0 : Buffer.byteLength(reply.body)
   const recorded = await recordOutcome(exchange, gateway)
   // A lock's refusal tells nothing and is given even where the trail cannot be written.
-  const final = recorded || exchange.decision === 'locked' ? reply : replyTo(exchange, { denied: 'audit-unavailable', retryAfterMs: 5_000 }, gateway)
+  const final =
+    recorded || exchange.decision === 'locked'
+      ? reply
+      : replyTo(exchange, { denied: 'audit-unavailable', retryAfterMs: 5_000 }, gateway)
   exchange.status = final.status
   send(exchange, final, gateway)
 }
@@ -80,18 +87,41 @@ function replyTo(exchange: Exchange, cause: Denial | UpstreamFailure | 'internal
   const locked = cause.denied === 'locked' || cause.denied === 'view-stale'
   const retryAfterMs = cause.retryAfterMs ?? (locked ? LOCK_RETRY_MS : undefined)
   // Jittered, so that callers do not come back in one wave.
-  if (retryAfterMs !== undefined) headers.push('Retry-After', String(Math.max(1, Math.ceil((retryAfterMs * (1 + gateway.randomness.fraction())) / 1000))))
-  if (!locked) return problem(exchange, answer, cause.denied, cause.detail === undefined ? {} : { detail: cause.detail }, headers)
+  if (retryAfterMs !== undefined)
+    headers.push(
+      'Retry-After',
+      String(Math.max(1, Math.ceil((retryAfterMs * (1 + gateway.randomness.fraction())) / 1000))),
+    )
+  if (!locked)
+    return problem(exchange, answer, cause.denied, cause.detail === undefined ? {} : { detail: cause.detail }, headers)
   const message = publicMessage(cause.lock, exchange.request.headers['accept-language'])
   headers.push('Content-Language', message.language, 'Vary', 'Accept-Language')
   const lock = cause.lock === undefined ? {} : { lock: { id: cause.lock.id, epoch: exchange.epoch } }
-  return problem(exchange, { ...answer, status: cause.lock?.status ?? answer.status }, 'locked', { detail: message.text, ...lock }, headers)
+  return problem(
+    exchange,
+    { ...answer, status: cause.lock?.status ?? answer.status },
+    'locked',
+    { detail: message.text, ...lock },
+    headers,
+  )
 }
 
 const LOCK_RETRY_MS = 30_000
 
-function problem(exchange: Exchange, answer: Answer, type: string, members: Readonly<Record<string, unknown>>, headers: string[]): Reply {
-  const body = JSON.stringify({ type: `urn:portcullis:problem:${type}`, title: answer.title, status: answer.status, ...members, instance: exchange.id })
+function problem(
+  exchange: Exchange,
+  answer: Answer,
+  type: string,
+  members: Readonly<Record<string, unknown>>,
+  headers: string[],
+): Reply {
+  const body = JSON.stringify({
+    type: `urn:portcullis:problem:${type}`,
+    title: answer.title,
+    status: answer.status,
+    ...members,
+    instance: exchange.id,
+  })
   return { status: answer.status, headers, body }
 }
 
@@ -137,5 +167,8 @@ function send(exchange: Exchange, reply: Reply, gateway: Gateway): void {
 function mayHaveBody(request: Exchange['request']): boolean {
   const { headers } = request
   if (headers['transfer-encoding'] !== undefined || headers.expect !== undefined) return true
-  return Number(headers['content-length'] ?? 0) > 0 || (headers.upgrade !== undefined && !isSafeMethod(request.method ?? 'GET'))
+  return (
+    Number(headers['content-length'] ?? 0) > 0 ||
+    (headers.upgrade !== undefined && !isSafeMethod(request.method ?? 'GET'))
+  )
 }

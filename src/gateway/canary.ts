@@ -1,0 +1,53 @@
+// A canary asks for a locked route through this worker's own HTTP server, and shows the refusal: the proof of a freeze.
+import type { Server } from 'node:http'
+import { duplexPair, type Duplex } from 'node:stream'
+import type { Route } from '../core/route.ts'
+import type { CanaryProof } from '../ports/data-plane.ts'
+import type { Gateway } from './gateway.ts'
+import { connectCanary } from './server.ts'
+
+export type WorkerProof = Omit<CanaryProof, 'worker'>
+
+/** One proof a route that this worker knows; each canary goes through parser, pipeline and locks, and is never forwarded. */
+export async function proveRefusals(
+  server: Server,
+  gateway: Gateway,
+  routeIds: readonly string[],
+): Promise<readonly WorkerProof[]> {
+  const routes = gateway.settings.routes.routes.filter(({ id }) => routeIds.includes(id))
+  return Promise.all(routes.map((route) => proveRefusal(server, gateway, route)))
+}
+
+async function proveRefusal(server: Server, gateway: Gateway, route: Route): Promise<WorkerProof> {
+  const method = route.methods.find((each) => each !== 'GET' && each !== 'HEAD') ?? route.methods[0] ?? 'GET'
+  const path = route.path.replaceAll(/\{[^}]+\}/g, 'canary')
+  const [ours, theirs] = duplexPair()
+  connectCanary(server, theirs)
+  ours.write(`${method} ${path} HTTP/1.1\r\nHost: canary\r\nConnection: close\r\n\r\n`)
+  const answer = await readAll(ours)
+  const status = Number(/^HTTP\/1\.1 (\d{3})/.exec(answer)?.[1] ?? 0)
+  return {
+    epoch: gateway.view.epoch,
+    route: route.id,
+    status,
+    refused: answer.includes('urn:portcullis:problem:locked'),
+    at: gateway.clock.now(),
+  }
+}
+
+function readAll(socket: Duplex): Promise<string> {
+  return new Promise((resolve) => {
+    let text = ''
+    socket.setEncoding('latin1')
+    socket.on('data', (chunk: string) => {
+      text += chunk
+    })
+    const done = (): void => {
+      socket.destroy()
+      resolve(text)
+    }
+    socket.once('end', done)
+    socket.once('close', done)
+    socket.once('error', done)
+  })
+}
