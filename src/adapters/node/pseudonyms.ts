@@ -1,0 +1,64 @@
+// Pseudonyms by HMAC-SHA-256 (RFC 2104), and the key that they hang on.
+import { createHash, createHmac, createSecretKey, randomBytes } from 'node:crypto'
+import { LRUCache } from 'lru-cache'
+import type { Pseudonyms } from '../../ports/pseudonyms.ts'
+import type { PseudonymKind } from '../../core/pseudonym.ts'
+import { readOrMakeKeyFile } from './key-file.ts'
+
+/** Plain data: it is handed to the workers by structured clone. */
+export interface PseudonymKey {
+  /** The first 6 characters of the key's SHA-256 in base64url: equal keys have equal ids, and the id tells nothing of the key. */
+  readonly id: string
+  readonly secret: Uint8Array
+}
+
+const SECRET_BYTES = 32
+const NAME_BYTES = 16
+/** Longer values (paths that no route matched) are seldom seen twice, and memory for them is not bounded by a count. */
+const CACHED_LENGTH_MAX = 128
+const CACHE_ENTRIES = 10_000
+
+/** Throws a TypeError where the secret is not 32 bytes long. */
+export function createPseudonymKey(secret: Uint8Array): PseudonymKey {
+  if (secret.length !== SECRET_BYTES)
+    throw new TypeError(`a pseudonym key has ${SECRET_BYTES} bytes, not ${secret.length}`)
+  return { id: createHash('sha256').update(secret).digest('base64url').slice(0, 6), secret }
+}
+
+/**
+ * The key in the file, 32 bytes as base64url; a random one is made with mode 0600 where there is no file. Throws an Error that
+ * names the file and what is wrong with it, never what it holds.
+ */
+export function loadPseudonymKey(file: string): PseudonymKey {
+  const text = readOrMakeKeyFile(file, () => `${randomBytes(SECRET_BYTES).toString('base64url')}\n`).trim()
+  const secret = Buffer.from(text, 'base64url')
+  if (secret.length !== SECRET_BYTES || secret.toString('base64url') !== text) {
+    throw new Error(`${file}: a pseudonym key is ${SECRET_BYTES} bytes as base64url, 43 characters`)
+  }
+  return createPseudonymKey(new Uint8Array(secret))
+}
+
+/**
+ * `<key id>.<22 characters>`: 128 bits of HMAC-SHA-256 over `kind`, a zero byte and the value in UTF-8. Kinds hold no zero byte,
+ * so no value of one kind can pass for another's. The last `entriesMax` short values are remembered, in memory alone.
+ */
+export function createPseudonyms(key: PseudonymKey, entriesMax = CACHE_ENTRIES): Pseudonyms {
+  const secret = createSecretKey(key.secret)
+  const prefix = `${key.id}.`
+  const known = new LRUCache<string, string>({ max: entriesMax })
+  const name = (message: string): string => {
+    const digest = createHmac('sha256', secret).update(message, 'utf8').digest()
+    return prefix + digest.toString('base64url', 0, NAME_BYTES)
+  }
+  return {
+    of: (kind: PseudonymKind, value: string) => {
+      const message = `${kind}\0${value}`
+      if (value.length > CACHED_LENGTH_MAX) return name(message)
+      const found = known.get(message)
+      if (found !== undefined) return found
+      const made = name(message)
+      known.set(message, made)
+      return made
+    },
+  }
+}
