@@ -1,0 +1,114 @@
+// Where hashes and entries lie on disk, and how bundles are framed: C2SP tlog-tiles.
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { type Hash, type NodeReader, rootOf } from './merkle.ts'
+
+/** Hashes in a full tile, entries in a full bundle: a tile is eight levels of the tree high. */
+export const TILE_WIDTH = 256
+export const HASH_BYTES = 32
+/** What the trail accepts as one entry; the format itself ends at 65,535 bytes. */
+export const ENTRY_BYTES_MAX = 32_768
+
+/** `entries` or a tile level; `width` is 256 for a full tile. */
+export interface TileName {
+  readonly level: number | 'entries'
+  readonly index: number
+  readonly width: number
+}
+
+/** `tile/0/x001/x234/067`, or `…/067.p/112` for a partial tile. */
+export function tilePath({ level, index, width }: TileName): string {
+  let path = String(index % 1000).padStart(3, '0')
+  for (let rest = Math.floor(index / 1000); rest > 0; rest = Math.floor(rest / 1000)) {
+    path = `x${String(rest % 1000).padStart(3, '0')}/${path}`
+  }
+  return `tile/${level}/${path}${width === TILE_WIDTH ? '' : `.p/${width}`}`
+}
+
+const TILE_PATH = /^tile\/(entries|\d{1,2})\/((?:x\d{3}\/)*\d{3})(?:\.p\/(\d{1,3}))?$/
+
+/** The inverse of `tilePath`; undefined for every other spelling. */
+export function parseTilePath(path: string): TileName | undefined {
+  const found = TILE_PATH.exec(path)
+  if (found === null) return undefined
+  const name: TileName = {
+    level: found[1] === 'entries' ? 'entries' : Number(found[1]),
+    index: Number((found[2] ?? '').replaceAll(/[x/]/g, '')),
+    width: found[3] === undefined ? TILE_WIDTH : Number(found[3]),
+  }
+  const isInRange = name.level === 'entries' || name.level < 64
+  return isInRange && name.width > 0 && Number.isSafeInteger(name.index) && tilePath(name) === path ? name : undefined
+}
+
+/** Leaves under one hash of a tile of this level. */
+export function leavesPerHash(level: number | 'entries'): number {
+  return level === 'entries' ? 1 : TILE_WIDTH ** level
+}
+
+/** How wide the tile is in a tree of `size` leaves; 0 where it does not exist. */
+export function widthAt(size: number, level: number | 'entries', index: number): number {
+  const hashes = Math.floor(size / leavesPerHash(level)) - index * TILE_WIDTH
+  return Math.max(0, Math.min(TILE_WIDTH, hashes))
+}
+
+/** A tile's bytes to its hashes. A trailing piece of a hash is left out: compare lengths first. */
+export function hashesOf(tile: Buffer): Hash[] {
+  const text = tile.toString('latin1')
+  const hashes: Hash[] = []
+  for (let at = 0; at + HASH_BYTES <= text.length; at += HASH_BYTES) hashes.push(text.slice(at, at + HASH_BYTES))
+  return hashes
+}
+
+export function tileBytes(hashes: readonly Hash[]): Buffer {
+  return Buffer.from(hashes.join(''), 'latin1')
+}
+
+/** One entry as a bundle holds it: its length in two bytes, big-endian, then its bytes. */
+export function frameEntry(entry: Uint8Array): Buffer {
+  if (entry.length > ENTRY_BYTES_MAX) {
+    throw new RangeError(`an audit entry has at most ${ENTRY_BYTES_MAX} bytes, this one has ${entry.length}`)
+  }
+  const framed = Buffer.allocUnsafe(2 + entry.length)
+  framed.writeUInt16BE(entry.length, 0)
+  framed.set(entry, 2)
+  return framed
+}
+
+/**
+ * Start and end of each entry of a bundle in turn: [start, end, start, end ...]. Stops at the first entry that runs over the
+ * end; `rest` is where the bytes that belong to no entry begin (the bundle's length where there are none).
+ */
+export function boundsOf(bundle: Buffer): { bounds: number[]; rest: number } {
+  const bounds: number[] = []
+  let at = 0
+  while (at + 2 <= bundle.length) {
+    const end = at + 2 + bundle.readUInt16BE(at)
+    if (end > bundle.length) break
+    bounds.push(at + 2, end)
+    at = end
+  }
+  return { bounds, rest: at }
+}
+
+/** The tree's nodes as the tiles of a trail of `size` entries hold them. Reads synchronously and throws where a tile cannot be read. */
+export function createTileReader(dir: string, size: number): NodeReader {
+  const cache = new Map<string, Hash[]>()
+  const tile = (level: number, index: number): Hash[] => {
+    const path = tilePath({ level, index, width: widthAt(size, level, index) })
+    const known = cache.get(path)
+    if (known !== undefined) return known
+    const hashes = hashesOf(readFileSync(join(dir, path)))
+    if (cache.size >= 64) cache.clear()
+    cache.set(path, hashes)
+    return hashes
+  }
+  return (level, index) => {
+    const tileLevel = Math.floor(level / 8)
+    const count = 2 ** (level % 8)
+    const first = index * count
+    const hashes = tile(tileLevel, Math.floor(first / TILE_WIDTH))
+    const at = first % TILE_WIDTH
+    if (at + count > hashes.length) throw new RangeError(`no node ${level}/${index} in a tree of ${size}`)
+    return rootOf(hashes.slice(at, at + count))
+  }
+}

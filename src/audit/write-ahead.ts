@@ -1,0 +1,328 @@
+// One thread's write-ahead log: entries are queued at once and made durable by group commits, one write and one fdatasync each.
+import { randomBytes } from 'node:crypto'
+import { type Files, nodeFiles, writeAll } from './files.ts'
+import type { Hash } from './merkle.ts'
+import { ENTRY_BYTES_MAX } from './tiles.ts'
+import { Batch } from './wal-batch.ts'
+import { HEADER_BYTES, NO_CHAIN, paddedLength, SECTOR_BYTES } from './wal-block.ts'
+import { createSegment, isWriterName, listSegments, type OpenSegment, wholeSectors } from './wal-segment.ts'
+
+/** A group commit that is on the disk: what the sealer takes. It survives a structured clone, so it can be posted across threads. */
+export interface DurableBatch {
+  readonly writer: string
+  readonly segment: number
+  /** Where the block begins in its segment, and where the next one will. */
+  readonly offset: number
+  readonly end: number
+  readonly count: number
+  /** From the first entry's append until the commit was durable. */
+  readonly waitedMs: number
+  /** The block, a copy that belongs to the receiver. */
+  readonly block: Uint8Array
+}
+
+export interface WriteAheadOptions {
+  /** The trail's directory; segments lie in `wal/` below it. */
+  readonly dir: string
+  /** Name of this writer: `main`, `w1` ... No other writer in the process may have it at the same time. */
+  readonly writer: string
+  /** Milliseconds that only grow. */
+  readonly now: () => number
+  /** Size of a segment file, all of it written before it is used. Default 16 MiB. */
+  readonly preallocateBytes?: number
+  /** Bytes that may wait; beyond them `append` accepts nothing. Default 8 MiB. */
+  readonly queueBytesMax?: number
+  /**
+   * Rest between two commits, so that a busy log shares each among more entries: a commit costs the same CPU for one entry as for a
+   * hundred. The first commit after a rest is never delayed. Default 1, none at 0.
+   */
+  readonly lingerMs?: number
+  /** After a failed commit, how long until the next one may try. Default 250. */
+  readonly retryAfterMs?: number
+  /** A commit that takes longer than this makes the log unhealthy while it lasts. Default 2000. */
+  readonly stalledAfterMs?: number
+  /** Called after the waiters of a commit were told, in the same turn. */
+  readonly onDurable?: (batch: DurableBatch) => void
+  readonly files?: Files
+}
+
+/** Why a record could not be made durable. A strict route answers `audit-unavailable`. */
+export class AuditUnavailable extends Error {
+  readonly code = 'audit_unavailable'
+}
+
+const BATCH_BYTES_MAX = 1 << 20
+const BUFFER_BYTES = 64 << 10
+const DONE = Promise.resolve()
+
+export class WriteAheadLog {
+  readonly #options: WriteAheadOptions
+  readonly #files: Files
+  readonly #segmentBytes: number
+  readonly #run = randomBytes(8).toString('hex')
+  /** Oldest first; the first one may be in flight. */
+  readonly #queue: Batch[] = []
+  readonly #spare: Buffer[] = []
+  #queuedBytes = 0
+  #ticket = 0
+  #durableTicket = 0
+  #chain: Hash = NO_CHAIN
+  #nextNumber = 1
+  #segment: OpenSegment | undefined
+  #position = 0
+  #prepared: Promise<OpenSegment> | undefined
+  #isRetry = false
+  #problem: string | undefined
+  #failedAt = 0
+  #commitSince: number | undefined
+  #commit: Promise<void> | undefined
+  #isScheduled = false
+  #isClosed = false
+
+  constructor(options: WriteAheadOptions) {
+    if (!isWriterName(options.writer))
+      throw new TypeError(`a writer's name is lower-case letters and digits: ${options.writer}`)
+    this.#options = options
+    this.#files = options.files ?? nodeFiles
+    this.#segmentBytes = wholeSectors(
+      Math.max(options.preallocateBytes ?? 16 << 20, ENTRY_BYTES_MAX + 4 * SECTOR_BYTES),
+    )
+  }
+
+  /** False from a failed commit until one succeeds again, and while one hangs. */
+  get healthy(): boolean {
+    return this.problem === undefined
+  }
+
+  /** What is wrong, for an operator. */
+  get problem(): string | undefined {
+    if (this.#problem !== undefined || this.#commitSince === undefined) return this.#problem
+    const elapsedMs = this.#options.now() - this.#commitSince
+    return elapsedMs > (this.#options.stalledAfterMs ?? 2000)
+      ? `the disk has not answered for ${Math.round(elapsedMs)} ms`
+      : undefined
+  }
+
+  get queuedBytes(): number {
+    return this.#queuedBytes
+  }
+
+  /**
+   * Queues an entry and returns its ticket; undefined where it was not accepted (closed, or too much is waiting).
+   * Throws a RangeError for an entry of more than 32,768 bytes.
+   */
+  append(entry: string | Uint8Array): number | undefined {
+    if (this.#isClosed || this.#queuedBytes >= (this.#options.queueBytesMax ?? 8 << 20)) return undefined
+    let batch = this.#queue.at(-1)
+    if (batch === undefined || batch.isClosed) batch = this.#openBatch()
+    let bytes = batch.append(entry)
+    if (bytes === 0) {
+      batch = this.#openBatch()
+      bytes = batch.append(entry)
+    }
+    this.#queuedBytes += bytes
+    this.#ticket += 1
+    batch.lastTicket = this.#ticket
+    this.#schedule()
+    return this.#ticket
+  }
+
+  /**
+   * Resolves once the entry with this ticket survives power loss. Rejects with an AuditUnavailable where its commit failed: it
+   * stays queued, and is written when the disk is back, but nobody should rely on that.
+   */
+  durable(ticket: number): Promise<void> {
+    if (ticket <= this.#durableTicket) return DONE
+    const batch = this.#queue.find(({ lastTicket }) => lastTicket >= ticket)
+    if (batch === undefined) return Promise.reject(new AuditUnavailable(`no entry has the ticket ${ticket}`))
+    if (this.#problem !== undefined && this.#commit === undefined && !this.#isScheduled)
+      return Promise.reject(this.#unavailable())
+    return batch.wait()
+  }
+
+  /**
+   * For the caller's timer, about each second: notices that the segment file was deleted or replaced, and where the log is
+   * unhealthy tries whether it can be written again. Returns `healthy`.
+   */
+  async probe(): Promise<boolean> {
+    if (this.#isClosed || this.#commit !== undefined) return this.healthy
+    const segment = this.#segment
+    if (segment !== undefined && this.#problem === undefined) {
+      const identity = await this.#files.identity(segment.path).catch(() => undefined)
+      if (identity === segment.identity || this.#isUsedOtherwise(segment)) return this.healthy
+      this.#fail(new Error(`${segment.path} was deleted or replaced`))
+    }
+    await (this.#commit ??= this.#runCommit())
+    return this.healthy
+  }
+
+  /** Commits what is queued and closes the files. Rejects with an AuditUnavailable where something could not be written. */
+  async close(): Promise<void> {
+    this.#isClosed = true
+    while (this.#commit !== undefined) await this.#commit
+    while (this.#queue.length > 0) {
+      await (this.#commit ??= this.#runCommit())
+      if (this.#problem !== undefined) break
+    }
+    await this.#discardPrepared()
+    if (this.#segment !== undefined) await this.#files.close(this.#segment.fd)
+    this.#segment = undefined
+    if (this.#queue.length > 0) throw this.#unavailable()
+  }
+
+  /** Makes the first segment ready. Never rejects: a log that cannot be written is unhealthy and says why. */
+  async open(): Promise<void> {
+    const known = (await listSegments(this.#files, this.#options.dir).catch(() => undefined))?.get(this.#options.writer)
+    this.#nextNumber = (known?.at(-1)?.number ?? 0) + 1
+    await this.#runCommit()
+  }
+
+  /** Whether something went on while a probe was away. */
+  #isUsedOtherwise(segment: OpenSegment): boolean {
+    return this.#commit !== undefined || this.#segment !== segment
+  }
+
+  #openBatch(): Batch {
+    const batch = new Batch(
+      this.#spare.pop() ?? Buffer.allocUnsafeSlow(BUFFER_BYTES),
+      Math.min(BATCH_BYTES_MAX, this.#segmentBytes),
+    )
+    batch.since = this.#options.now()
+    this.#queue.push(batch)
+    return batch
+  }
+
+  #unavailable(): AuditUnavailable {
+    return new AuditUnavailable(`the audit trail cannot be written: ${this.#problem ?? 'it is closed'}`)
+  }
+
+  /** A commit begins after the entries of this turn of the event loop, unless one runs or rests: then it follows that. */
+  #schedule(): void {
+    if (this.#isScheduled || this.#commit !== undefined) return
+    if (this.#problem !== undefined && this.#options.now() - this.#failedAt < (this.#options.retryAfterMs ?? 250))
+      return
+    this.#isScheduled = true
+    setImmediate(() => {
+      this.#isScheduled = false
+      this.#commit ??= this.#runCommit()
+    })
+  }
+
+  /** Writes the oldest batch, or where none waits proves that a segment can be had. Never rejects. */
+  async #runCommit(): Promise<void> {
+    const batch = this.#queue[0]
+    this.#commitSince = this.#options.now()
+    try {
+      const segment = await this.#segmentFor(batch?.entriesBytes ?? 0)
+      if (batch !== undefined) await this.#write(batch, segment)
+      this.#problem = undefined
+    } catch (error) {
+      this.#fail(error)
+    }
+    this.#commitSince = undefined
+    this.#afterCommit()
+  }
+
+  #afterCommit(): void {
+    const lingerMs = this.#options.lingerMs ?? 1
+    if (this.#problem !== undefined || this.#isClosed || lingerMs === 0) {
+      this.#commit = undefined
+      if (this.#queue.length > 0 && !this.#isClosed) this.#schedule()
+      return
+    }
+    // `#commit` stays set while the log rests, so that nothing begins before the timer.
+    this.#commit = new Promise((resolve) => {
+      setTimeout(() => {
+        this.#commit = undefined
+        resolve()
+        if (this.#queue.length > 0 && !this.#isClosed) this.#commit ??= this.#runCommit()
+      }, lingerMs)
+    })
+  }
+
+  async #write(batch: Batch, segment: OpenSegment): Promise<void> {
+    const first = this.#chain === NO_CHAIN
+    const head = {
+      first,
+      retry: this.#isRetry,
+      run: this.#run,
+      prev: this.#chain,
+      segmentBytes: segment.bytes,
+      tag: segment.tag,
+    }
+    const { bytes, chain } = batch.close(head)
+    await writeAll(this.#files, segment.fd, bytes, this.#position)
+    await this.#files.datasync(segment.fd)
+    const offset = this.#position
+    this.#position += bytes.length
+    this.#chain = chain
+    this.#isRetry = false
+    this.#queue.shift()
+    this.#queuedBytes -= batch.entriesBytes
+    this.#durableTicket = batch.lastTicket
+    batch.resolve()
+    if (this.#options.onDurable !== undefined) {
+      const block = Uint8Array.prototype.slice.call(bytes, 0, HEADER_BYTES + batch.entriesBytes + 32)
+      const place = { writer: segment.writer, segment: segment.number, offset, end: this.#position }
+      this.#options.onDurable({ ...place, count: batch.count, waitedMs: this.#options.now() - batch.since, block })
+    }
+    if (this.#spare.length < 2 && batch.buffer.length <= BATCH_BYTES_MAX) this.#spare.push(batch.buffer)
+  }
+
+  /** The segment that the next block goes to. A new one is prepared as soon as half of this one is used. */
+  async #segmentFor(entriesBytes: number): Promise<OpenSegment> {
+    let segment = this.#segment
+    if (segment === undefined || this.#position + paddedLength(entriesBytes) > segment.bytes) {
+      const next = await (this.#prepared ?? this.#createSegment())
+      this.#prepared = undefined
+      if (segment !== undefined) await this.#files.close(segment.fd).catch(() => undefined)
+      segment = this.#segment = next
+      this.#position = 0
+    }
+    if (this.#position > segment.bytes / 2 && this.#prepared === undefined) {
+      this.#prepared = this.#createSegment()
+      // A failure is met when the segment is needed; until then it must not count as unhandled.
+      this.#prepared.catch(() => undefined)
+    }
+    return segment
+  }
+
+  #createSegment(): Promise<OpenSegment> {
+    const number = this.#nextNumber
+    this.#nextNumber += 1
+    return createSegment(this.#files, this.#options.dir, { writer: this.#options.writer, number }, this.#segmentBytes)
+  }
+
+  /** Never rejects: an empty segment that stays behind harms nothing. */
+  async #discardPrepared(): Promise<void> {
+    const prepared = this.#prepared
+    this.#prepared = undefined
+    try {
+      const segment = await prepared
+      if (segment === undefined) return
+      await this.#files.remove(segment.path)
+      await this.#files.close(segment.fd)
+    } catch {
+      return
+    }
+  }
+
+  /** What was queued stays queued, for a fresh segment: what the failed write left in this one is unknown. */
+  #fail(error: unknown): void {
+    this.#problem = error instanceof Error ? error.message : String(error)
+    this.#failedAt = this.#options.now()
+    this.#isRetry = true
+    const segment = this.#segment
+    this.#segment = undefined
+    if (segment !== undefined) this.#files.close(segment.fd).catch(() => undefined)
+    void this.#discardPrepared()
+    for (const batch of this.#queue) batch.reject(this.#unavailable())
+  }
+}
+
+/** Opens the log in the thread that will write it. Open the sealer first: it takes over what a crash left in these files. */
+export async function openWriteAheadLog(options: WriteAheadOptions): Promise<WriteAheadLog> {
+  const log = new WriteAheadLog(options)
+  await log.open()
+  return log
+}
