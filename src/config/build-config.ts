@@ -1,0 +1,143 @@
+// A document that is right becomes a Config: defaults resolved, paths absolute, policies complete.
+import { availableParallelism } from 'node:os'
+import { resolve } from 'node:path'
+import type { RoutePolicy, Source } from '../core/policy.ts'
+import { paramNames, type Route } from '../core/route.ts'
+import type { Config, GatewayConfig, IssuerConfig, Listen, UpstreamConfig } from './config.ts'
+import { DEFAULTS } from './defaults.ts'
+import { findEffective, sessionPolicyOf } from './effective.ts'
+import { parseSource } from './scalars.ts'
+import { placesOf } from './places.ts'
+import type { ConfigDocument } from './schema.ts'
+
+/** Only for documents that passed the schema and every rule across its keys. */
+export function buildConfig(document: ConfigDocument, file: string): Config {
+  const places = placesOf(document, file)
+  const listenAt = (listen: Listen): Listen => ('path' in listen ? { path: places.resolve(listen.path) } : listen)
+  const { control, gateway, store } = document
+  return {
+    file: resolve(file),
+    ...(gateway === undefined ? {} : { gateway: gatewayOf(gateway, listenAt(gateway.listen)) }),
+    control: {
+      listen: listenAt(control.listen),
+      ...(control.tls === undefined
+        ? {}
+        : { tls: { cert: places.resolve(control.tls.cert), key: places.resolve(control.tls.key) } }),
+      responders: control.responders.map(({ name, role, key, retired }) => ({
+        name,
+        role,
+        key,
+        ...(retired === undefined ? {} : { retiredAt: retired }),
+      })),
+      releaseApprovals: control.releaseApprovals,
+      ...(control.readToken === undefined ? {} : { readTokenSha256: control.readToken.sha256 }),
+    },
+    store: { kind: 'embedded', dir: places.storeDir, leaseMs: store.lease },
+    upstreams: Object.fromEntries(
+      Object.entries(document.upstreams).map(([name, upstream]) => [name, upstreamOf(upstream)]),
+    ),
+    routes: document.routes.map((route, index) => routeOf(document, route, index)),
+    session: {
+      issuers: document.session.issuers.map((issuer) => issuerOf(issuer, places.resolve)),
+      clockToleranceMs: document.session.clockTolerance,
+    },
+    audit: { dir: places.auditDir, retentionMs: document.audit.retention, pseudonymKeyFile: places.pseudonymKeyFile },
+    ...(places.locksFile === undefined ? {} : { locksFile: places.locksFile }),
+    log: { level: document.log.level },
+  }
+}
+
+function gatewayOf(gateway: NonNullable<ConfigDocument['gateway']>, listen: Listen): GatewayConfig {
+  const { limits, workers } = gateway
+  // A unix socket has one worker: two threads cannot share its path.
+  const most = 'path' in listen ? 1 : availableParallelism()
+  return {
+    listen,
+    workers: workers === 'auto' ? most : workers,
+    trustedProxies: gateway.trustedProxies,
+    limits: {
+      headerBytesMax: limits.headerBytes,
+      headersMax: limits.headerCount,
+      bodyBytesMax: limits.bodyBytes,
+      headersTimeoutMs: limits.headersTimeout,
+      requestTimeoutMs: limits.requestTimeout,
+      idleTimeoutMs: limits.idleTimeout,
+    },
+    drainTimeoutMs: gateway.drainTimeout,
+  }
+}
+
+function upstreamOf(upstream: ConfigDocument['upstreams'][string]): UpstreamConfig {
+  return {
+    targets: upstream.targets ?? (upstream.url === undefined ? [] : [upstream.url]),
+    connectTimeoutMs: upstream.connectTimeout,
+    headersTimeoutMs: upstream.headersTimeout,
+    bodyTimeoutMs: upstream.bodyTimeout,
+    connectionsMax: upstream.connections,
+  }
+}
+
+function issuerOf(
+  issuer: ConfigDocument['session']['issuers'][number],
+  absolute: (path: string) => string,
+): IssuerConfig {
+  const { jwks } = issuer
+  return {
+    issuer: issuer.issuer,
+    jwks: jwks.file === undefined ? { url: jwks.url ?? '' } : { file: absolute(jwks.file) },
+    algorithms: [...new Set(issuer.algorithms)],
+    audience: issuer.audience,
+    otpAmr: [...new Set(issuer.otp.amr)],
+  }
+}
+
+function routeOf(document: ConfigDocument, route: ConfigDocument['routes'][number], index: number): Route {
+  const said = <K extends Parameters<typeof findEffective>[3]>(key: K) =>
+    findEffective(document, route, index, key).value
+  const session = sessionPolicyOf(said('session') ?? DEFAULTS.route.session)
+  const subjects = said('subjects')?.flatMap((text) => (text === undefined ? [] : [parseSource(text)]))
+  const { requests, subjects: people } = said('throttle') ?? {}
+  const policy: RoutePolicy = {
+    lock: said('lock') ?? DEFAULTS.route.lock,
+    session,
+    stale: said('stale') ?? DEFAULTS.route.stale,
+    audit: said('audit') ?? DEFAULTS.route.audit,
+    throttle: { ...(isLimit(requests) ? { requests } : {}), ...(isLimit(people) ? { subjects: people } : {}) },
+    subjects:
+      subjects ??
+      defaultSubjects(
+        route.path,
+        session.bind.map(({ source }) => source),
+      ),
+    forwardAuthorization: said('forward')?.authorization ?? DEFAULTS.route.forwardAuthorization,
+  }
+  return {
+    id: route.id,
+    path: route.path,
+    methods: methodsOf(said('methods')),
+    upstream: said('upstream') ?? '',
+    tags: distinct(said('tags')),
+    policy,
+  }
+}
+
+function isLimit(
+  limit: { readonly count?: number | undefined; readonly periodMs?: number | undefined } | undefined,
+): limit is { count: number; periodMs: number } {
+  return limit?.count !== undefined && limit.periodMs !== undefined
+}
+
+/** HEAD goes with GET, so that it is said once. */
+function methodsOf(methods: readonly (string | undefined)[] | undefined): readonly string[] {
+  const all = distinct(methods)
+  return all.includes('GET') ? all.filter((method) => method !== 'HEAD') : all
+}
+
+function distinct(names: readonly (string | undefined)[] | undefined): readonly string[] {
+  return [...new Set(names?.filter((name) => name !== undefined))]
+}
+
+/** What a session must own is whose record it is; where nothing is bound, each path parameter may name somebody. */
+function defaultSubjects(path: string, bound: readonly Source[]): readonly Source[] {
+  return bound.length > 0 ? bound : paramNames(path).map((name) => ({ in: 'param', name }))
+}

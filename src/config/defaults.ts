@@ -1,0 +1,89 @@
+// The value of each key that a config leaves out, and why it is that value. config/portcullis.example.yaml says the same.
+
+export const DEFAULTS = {
+  gateway: {
+    /** Loopback: a gateway that nobody has configured yet is not on the network. */
+    listen: '127.0.0.1:8080',
+    /** One thread is what a sidecar is given; a host of its own sets `auto`. */
+    workers: 1,
+    /** Nobody's X-Forwarded-For is believed: it is written by the client unless a proxy of ours stands before us. */
+    trustedProxies: [] as string[],
+    /** Kubernetes kills 30 s after SIGTERM: this leaves ten to sync the trail. */
+    drainTimeout: '20s',
+    limits: {
+      /** Node's own limit and twice nginx's buffer: long cookies and tokens fit, a flood of fields does not. */
+      headerBytes: '16KiB',
+      /** HAProxy takes 101; a browser sends about twenty. */
+      headerCount: 100,
+      /** A scanned document fits; nginx takes 1 MiB. Bodies are streamed, so this bounds the upstream's work, not our memory. */
+      bodyBytes: '16MiB',
+      /** A client that takes longer for its header fields holds a socket on purpose (slowloris). */
+      headersTimeout: '10s',
+      /** The largest body at half a megabit a second takes four and a half minutes. Node's own limit as well. */
+      requestTimeout: '5m',
+      /** Longer than the 60 s of common load balancers, so that it is they who close, and no request meets a closing socket. */
+      idleTimeout: '65s',
+    },
+  },
+  control: {
+    /** Loopback: orders are signed, but what the console shows is not for the network. */
+    listen: '127.0.0.1:9080',
+    /** The proposer and one other: a release always takes two people. */
+    releaseApprovals: 2,
+  },
+  store: {
+    kind: 'embedded',
+    dir: './data',
+    /** The time that a cut-off gateway goes on serving what it last knew; renewals come several times in it. */
+    lease: '2s',
+  },
+  upstream: {
+    /** One lost SYN is sent again after 1 s; a second loss is an upstream in trouble. */
+    connectTimeout: '3s',
+    /** Citizens give up before; a report that takes longer is fetched in another way. */
+    headersTimeout: '30s',
+    /** Between two reads; event streams send a comment each 15 s to stay open. */
+    bodyTimeout: '60s',
+    /** For each target and worker. More requests than this wait in the gateway, where a lock still reaches them. */
+    connections: 128,
+  },
+  route: {
+    /** The route's own lock flag. */
+    lock: 'open',
+    /** A route that says nothing is not public. */
+    session: 'required',
+    /** When it is not known whether a lock has landed, nothing leaves. */
+    stale: 'frozen',
+    /** No response without a record. */
+    audit: 'strict',
+    tags: [] as string[],
+    /** The upstream is told who calls by the gateway; a token that it need not see cannot leak there. */
+    forwardAuthorization: false,
+  },
+  session: {
+    /** Clocks of two hosts under NTP differ by milliseconds; this allows for one that has lost it. */
+    clockTolerance: '30s',
+    /** RFC 8176: a one-time password, and one that came by SMS. */
+    otpAmr: ['otp', 'sms'],
+  },
+  audit: {
+    /** Directions of CERT-In (28 April 2022), iv: logs of 180 days. Less is refused. */
+    retention: '180d',
+  },
+  log: {
+    level: 'info',
+  },
+} as const
+
+/** The proposer is the first of them: a release always takes two people. */
+export const RELEASE_APPROVALS_MIN = 2
+/** The least that `audit.retention` may be. */
+export const RETENTION_MIN_MS = 180 * 86_400_000
+/** A lease is renewed several times in its length: below 100 ms one late timer loses it. */
+export const LEASE_MIN_MS = 100
+/** A gateway must not serve a stale view for longer than a minute, whatever is configured. */
+export const LEASE_MAX_MS = 60_000
+/** Beyond five minutes it is no tolerance but a longer life for every token. */
+export const CLOCK_TOLERANCE_MAX_MS = 300_000
+/** One data-plane thread a core is useful; shared memory is laid out for no more than this. */
+export const WORKERS_MAX = 128

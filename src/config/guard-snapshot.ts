@@ -1,0 +1,51 @@
+// The guard snapshot as it is read back from disk at start.
+import { z } from 'zod'
+import { ROLES } from '../core/responder.ts'
+import type { GuardSnapshot } from './check-reload.ts'
+
+const source = z.object({ in: z.enum(['param', 'query', 'header']), name: z.string() })
+const limit = z.object({ count: z.number(), periodMs: z.number() })
+const texts = z.array(z.string())
+
+const snapshot = z.object({
+  control: z.object({
+    responders: z.array(
+      z.object({ name: z.string(), role: z.enum(ROLES), key: z.string(), retiredAt: z.number().exactOptional() }),
+    ),
+    releaseApprovals: z.number(),
+  }),
+  gateway: z.object({ trustedProxies: texts }).exactOptional(),
+  store: z.object({ dir: z.string() }),
+  routes: z.array(
+    z.object({
+      id: z.string(),
+      path: z.string(),
+      methods: texts,
+      upstream: z.string(),
+      tags: texts,
+      policy: z.object({
+        lock: z.enum(['open', 'deny', 'read-only', 'step-up']),
+        session: z.object({
+          level: z.enum(['none', 'optional', 'required']),
+          maxAgeMs: z.number().exactOptional(),
+          bind: z.array(z.object({ source, claim: z.string() })),
+        }),
+        stale: z.enum(['frozen', 'read-only', 'serve']),
+        audit: z.enum(['strict', 'best-effort', 'off']),
+        throttle: z.object({ requests: limit.exactOptional(), subjects: limit.exactOptional() }),
+        subjects: z.array(source),
+        forwardAuthorization: z.boolean(),
+      }),
+    }),
+  ),
+  audit: z.object({ pseudonymKeyFile: z.string() }),
+})
+
+/** A snapshot that was written by JSON.stringify(snapshotOf(config)); undefined where the text is none. */
+export function parseSnapshot(text: string): GuardSnapshot | undefined {
+  try {
+    return snapshot.parse(JSON.parse(text))
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,81 @@
+// The shape of a route, and of the keys that `defaults` may hold for all of them.
+import { z } from 'zod'
+import { DEFAULTS } from './defaults.ts'
+import { claim, duration, limit, list, method, nameOf, oneOf, says, source, tag, template } from './scalars.ts'
+
+const levelWords = ['none', 'optional', 'required'] as const
+const sessionPolicySchema = z.union(
+  [
+    z.enum(levelWords),
+    z.strictObject({
+      level: oneOf(levelWords).prefault('required').describe('Whether a session is asked for.'),
+      maxAge: duration({ max: '366d' }).optional().describe('Greatest age of the OTP that opened the session.'),
+      bind: z
+        .record(source, claim, {
+          error: says(
+            'must be a mapping of places in the request to claims, as in { param.recordId: claim.record_ids }',
+          ),
+        })
+        .optional()
+        .describe('The identifier at the place must be (one of) the values of the claim.'),
+    }),
+  ],
+  { error: says('must be none, optional or required, or a mapping with level, maxAge and bind') },
+)
+
+const withBuiltIn = <T extends z.ZodType>(schema: T, description: string, value: unknown) =>
+  schema.optional().meta({ description, default: value })
+
+/** The keys of a route that `defaults` may hold too. */
+export const policyKeys = {
+  methods: list(method, 'must be a list of methods, as in [GET]')
+    .min(1, { error: 'must name at least one method, as in [GET]' })
+    .optional()
+    .describe('HEAD goes with GET.'),
+  upstream: nameOf('the name of an upstream').optional().describe('Where requests go.'),
+  tags: withBuiltIn(
+    list(tag, 'must be a list of tags, as in [pii]'),
+    'Names that locks and locks.yaml can cover together.',
+    DEFAULTS.route.tags,
+  ),
+  lock: withBuiltIn(oneOf(['open', 'deny', 'read-only', 'step-up']), "The route's own lock flag.", DEFAULTS.route.lock),
+  session: withBuiltIn(sessionPolicySchema, 'What session is asked for.', DEFAULTS.route.session),
+  stale: withBuiltIn(
+    oneOf(['frozen', 'read-only', 'serve']),
+    'What the route does when the lease has run out.',
+    DEFAULTS.route.stale,
+  ),
+  audit: withBuiltIn(
+    oneOf(['strict', 'best-effort', 'off']),
+    'Whether a response may leave before its record is durable.',
+    DEFAULTS.route.audit,
+  ),
+  throttle: z
+    .strictObject({
+      requests: limit.optional().describe('Requests of one session, or of one address where there is no session.'),
+      subjects: limit.optional().describe('Different people whose records one session reads.'),
+    })
+    .optional()
+    .describe('Limits. Absent: none is enforced.'),
+  subjects: list(source, 'must be a list of places in the request, as in [param.recordId]')
+    .optional()
+    .describe(
+      'Where the request names the people whose records it touches. Default: what session.bind binds, else every path parameter.',
+    ),
+  forward: z
+    .strictObject({
+      authorization: withBuiltIn(
+        z.boolean({ error: says('must be true or false') }),
+        "Whether the caller's Authorization header is forwarded to the upstream.",
+        DEFAULTS.route.forwardAuthorization,
+      ),
+    })
+    .optional()
+    .describe('What of the request the upstream sees beyond its target and body.'),
+}
+
+export const routeSchema = z.strictObject({
+  id: nameOf("the route's name").describe('Its name in locks, metrics and the trail.'),
+  path: template.describe('{name}: one segment; {name*} at the end: the rest, none or more segments.'),
+  ...policyKeys,
+})
