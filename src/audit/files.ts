@@ -39,7 +39,14 @@ function run<T>(start: (done: (error: NodeJS.ErrnoException | null, value?: T) =
 
 /** The error's code where it is one of a system call (`ENOSPC`), else an empty string. */
 export function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : ''
+  return typeof error === 'object' && error !== null && 'code' in error && typeof error.code === 'string'
+    ? error.code
+    : ''
+}
+
+/** What an operator should read of it. */
+export function messageOf(error: unknown): string {
+  return typeof error === 'object' && error !== null && 'message' in error ? String(error.message) : String(error)
 }
 
 async function unless<T>(codes: readonly string[], operation: Promise<T>): Promise<T | undefined> {

@@ -149,7 +149,7 @@ interface Consistency {
 /** Whether the proof shows that the first tree is the beginning of the second (RFC 9162, 2.1.4.2). Never throws. */
 export function isConsistent({ size1, size2, root1, root2, proof }: Consistency): boolean {
   if (!isSize(size1) || !isSize(size2) || size1 > size2) return false
-  if (size1 === size2) return proof.length === 0 && root1 === root2
+  if (size1 === size2) return proof.length === 0 && root1 === root2 && (size1 > 0 || root1 === emptyRoot)
   if (!areHashes(root1, root2, ...proof)) return false
   if (size1 === 0) return proof.length === 0 && root1 === emptyRoot
   const path = Number.isInteger(Math.log2(size1)) ? [root1, ...proof] : proof

@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import type { Signer } from '../ports/signer.ts'
 import { openCheckpoint, signCheckpoint } from './checkpoint.ts'
-import { type Files, replaceFile } from './files.ts'
+import { type Files, messageOf, replaceFile } from './files.ts'
 import { emptyRoot } from './merkle.ts'
 import { createVkey, formatVkey, type Vkey } from './note.ts'
 import { type Generation, hexOf, readState, type SealState } from './seal-state.ts'
@@ -145,7 +145,7 @@ async function loadStore({ files, dir }: TrailPlace, { size, root }: Generation)
     const store = await TileStore.load(files, dir, size)
     if (hexOf(store.root()) === root) return store
   } catch (error) {
-    problem = error instanceof Error ? error.message : String(error)
+    problem = messageOf(error)
   }
   throw new TrailRefused(
     'damaged',

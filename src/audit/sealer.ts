@@ -2,7 +2,7 @@
 import { basename, dirname, join, resolve } from 'node:path'
 import type { Signer } from '../ports/signer.ts'
 import { signCheckpoint } from './checkpoint.ts'
-import { type Files, nodeFiles, replaceFile, writeSynced } from './files.ts'
+import { type Files, messageOf, nodeFiles, replaceFile, writeSynced } from './files.ts'
 import type { Hash } from './merkle.ts'
 import { createVkey, formatVkey } from './note.ts'
 import { openTrail, type OpenedTrail } from './open-trail.ts'
@@ -145,7 +145,7 @@ export class Sealer {
       this.#checkpointAt = startedAt
       return { size: this.size, added: this.size - before }
     } catch (error) {
-      this.#problem = error instanceof Error ? error.message : String(error)
+      this.#problem = messageOf(error)
       return { size: this.size, added: this.size - before, problem: this.#problem }
     }
   }
@@ -193,6 +193,7 @@ export class Sealer {
       const note = signCheckpoint({ size: trail.next.size, root }, this.#options.signer)
       await this.#publish({ generation: trail.next, note, finish: async () => undefined })
     }
+    for (const file of ['checkpoint.tmp', 'vkey.tmp']) await this.#files.remove(join(this.#dir, file))
     await this.#store.removeLeftovers()
     const filter = trail.isStateLost ? await createSealedTest(this.#files, this.#dir, this.size) : undefined
     const flaws = await this.#intake.collect(filter)

@@ -37,7 +37,8 @@ export function parseTilePath(path: string): TileName | undefined {
     width: found[3] === undefined ? TILE_WIDTH : Number(found[3]),
   }
   const isInRange = name.level === 'entries' || name.level < 64
-  return isInRange && name.width > 0 && Number.isSafeInteger(name.index) && tilePath(name) === path ? name : undefined
+  const isWide = found[3] === undefined || (name.width > 0 && name.width < TILE_WIDTH)
+  return isInRange && isWide && Number.isSafeInteger(name.index) && tilePath(name) === path ? name : undefined
 }
 
 /** Leaves under one hash of a tile of this level. */

@@ -24,9 +24,8 @@ export interface LogPass {
 export interface LogResult {
   /** Everything was there to be hashed. */
   readonly isWhole: boolean
-  readonly root: Hash
-  /** Root of the first `earlierSize` entries. */
-  readonly earlierRoot: Hash | undefined
+  /** Root of the first `earlierSize` entries: by the entries, and where that differs by the tiles. */
+  readonly earlierRoots: readonly Hash[]
   /** The last, partial tile of each level. */
   readonly edge: readonly (readonly Hash[])[]
 }
@@ -216,9 +215,5 @@ export async function verifyLog(pass: LogPass): Promise<LogResult> {
     await pause()
   }
   if (isWhole) derivation.finish()
-  const roots = derivation.roots()
-  const root = roots.includes(pass.root) ? pass.root : (roots[0] ?? pass.root)
-  // Where entries were changed but their hashes were not, the tiles still tell what was signed earlier.
-  const earlierRoot = derivation.earlierRoots.at(-1)
-  return { isWhole, root, earlierRoot, edge: derivation.edge }
+  return { isWhole, earlierRoots: derivation.earlierRoots, edge: derivation.edge }
 }

@@ -1,6 +1,6 @@
 // One thread's write-ahead log: entries are queued at once and made durable by group commits, one write and one fdatasync each.
 import { randomBytes } from 'node:crypto'
-import { type Files, nodeFiles, writeAll } from './files.ts'
+import { type Files, messageOf, nodeFiles, writeAll } from './files.ts'
 import type { Hash } from './merkle.ts'
 import { ENTRY_BYTES_MAX } from './tiles.ts'
 import { Batch } from './wal-batch.ts'
@@ -309,7 +309,7 @@ export class WriteAheadLog {
 
   /** What was queued stays queued, for a fresh segment: what the failed write left in this one is unknown. */
   #fail(error: unknown): void {
-    this.#problem = error instanceof Error ? error.message : String(error)
+    this.#problem = messageOf(error)
     this.#failedAt = this.#options.now()
     this.#isRetry = true
     const segment = this.#segment
