@@ -1,3 +1,16 @@
 #!/usr/bin/env node
-const x: number = 1
-console.log('hi', process.version, x, process.argv.slice(2))
+// The process entry: hands the machine to the command line, and nothing else.
+import { randomUUID } from 'node:crypto'
+import { runCli } from './cli/run-cli.ts'
+import { processEnvironment } from './config/environment.ts'
+
+process.exitCode = await runCli(process.argv.slice(2), {
+  serve: async (options) => (await import('./app.ts')).serve(options),
+  env: processEnvironment(),
+  // eslint-disable-next-line no-restricted-syntax -- a client command starts without the adapters, for speed; its clock comes in here
+  now: () => Date.now(),
+  uniqueId: randomUUID,
+  stdin: process.stdin,
+  stdout: process.stdout,
+  stderr: process.stderr,
+})

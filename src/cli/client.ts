@@ -1,0 +1,128 @@
+// A command's way to the control planes that were named: who asks, with what key or token, and where.
+import { readFileSync } from 'node:fs'
+import { Option, type Command } from 'commander'
+import { isExposed, parseControls, type ControlAddress } from './control-address.ts'
+import { createTransport, type Answer, type Answered, type ControlRequest, type Transport } from './exchange.ts'
+import { CommandFailure, EXIT, usageFailure } from './failure.ts'
+import { authorizeByKey } from './login.ts'
+import type { Machine } from './machine.ts'
+import type { Printer } from './print.ts'
+import { refusalLines } from './refusal.ts'
+import { repeatable } from './repeatable.ts'
+import { readSigningKey, reasonOf, signOrder, type SignedOrder, type SigningKey } from './signing-key.ts'
+
+export interface ClientFlags {
+  readonly control?: readonly string[]
+  readonly key?: string
+  readonly as?: string
+  readonly tokenFile?: string
+  readonly ca?: string
+  readonly json?: boolean
+}
+
+export function addClientOptions(command: Command): Command {
+  return command
+    .addOption(repeatable('--control <url>', 'a control plane (else PORTCULLIS_CONTROL, else http://127.0.0.1:9080)'))
+    .option('--key <file>', 'your private key (else PORTCULLIS_KEY)')
+    .option('--as <name>', "your name as a responder (else the key file's name)")
+    .option('--token-file <file>', 'the read token (else PORTCULLIS_TOKEN)')
+    .option('--ca <file>', 'PEM of the authority behind a private certificate (else PORTCULLIS_CA)')
+    .option('--json', 'print JSON')
+    .addOption(new Option('--token <token>').hideHelp().argParser(refuseToken))
+}
+
+function refuseToken(): never {
+  throw usageFailure(
+    'a token on the command line can be read by every process: set PORTCULLIS_TOKEN, or put it into a file and name that with --token-file',
+  )
+}
+
+export interface Client {
+  readonly controls: readonly ControlAddress[]
+  /** Reads the key at first use. */
+  readonly key: () => SigningKey
+  readonly transport: Transport
+  sign(order: Readonly<Record<string, unknown>>): Promise<SignedOrder>
+  /** One authorised exchange. Never rejects for what the other side does. */
+  ask(control: ControlAddress, request: ControlRequest): Promise<Answer>
+  /** The first control plane that answers, tried in turn; its refusal ends the command. */
+  read(path: string): Promise<Answered>
+}
+
+export function createClient(flags: ClientFlags, machine: Machine, printer: Printer): Client {
+  const { env } = machine
+  const controls = parseControls(flags.control ?? [], env.PORTCULLIS_CONTROL)
+  const keyFile = flags.key ?? env.PORTCULLIS_KEY
+  const caFile = flags.ca ?? env.PORTCULLIS_CA
+  const transport = createTransport(caFile === undefined ? undefined : readTextFile(caFile, '--ca'))
+  const token =
+    flags.tokenFile === undefined ? env.PORTCULLIS_TOKEN : readTextFile(flags.tokenFile, '--token-file').trim()
+  let key: SigningKey | undefined
+  const readKey = (): SigningKey => {
+    if (keyFile === undefined)
+      throw usageFailure(
+        'no key to sign with: name it with --key FILE or PORTCULLIS_KEY, or make one with portcullis keygen NAME',
+      )
+    return (key ??= readSigningKey(keyFile, flags.as))
+  }
+  const moment = (): { now: number; uniqueId: string } => ({ now: machine.now(), uniqueId: machine.uniqueId() })
+  for (const control of controls.filter(isExposed))
+    printer.note({
+      style: 'yellow',
+      text: `${control} is spoken to in clear: use https, or a tunnel to its loopback address`,
+    })
+
+  const authorize = async (control: ControlAddress): Promise<Readonly<Record<string, string>> | Answer> => {
+    if (token !== undefined && token !== '') return { authorization: `Bearer ${token}` }
+    if (keyFile === undefined)
+      throw usageFailure(
+        'reading takes a read token (PORTCULLIS_TOKEN or --token-file) or a key (--key FILE or PORTCULLIS_KEY)',
+      )
+    return authorizeByKey(transport, control, readKey(), moment())
+  }
+  const ask: Client['ask'] = async (control, request) => {
+    const headers = await authorize(control)
+    return isAnswer(headers)
+      ? headers
+      : transport.send(control, { ...request, headers: { ...request.headers, ...headers } })
+  }
+  return {
+    controls,
+    key: readKey,
+    transport,
+    sign: (order) => signOrder(readKey(), order, moment()),
+    ask,
+    read: (path) => readInTurn(controls, printer, (control) => ask(control, { method: 'GET', path })),
+  }
+}
+
+function isAnswer(value: Readonly<Record<string, string>> | Answer): value is Answer {
+  return 'control' in value
+}
+
+async function readInTurn(
+  controls: readonly ControlAddress[],
+  printer: Printer,
+  ask: (control: ControlAddress) => Promise<Answer>,
+): Promise<Answered> {
+  const silent: string[] = []
+  for (const control of controls) {
+    const answer = await ask(control)
+    if ('unreachable' in answer) {
+      silent.push(answer.unreachable)
+      continue
+    }
+    for (const line of silent) printer.note({ style: 'yellow', text: line })
+    if (answer.status >= 200 && answer.status < 300) return answer
+    throw new CommandFailure(EXIT.failed, ...refusalLines(answer))
+  }
+  throw new CommandFailure(EXIT.failed, ...silent)
+}
+
+function readTextFile(file: string, flag: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch (error) {
+    throw usageFailure(`${flag} ${file}: ${reasonOf(error)}`)
+  }
+}

@@ -1,0 +1,71 @@
+// portcullis approve: the second person's signature. Shows what it opens before it is given.
+import type { PendingRelease, StatusView } from '../../ports/control-api.ts'
+import { addClientOptions, createClient, type ClientFlags } from '../client.ts'
+import { examples, type Context, type Define } from '../command.ts'
+import { CommandFailure, EXIT, type ExitCode } from '../failure.ts'
+import { findId } from '../ids.ts'
+import { bothTimes } from '../moments.ts'
+import { printLocks } from '../print-status.ts'
+import { abandoned, ask, isAttended } from '../questions.ts'
+import { readStatus, sendSignature } from '../release-order.ts'
+
+interface ApproveFlags extends ClientFlags {
+  readonly yes?: boolean
+}
+
+export const define: Define = (command, context) => {
+  command
+    .argument('<release-id>', 'the proposed release, by id or by its first 12 characters or more')
+    .option('--yes', 'do not ask')
+  addClientOptions(command)
+  examples(command, 'portcullis approve 9sKf2LmQp0aZ --key lead.key')
+  command.action(async (id: string, flags: ApproveFlags) => {
+    context.finish(await approve(id, flags, context))
+  })
+}
+
+async function approve(given: string, flags: ApproveFlags, context: Context): Promise<ExitCode> {
+  const { machine, printer } = context
+  const client = createClient(flags, machine, printer)
+  client.key()
+  const { control, status } = await readStatus(client)
+  const release = pendingOf(status, given, control)
+  if (flags.json !== true) printProposal(release, status, context)
+  if (flags.yes !== true && flags.json !== true && isAttended(machine)) {
+    const answer = await ask(machine, `Open this at ${control}? [y/N] `)
+    if (!/^y(?:es)?$/i.test(answer)) throw abandoned()
+  }
+  const outcome = await sendSignature(client, control, { kind: 'approve', release: release.id, epoch: status.epoch })
+  if (flags.json === true) printer.json({ control, release: release.id, locks: release.locks, ...outcome })
+  else if (outcome.released) printer.out({ style: 'green', text: 'RELEASED' }, `  at epoch ${outcome.epoch}`)
+  else
+    printer.out(
+      { style: 'yellow', text: 'SIGNED' },
+      `  ${outcome.approvals} of ${outcome.required} have signed, ${outcome.required - outcome.approvals} more must; until then everything stays locked`,
+    )
+  return EXIT.done
+}
+
+function pendingOf(status: StatusView, given: string, control: string): PendingRelease {
+  const found = findId(
+    given,
+    status.pendingReleases.map((each) => each.id),
+    'pending release',
+  )
+  if (typeof found !== 'string') throw new CommandFailure(EXIT.failed, `${control}: ${found.problem}`)
+  const release = status.pendingReleases.find((each) => each.id === found)
+  if (release === undefined) throw new CommandFailure(EXIT.failed, `${control}: there is no pending release ${given}`)
+  return release
+}
+
+function printProposal(release: PendingRelease, status: StatusView, { printer }: Context): void {
+  printer.out(`Release ${release.id}`)
+  printer.out(`  proposed  ${bothTimes(Date.parse(release.since))}, signed by ${release.approvals.join(', ')}`)
+  printer.out(`  reason    ${release.reason}`)
+  printer.out('It opens:')
+  printLocks(
+    printer,
+    status.locks.filter((lock) => release.locks.includes(lock.id)),
+    Date.parse(status.now),
+  )
+}

@@ -1,0 +1,18 @@
+// What the command line needs of the machine that it runs on; main.ts hands in the real one.
+import type { Instant } from '../core/time.ts'
+import type { ReadStream, WriteStream } from 'node:tty'
+
+/** Starts the gateway and resolves with the exit code once it has stopped. It prints its own problems. */
+export type Serve = (options: { configFile: string }) => Promise<number>
+
+export interface Machine {
+  readonly serve: Serve
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** Wall clock, epoch milliseconds. */
+  readonly now: () => Instant
+  /** An id that no other order has. */
+  readonly uniqueId: () => string
+  readonly stdin: NodeJS.ReadableStream & Pick<ReadStream, 'isTTY'>
+  readonly stdout: NodeJS.WritableStream & Pick<WriteStream, 'isTTY' | 'columns'>
+  readonly stderr: NodeJS.WritableStream & Pick<WriteStream, 'isTTY'>
+}

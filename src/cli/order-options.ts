@@ -1,0 +1,53 @@
+// Flags that orders share, and the check of an order before it is signed.
+import { InvalidArgumentError, type Command } from 'commander'
+import { parseStatement } from '../core/order.ts'
+import { parseDuration } from '../core/time.ts'
+import type { Wait } from './deliver.ts'
+import { usageFailure } from './failure.ts'
+
+export interface ReasonFlags {
+  readonly reason?: string
+  readonly incident?: string
+}
+
+export function addReasonOptions(command: Command): Command {
+  return command
+    .option('--reason <text>', 'why, for the trail; callers never see it')
+    .option('--incident <id>', 'the incident that it belongs to (else INC- and the time in UTC)')
+}
+
+const WAIT_DEFAULT = '2s'
+
+export function addWaitOption(command: Command): Command {
+  return command.option(
+    '--wait [duration]',
+    'wait until every worker has proven that it refuses, at most 2s unless said; exit 3 names those that have not',
+    parseWait,
+  )
+}
+
+function parseWait(text: string): string {
+  if ((parseDuration(text) ?? 0) > 0) return text
+  throw new InvalidArgumentError('Give a duration such as 2s or 500ms.')
+}
+
+/** `--wait` alone is given as true. */
+export function waitOf(flag: string | true | undefined): Wait | undefined {
+  if (flag === undefined) return undefined
+  const text = flag === true ? WAIT_DEFAULT : flag
+  return { text, ms: parseDuration(text) ?? 0 }
+}
+
+/** Throws CommandFailure (2) with every problem that the gateway would find without looking at its config. */
+export function checkOrder(order: Readonly<Record<string, unknown>>): void {
+  const parsed = parseStatement({ iss: 'name', iat: 1, jti: 'id', order })
+  if ('problems' in parsed) throw usageFailure(...parsed.problems.map(flagText))
+}
+
+// `order.onExpiry must be` -> `--on-expiry must be`.
+function flagText(problem: string): string {
+  return problem.replace(
+    /^order[.]([A-Za-z]+)(?= )/,
+    (_, key: string) => `--${key.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`,
+  )
+}

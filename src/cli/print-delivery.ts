@@ -1,0 +1,58 @@
+// What became of an order that was sent to several control planes, for a person.
+import { acceptedOf, failedOf, missingOf, type Delivery } from './deliver.ts'
+import type { Printer, Segment } from './print.ts'
+
+export interface Headline {
+  /** `FROZEN`, `LOCKED read-only`, `REVOKED`. */
+  readonly done: string
+  /** What it reaches, in words. */
+  readonly reach: string
+  readonly id: string
+  readonly incident: string
+  /** How it is undone. */
+  readonly undo?: string
+}
+
+/** The answer: where it holds, and who has proven it. Nothing where nobody accepted. */
+export function printAccepted(printer: Printer, headline: Headline, deliveries: readonly Delivery[]): void {
+  const accepted = acceptedOf(deliveries)
+  if (accepted.length === 0) return
+  printer.out({ style: 'red', text: headline.done }, `  ${headline.reach}`)
+  printer.out('  id        ', { style: 'bold', text: headline.id })
+  printer.out('  incident  ', headline.incident)
+  for (const delivery of accepted) printGateway(printer, delivery)
+  if (headline.undo !== undefined) printer.out({ style: 'dim', text: headline.undo })
+}
+
+function printGateway(printer: Printer, { control, accepted }: ReturnType<typeof acceptedOf>[number]): void {
+  const { epoch, covers, durable, proof } = accepted
+  const reach = covers.length > 0 ? `, ${routeCount(covers.length)}` : ''
+  const kept: Segment = durable ? '' : { style: 'yellow', text: ', held in memory alone: its disk did not answer' }
+  printer.out('  at        ', `${control}, epoch ${epoch}${reach}`, kept)
+  if (proof === undefined) return
+  for (const worker of proof.proven) printer.out('  proven    ', { style: 'green', text: worker })
+  printer.out(
+    `            ${proof.proven.length} of ${proof.proven.length + proof.missing.length} proven in ${Math.round(proof.elapsedMs)} ms`,
+  )
+}
+
+/** Beside the answer: which control planes did not accept, and who has not proven. */
+export function printShortfall(
+  printer: Printer,
+  undone: string,
+  deliveries: readonly Delivery[],
+  waited: boolean,
+): void {
+  for (const { failed } of failedOf(deliveries))
+    for (const line of failed) printer.note({ style: 'yellow', text: line })
+  if (acceptedOf(deliveries).length === 0) {
+    printer.note({ style: 'red', text: undone }, ': no control plane accepted the order')
+    return
+  }
+  const missing = missingOf(deliveries)
+  if (waited && missing.length > 0) printer.note({ style: 'red', text: 'NOT PROVEN' }, `: ${missing.join(', ')}`)
+}
+
+export function routeCount(count: number): string {
+  return count === 1 ? '1 route' : `${count} routes`
+}

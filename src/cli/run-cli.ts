@@ -1,0 +1,99 @@
+// The command line: finds the command, loads only what it needs, and turns every ending into an exit code.
+import { readFileSync } from 'node:fs'
+import { Command, CommanderError } from 'commander'
+import type { Context, Define } from './command.ts'
+import { CommandFailure, EXIT } from './failure.ts'
+import type { Machine } from './machine.ts'
+import { createPrinter, type Printer } from './print.ts'
+
+interface Entry {
+  readonly summary: string
+  readonly load: () => Promise<{ define: Define }>
+}
+
+// Only the command that was named is loaded: a client command must start at once.
+const COMMANDS: Readonly<Record<string, Entry>> = {
+  serve: { summary: 'run the gateway, or check its config', load: () => import('./commands/serve.ts') },
+  init: { summary: 'write a config from an OpenAPI document', load: () => import('./commands/init.ts') },
+  status: { summary: 'show what is locked, and who has proven it', load: () => import('./commands/status.ts') },
+  freeze: { summary: 'lock everything, now', load: () => import('./commands/freeze.ts') },
+  lock: { summary: 'lock a part: routes, tags, callers, people', load: () => import('./commands/lock.ts') },
+  release: {
+    summary: 'propose to release locks; another person approves',
+    load: () => import('./commands/release.ts'),
+  },
+  approve: { summary: 'approve a release that another person proposed', load: () => import('./commands/approve.ts') },
+  sessions: { summary: 'revoke OTP sessions', load: () => import('./commands/sessions.ts') },
+  keygen: { summary: "make a responder's key pair", load: () => import('./commands/keygen.ts') },
+  audit: { summary: 'check the audit trail offline', load: () => import('./commands/audit.ts') },
+}
+
+/** Runs the command that `argv` (without node and script) names. Resolves with the exit code (contract, 1); never rejects. */
+export async function runCli(argv: readonly string[], machine: Machine): Promise<number> {
+  const printer = createPrinter(machine)
+  let code: number = EXIT.done
+  try {
+    const program = await createProgram(argv, {
+      machine,
+      printer,
+      finish: (ended) => {
+        code = ended
+      },
+    })
+    await program.parseAsync(argv, { from: 'user' })
+    return code
+  } catch (error) {
+    return endBadly(error, argv, printer)
+  }
+}
+
+async function createProgram(argv: readonly string[], context: Context): Promise<Command> {
+  const { machine, printer } = context
+  const program = new Command('portcullis')
+  program
+    .description('A gateway that drops the gate on every API at once, proves it, and can answer afterwards.')
+    .showHelpAfterError('(see --help)')
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => {
+        printer.document(text)
+      },
+      writeErr: (text) => {
+        for (const line of text.trimEnd().split('\n')) printer.note(line)
+      },
+      getOutHasColors: () => false,
+      getErrHasColors: () => false,
+      ...(machine.stdout.isTTY ? { getOutHelpWidth: () => machine.stdout.columns } : { getOutHelpWidth: () => 100 }),
+    })
+  if (argv.includes('--version') || argv.includes('-V')) program.version(versionText(), '-V, --version')
+  else program.option('-V, --version', 'print the version')
+  const named = argv.find((argument) => Object.hasOwn(COMMANDS, argument))
+  for (const [name, entry] of Object.entries(COMMANDS)) {
+    const command = program.command(name).description(entry.summary)
+    if (name === named) (await entry.load()).define(command, context)
+  }
+  program.addHelpText('after', '\nExit codes: 0 done, 1 failed, 2 bad usage or config, 3 not everywhere confirmed.\n')
+  return program
+}
+
+function versionText(): string {
+  const manifest: unknown = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
+  return typeof manifest === 'object' && manifest !== null && 'version' in manifest
+    ? String(manifest.version)
+    : 'unknown'
+}
+
+function endBadly(error: unknown, argv: readonly string[], printer: Printer): number {
+  if (error instanceof CommanderError) {
+    if (error.exitCode === 0) return EXIT.done
+    if (argv.includes('--json')) printer.json({ error: { exitCode: EXIT.usage, problems: [error.message] } })
+    return EXIT.usage
+  }
+  const failure =
+    error instanceof CommandFailure
+      ? error
+      : new CommandFailure(EXIT.failed, `portcullis failed: ${error instanceof Error ? error.message : String(error)}`)
+  for (const line of failure.lines) printer.note({ style: 'red', text: line })
+  if (argv.includes('--json')) printer.json({ error: { exitCode: failure.exitCode, problems: failure.lines } })
+  return failure.exitCode
+}

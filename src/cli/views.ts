@@ -1,0 +1,124 @@
+// The control plane's answers, unknown -> view. The peer may be anything that speaks JSON, so nothing is believed unread.
+import type {
+  OrderAccepted,
+  PendingRelease,
+  ReleasePending,
+  StatusView,
+  LockView,
+  GatewayView,
+} from '../ports/control-api.ts'
+
+type Fields = Readonly<Record<string, unknown>>
+type Check = (value: unknown) => boolean
+
+const isFields = (value: unknown): value is Fields =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+const isText: Check = (value) => typeof value === 'string'
+const isNumber: Check = (value) => typeof value === 'number' && Number.isFinite(value)
+const isBoolean: Check = (value) => typeof value === 'boolean'
+const isInstant: Check = (value) => typeof value === 'string' && !Number.isNaN(Date.parse(value))
+const listOf =
+  (check: Check): Check =>
+  (value) =>
+    Array.isArray(value) && value.every(check)
+const optional =
+  (check: Check): Check =>
+  (value) =>
+    value === undefined || check(value)
+const shape =
+  (fields: Readonly<Record<string, Check>>): Check =>
+  (value) =>
+    isFields(value) && Object.entries(fields).every(([key, check]) => check(value[key]))
+
+const SCOPE: Check = (value) =>
+  isFields(value) && Object.values(value).every((each) => each === true || listOf(isText)(each))
+
+const LOCK = shape({
+  id: isText,
+  scope: SCOPE,
+  mode: isText,
+  source: isText,
+  since: isInstant,
+  until: optional(isInstant),
+  onExpiry: isText,
+  reason: isText,
+  incident: isText,
+  by: optional(isText),
+  epoch: optional(isNumber),
+  covers: listOf(isText),
+} satisfies Record<keyof LockView, Check>)
+
+const RELEASE = shape({
+  id: isText,
+  locks: listOf(isText),
+  reason: isText,
+  since: isInstant,
+  approvals: listOf(isText),
+  required: isNumber,
+} satisfies Record<keyof PendingRelease, Check>)
+
+const GATEWAY = shape({
+  name: isText,
+  epoch: isNumber,
+  leaseRemainingMs: isNumber,
+  workers: listOf(shape({ worker: isText, alive: isBoolean, epoch: isNumber })),
+  proven: isBoolean,
+} satisfies Record<keyof GatewayView, Check>)
+
+const STATUS = shape({
+  epoch: isNumber,
+  frozen: isBoolean,
+  now: isInstant,
+  locks: listOf(LOCK),
+  pendingReleases: listOf(RELEASE),
+  fleet: shape({ gateways: listOf(GATEWAY), proven: isNumber, total: isNumber }),
+  audit: shape({
+    healthy: isBoolean,
+    size: isNumber,
+    checkpointAgeSeconds: (value) => value === null || isNumber(value),
+    vkey: isText,
+  }),
+  problems: listOf(isText),
+} satisfies Record<keyof StatusView, Check>)
+
+const ACCEPTED = shape({
+  id: isText,
+  epoch: isNumber,
+  covers: listOf(isText),
+  durable: isBoolean,
+  proof: optional(shape({ proven: listOf(isText), missing: listOf(isText), elapsedMs: isNumber })),
+} satisfies Record<keyof OrderAccepted, Check>)
+
+const PENDING = shape({ id: isText, approvals: isNumber, required: isNumber } satisfies Record<
+  keyof ReleasePending,
+  Check
+>)
+
+export function parseStatus(body: unknown): StatusView | undefined {
+  return STATUS(body) ? (body as StatusView) : undefined
+}
+
+export function parseAccepted(body: unknown): OrderAccepted | undefined {
+  return ACCEPTED(body) ? (body as OrderAccepted) : undefined
+}
+
+export function parsePending(body: unknown): ReleasePending | undefined {
+  return PENDING(body) ? (body as ReleasePending) : undefined
+}
+
+/** A text field of an answer of any shape. */
+export function textField(body: unknown, key: string): string | undefined {
+  const value = isFields(body) ? body[key] : undefined
+  return typeof value === 'string' ? value : undefined
+}
+
+export function numberField(body: unknown, key: string): number | undefined {
+  const value = isFields(body) ? body[key] : undefined
+  return typeof value === 'number' && Number.isFinite(value) ? value : undefined
+}
+
+/** The list of texts under `key`, or undefined where there is none. */
+export function textsField(body: unknown, key: string): readonly string[] | undefined {
+  const value = isFields(body) ? body[key] : undefined
+  return listOf(isText)(value) ? (value as readonly string[]) : undefined
+}

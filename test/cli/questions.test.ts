@@ -1,0 +1,125 @@
+import { PassThrough } from 'node:stream'
+import { afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
+import { join } from 'node:path'
+import type { Machine } from '../../src/cli/machine.ts'
+import { runCli } from '../../src/cli/run-cli.ts'
+import { OPEN_STATUS, pseudonym, startStandIn, type StandIn } from '../support/cli-control.ts'
+import { emptyFolder, keygen } from './support.ts'
+
+const cwd = emptyFolder()
+let keys: Record<string, string>
+let control: StandIn
+
+beforeAll(async () => {
+  keys = { lead: await keygen(cwd, 'lead', 'commander') }
+})
+beforeEach(async () => {
+  control = await startStandIn({ keys })
+})
+afterEach(() => control.close())
+
+interface Terminal {
+  readonly shown: () => string
+  readonly code: Promise<number>
+  /** Types a line once the text has been shown. */
+  readonly typeAfter: (text: string, line: string) => Promise<void>
+}
+
+/** The command line with somebody at the terminal. */
+function sitDown(args: readonly string[]): Terminal {
+  const stream = (): PassThrough & { isTTY: true; columns: number } =>
+    Object.assign(new PassThrough(), { isTTY: true as const, columns: 100 })
+  const [stdin, stdout, stderr] = [stream(), stream(), stream()]
+  let shown = ''
+  for (const each of [stdout, stderr]) each.on('data', (chunk: Buffer) => (shown += chunk.toString()))
+  const machine: Machine = {
+    serve: async () => 0,
+    env: { PORTCULLIS_CONTROL: control.url, PORTCULLIS_KEY: join(cwd, 'lead.key') },
+    now: () => Date.UTC(2026, 0, 2, 4, 30),
+    uniqueId: () => 'unique',
+    stdin,
+    stdout,
+    stderr,
+  }
+  const code = runCli(args, machine)
+  const typeAfter = async (text: string, line: string): Promise<void> => {
+    while (!shown.includes(text)) await new Promise((resolve) => setImmediate(resolve))
+    stdin.write(`${line}\r`)
+  }
+  return { shown: () => shown, code, typeAfter }
+}
+
+describe('at a terminal', () => {
+  test('freeze without flags asks why and then for the word, and names the incident by the time', async () => {
+    const terminal = sitDown(['freeze'])
+    await terminal.typeAfter('Why?', 'records for sale')
+    await terminal.typeAfter('Type FREEZE', 'freeze')
+    expect(await terminal.code).toBe(0)
+    expect(terminal.shown()).toContain(`Lock EVERYTHING at ${control.url}`)
+    expect(control.orders[0]?.order).toMatchObject({
+      scope: { all: true },
+      reason: 'records for sale',
+      incident: 'INC-20260102T043000Z',
+    })
+  })
+
+  test('freeze with a reason does not ask', async () => {
+    const terminal = sitDown(['freeze', '--reason', 'leak'])
+    expect(await terminal.code).toBe(0)
+    expect(control.orders).toHaveLength(1)
+  })
+
+  test.each([
+    ['no reason', [['Why?', '']]],
+    [
+      'another word',
+      [
+        ['Why?', 'leak'],
+        ['Type FREEZE', 'yes'],
+      ],
+    ],
+    ['Ctrl-C', [['Why?', '\x03']]],
+    ['the end of input', [['Why?', '\x04']]],
+  ])('%s: nothing is sent', async (_name, dialogue) => {
+    const terminal = sitDown(['freeze'])
+    for (const [text = '', line = ''] of dialogue) await terminal.typeAfter(text, line)
+    expect(await terminal.code).toBe(1)
+    expect(terminal.shown()).toContain('nothing was sent')
+    expect(control.requests).toEqual([])
+  })
+
+  test('identifiers are asked for without being shown', async () => {
+    const terminal = sitDown(['lock', '--subject', '--reason', 'x'])
+    await terminal.typeAfter('not shown', '9999900001')
+    await terminal.typeAfter('next', '')
+    expect(await terminal.code).toBe(0)
+    expect(control.orders[0]?.order.scope).toEqual({ subjects: [pseudonym('subject', '9999900001')] })
+    expect(terminal.shown()).not.toContain('99999')
+  })
+
+  test('approve asks after it has shown what it opens; anything but yes leaves it locked', async () => {
+    const release = {
+      id: 'R'.repeat(43),
+      locks: [],
+      reason: 'mended',
+      since: '2026-01-02T04:29:00.000Z',
+      approvals: ['night-desk'],
+      required: 2,
+    }
+    control.status = { ...OPEN_STATUS, pendingReleases: [release] }
+    const no = sitDown(['approve', release.id])
+    await no.typeAfter('[y/N]', '')
+    expect(await no.code).toBe(1)
+    expect(control.orders).toEqual([])
+    const yes = sitDown(['approve', release.id])
+    await yes.typeAfter('[y/N]', 'y')
+    expect(await yes.code).toBe(0)
+    expect(control.orders).toHaveLength(1)
+  })
+
+  test('the state has color, unless NO_COLOR or a dumb terminal says no', async () => {
+    const terminal = sitDown(['freeze', '--reason', 'leak'])
+    await terminal.code
+    expect(terminal.shown()).toContain('\x1b[1;31mFROZEN\x1b[0m')
+  })
+})
