@@ -260,6 +260,8 @@ export class WriteAheadLog {
     this.#queue.shift()
     this.#queuedBytes -= batch.entriesBytes
     this.#durableTicket = batch.lastTicket
+    this.#problem = undefined
+    this.#commitSince = undefined
     batch.resolve()
     if (this.#options.onDurable !== undefined) {
       const block = Uint8Array.prototype.slice.call(bytes, 0, HEADER_BYTES + batch.entriesBytes + 32)
