@@ -1,0 +1,80 @@
+// The slow half of verification: the key, the signature, the session; bounded, so that a flood is answered and not queued.
+import type { Session } from '../../core/session.ts'
+import type { Pseudonyms } from '../../ports/pseudonyms.ts'
+import type { Verification } from '../../ports/token-verifier.ts'
+import { openSession } from './claims.ts'
+import { findKey, type VerificationKey } from './key-set.ts'
+import type { KeySource } from './key-source.ts'
+import { isSignedBy, type UnverifiedToken } from './token.ts'
+
+export interface JudgeOptions {
+  readonly clockToleranceMs: number
+  readonly pseudonyms: Pseudonyms
+  readonly claims?: readonly string[]
+  readonly pendingMax?: number
+}
+
+export interface Judgement {
+  readonly token: string
+  readonly parsed: UnverifiedToken
+  readonly issuer: string
+  readonly otpAmr: readonly string[]
+  readonly source: KeySource
+}
+
+export type Refusal = Extract<Verification, { refused: unknown }>
+export type Proven = { readonly session: Session; readonly key: VerificationKey }
+
+const PENDING_MAX = 1024
+const WAITING_MAX = 1024
+
+/** Takes tokens whose header and claims have passed. Never rejects. */
+export function createJudge(options: JudgeOptions): (judgement: Judgement) => Promise<Proven | Refusal> {
+  const pendingMax = options.pendingMax ?? PENDING_MAX
+  let verifying = 0
+  let waiting = 0
+
+  const holds = async (token: string, key: VerificationKey): Promise<boolean> => {
+    verifying += 1
+    try {
+      return await isSignedBy(token, key)
+    } finally {
+      verifying -= 1
+    }
+  }
+
+  /** Those who wait for keys are counted apart: anybody can invent a kid, and must not take the places of those whose key is here. */
+  const obtainKey = async (source: KeySource, { alg, kid }: UnverifiedToken): Promise<VerificationKey | Refusal> => {
+    let key = findKey(source.keys, alg, kid)
+    if (key === undefined) {
+      if (waiting >= WAITING_MAX) return unavailable('too many tokens wait for keys')
+      waiting += 1
+      await source.renew()
+      waiting -= 1
+      key = findKey(source.keys, alg, kid)
+    }
+    if (key === 'ambiguous') return invalid('more than one key could have signed it')
+    if (key !== undefined) return key
+    return source.isDoubtful
+      ? unavailable('the keys of its issuer cannot be had')
+      : invalid('its key is not one of the issuer')
+  }
+
+  return async ({ token, parsed, issuer, otpAmr, source }) => {
+    const key = await obtainKey(source, parsed)
+    if ('refused' in key) return key
+    if (verifying >= pendingMax) return unavailable('too many tokens are being verified')
+    if (!(await holds(token, key))) return invalid('its signature does not hold')
+    if (key.retired) return invalid('its key was withdrawn')
+    const facts = { ...parsed, issuer, otpAmr, toleranceMs: options.clockToleranceMs, keep: options.claims }
+    return { session: openSession(facts, options.pseudonyms), key }
+  }
+}
+
+export function invalid(detail: string): Refusal {
+  return { refused: 'invalid', detail }
+}
+
+function unavailable(detail: string): Refusal {
+  return { refused: 'unavailable', detail }
+}
