@@ -1,6 +1,6 @@
 // Easy in, hard out: whether an order whose signature holds is accepted. One signature locks; a release takes two people.
 import { didYouMean } from './did-you-mean.ts'
-import { isSamePerson, type Guard, type Ledger, type Proposal } from './ledger.ts'
+import { isEnrolled, isSamePerson, type Guard, type Ledger, type Proposal } from './ledger.ts'
 import { modeAt, type LockScope } from './lock.ts'
 import { coveredRoutes } from './lock-table.ts'
 import type { ApproveOrder, ReleaseOrder, RevokeOrder, Statement } from './order.ts'
@@ -73,6 +73,9 @@ function judgeTimes(statement: Statement, now: Instant): OrderRefusal | undefine
   return undefined
 }
 
+// Looking for the nearest name costs its length times the names that are known.
+const PROBLEMS_MAX = 20
+
 function judgeScope(scope: LockScope, routes: readonly Route[]): OrderRefusal | undefined {
   const known = {
     routes: routes.map((route) => route.id),
@@ -82,7 +85,7 @@ function judgeScope(scope: LockScope, routes: readonly Route[]): OrderRefusal | 
   const problems: string[] = []
   for (const dimension of ['routes', 'tags', 'upstreams'] as const) {
     for (const name of scope[dimension] ?? []) {
-      if (!known[dimension].includes(name)) {
+      if (problems.length < PROBLEMS_MAX && !known[dimension].includes(name)) {
         problems.push(`order.scope.${dimension}: there is no "${name}"${didYouMean(name, known[dimension])}`)
       }
     }
@@ -112,7 +115,7 @@ function judgeRelease(
   }
   if (problems.length > 0)
     return refuse(order.locks.every((id) => ledger.released.has(id)) ? 'conflict' : 'bad', ...problems)
-  return judgeSigner(ledger, order.locks, by) ?? judgeEpoch(ledger, order.locks, order.epoch, context)
+  return judgeSigner(ledger, order.locks, by, 'release') ?? judgeEpoch(ledger, order.locks, order.epoch, context)
 }
 
 function judgeApproval(
@@ -136,19 +139,23 @@ function judgeApproval(
       `${by.name} has signed this release before: it takes ${proposal.required} different people`,
     )
   }
-  return judgeSigner(ledger, proposal.locks, by) ?? judgeEpoch(ledger, proposal.locks, order.epoch, context)
+  return judgeSigner(ledger, proposal.locks, by, 'approve') ?? judgeEpoch(ledger, proposal.locks, order.epoch, context)
 }
 
 export function isExpired(proposal: Proposal, now: Instant): boolean {
   return proposal.expiresAt !== undefined && proposal.expiresAt <= now
 }
 
-/** A lock is released only by keys that were enrolled when it landed. */
-function judgeSigner(ledger: Ledger, locks: readonly string[], by: Responder): OrderRefusal | undefined {
+/** A lock is released only by keys that were enrolled when it landed, each in the role that it had then. */
+function judgeSigner(
+  ledger: Ledger,
+  locks: readonly string[],
+  by: Responder,
+  kind: 'release' | 'approve',
+): OrderRefusal | undefined {
   for (const id of locks) {
     const held = ledger.held.get(id)
-    const enrolled = held?.guard.responders.find((each) => each.key === by.key && each.name === by.name)
-    if (held !== undefined && enrolled === undefined) {
+    if (held !== undefined && !isEnrolled(held.guard, by, kind)) {
       return refuse(
         'role',
         `${by.name}'s key was not enrolled when lock ${id} landed: it is released by those that were`,

@@ -1,9 +1,9 @@
 // The set of accepted orders, and the lock table that follows from it. Entries are applied by union: order and repetition
-// change nothing, and the epoch only grows. The asymmetry of lock and release lives in judge-order.ts.
+// change nothing but the epoch, which counts changes and only grows. The asymmetry of lock and release lives in judge-order.ts.
 import type { Lock } from './lock.ts'
 import type { LockTable } from './lock-table.ts'
 import type { Statement } from './order.ts'
-import type { Responder } from './responder.ts'
+import { mayOrder, type OrderKind, type Responder } from './responder.ts'
 import type { Revocation } from './session.ts'
 import type { Instant } from './time.ts'
 
@@ -44,6 +44,12 @@ export interface HeldLock {
   readonly guard: Guard
 }
 
+/** A signature under a release, which may come before the release itself. */
+export interface Approval {
+  readonly by: Responder
+  readonly at: Instant
+}
+
 /** A release that waits for signatures. */
 export interface Proposal {
   readonly id: string
@@ -62,8 +68,12 @@ export interface Ledger {
   readonly held: ReadonlyMap<string, HeldLock>
   /** Ids of released locks, kept as tombstones: no replay brings one back, and no union forgets a release. */
   readonly released: ReadonlySet<string>
+  /** The released locks themselves, with what stood when they landed, so that a signature is weighed whenever it comes. */
+  readonly tombstones: ReadonlyMap<string, HeldLock>
   readonly revocations: ReadonlyMap<string, Revocation>
   readonly proposals: ReadonlyMap<string, Proposal>
+  /** Approvals by the id of the release that they are of. */
+  readonly approvals: ReadonlyMap<string, readonly Approval[]>
   /** Accepted orders and the epoch that each was answered with. */
   readonly accepted: ReadonlyMap<string, number>
   readonly flags: Readonly<Record<'file' | 'config', readonly Lock[]>>
@@ -75,33 +85,38 @@ export const EMPTY_LEDGER: Ledger = {
   epoch: 0,
   held: new Map(),
   released: new Set(),
+  tombstones: new Map(),
   revocations: new Map(),
   proposals: new Map(),
+  approvals: new Map(),
   accepted: new Map(),
   flags: { file: [], config: [] },
   fileKnown: false,
 }
 
+/** A release takes two people, whatever the config says. */
+const RELEASE_PEOPLE_MIN = 2
+
 /** The ledger after the entry. Applying an entry twice gives the ledger that applying it once gave. */
 export function applyEntry(ledger: Ledger, entry: LedgerEntry): Ledger {
   switch (entry.type) {
     case 'flags':
-      return {
-        ...ledger,
-        epoch: ledger.epoch + 1,
-        flags: { ...ledger.flags, [entry.source]: entry.locks },
-        fileKnown: ledger.fileKnown || entry.source === 'file',
-      }
+      return applyFlags(ledger, entry)
     case 'freeze':
-      return ledger.held.has(entry.id) || ledger.released.has(entry.id)
-        ? ledger
-        : hold(ledger, freezeLock(entry), entry.guard)
+      return land(ledger, freezeLock(entry), entry.guard)
     case 'order':
       return ledger.accepted.has(entry.id) ? ledger : applyOrder(ledger, entry)
   }
 }
 
 type OrderEntry = Extract<LedgerEntry, { type: 'order' }>
+
+function applyFlags(ledger: Ledger, { source, locks }: Extract<LedgerEntry, { type: 'flags' }>): Ledger {
+  const fileKnown = ledger.fileKnown || source === 'file'
+  if (JSON.stringify(locks) === JSON.stringify(ledger.flags[source]))
+    return fileKnown === ledger.fileKnown ? ledger : { ...ledger, fileKnown }
+  return { ...ledger, epoch: ledger.epoch + 1, flags: { ...ledger.flags, [source]: locks }, fileKnown }
+}
 
 function applyOrder(ledger: Ledger, entry: OrderEntry): Ledger {
   const next = effect(ledger, entry)
@@ -112,7 +127,7 @@ function effect(ledger: Ledger, entry: OrderEntry): Ledger {
   const { order } = entry.statement
   switch (order.kind) {
     case 'lock':
-      return hold(ledger, lockOf(entry), entry.guard)
+      return land(ledger, lockOf(entry), entry.guard)
     case 'revoke':
       return {
         ...ledger,
@@ -126,20 +141,17 @@ function effect(ledger: Ledger, entry: OrderEntry): Ledger {
         reason: order.reason,
         at: entry.at,
         signers: [entry.by],
-        required: Math.max(
-          entry.guard.approvals,
-          ...order.locks.map((id) => ledger.held.get(id)?.guard.approvals ?? 0),
-        ),
+        required: Math.max(RELEASE_PEOPLE_MIN, entry.guard.approvals),
         done: false,
         ...(entry.statement.exp === undefined ? {} : { expiresAt: entry.statement.exp * 1000 }),
       }
-      return sign(ledger, proposal)
+      return settle(ledger, [proposal])
     }
     case 'approve': {
+      const others = ledger.approvals.get(order.release) ?? []
+      const approvals = new Map(ledger.approvals).set(order.release, [...others, { by: entry.by, at: entry.at }])
       const proposal = ledger.proposals.get(order.release)
-      if (proposal === undefined || proposal.done || proposal.signers.some((signer) => isSamePerson(signer, entry.by)))
-        return ledger
-      return sign(ledger, { ...proposal, signers: [...proposal.signers, entry.by] })
+      return settle({ ...ledger, approvals }, proposal === undefined ? [] : [proposal])
     }
   }
 }
@@ -149,32 +161,66 @@ export function isSamePerson(a: Responder, b: Responder): boolean {
   return a.name === b.name || a.key === b.key
 }
 
-/** Enough people have signed, at least one of them a commander. */
-function isApproved(proposal: Proposal): boolean {
-  return proposal.signers.length >= proposal.required && proposal.signers.some((signer) => signer.role === 'commander')
+/** Whether the responder was enrolled when the lock landed, with a role that lets them give such an order. */
+export function isEnrolled(guard: Guard, by: Responder, kind: OrderKind): boolean {
+  return guard.responders.some((each) => each.key === by.key && each.name === by.name && mayOrder(each.role, kind))
 }
 
-function sign(ledger: Ledger, proposal: Proposal): Ledger {
-  if (!isApproved(proposal)) return { ...ledger, proposals: new Map(ledger.proposals).set(proposal.id, proposal) }
-  const held = new Map(ledger.held)
+/** The lock is new; a release of it may have come first. */
+function land(ledger: Ledger, lock: Lock, guard: Guard): Ledger {
+  if (ledger.held.has(lock.id) || ledger.tombstones.has(lock.id)) return ledger
+  const landed = { lock, epoch: ledger.epoch + 1, guard }
+  if (!ledger.released.has(lock.id))
+    return { ...ledger, epoch: landed.epoch, held: new Map(ledger.held).set(lock.id, landed) }
+  const tombstones = new Map(ledger.tombstones).set(lock.id, landed)
+  return settle(
+    { ...ledger, tombstones },
+    [...ledger.proposals.values()].filter(({ locks }) => locks.includes(lock.id)),
+  )
+}
+
+/** Counts the proposals anew, and releases or holds their locks as the count says. */
+function settle(ledger: Ledger, affected: readonly Proposal[]): Ledger {
+  if (affected.length === 0) return ledger
+  const proposals = new Map(ledger.proposals)
+  for (const proposal of affected) proposals.set(proposal.id, count(ledger, proposal))
+  const done = new Set([...proposals.values()].flatMap((proposal) => (proposal.done ? proposal.locks : [])))
   const released = new Set(ledger.released)
-  for (const id of proposal.locks) {
-    held.delete(id)
-    released.add(id)
+  const held = new Map(ledger.held)
+  const tombstones = new Map(ledger.tombstones)
+  let epoch = ledger.epoch
+  for (const id of new Set(affected.flatMap(({ locks }) => locks))) {
+    if (done.has(id)) released.add(id)
+    else released.delete(id)
+    const [from, to] = done.has(id) ? [held, tombstones] : [tombstones, held]
+    const landed = from.get(id)
+    if (landed === undefined) continue
+    from.delete(id)
+    to.set(id, landed)
+    epoch = ledger.epoch + 1
   }
-  return {
-    ...ledger,
-    epoch: ledger.epoch + 1,
-    held,
-    released,
-    proposals: new Map(ledger.proposals).set(proposal.id, { ...proposal, done: true }),
-  }
+  return { ...ledger, epoch, proposals, released, held, tombstones }
 }
 
-function hold(ledger: Ledger, lock: Lock, guard: Guard): Ledger {
-  if (ledger.held.has(lock.id) || ledger.released.has(lock.id)) return ledger
-  const epoch = ledger.epoch + 1
-  return { ...ledger, epoch, held: new Map(ledger.held).set(lock.id, { lock, epoch, guard }) }
+/**
+ * The proposal with everybody who has signed it so far, and whether they are enough: different people, each enrolled when each
+ * of the locks landed, one of them a commander. A lock that is not here yet asks for nothing until it comes.
+ */
+function count(ledger: Ledger, proposal: Proposal): Proposal {
+  const guards = proposal.locks.flatMap((id) => (ledger.held.get(id) ?? ledger.tombstones.get(id))?.guard ?? [])
+  const required = Math.max(proposal.required, ...guards.map((guard) => guard.approvals))
+  const approvals = (ledger.approvals.get(proposal.id) ?? []).filter(
+    ({ at }) => proposal.expiresAt === undefined || at < proposal.expiresAt,
+  )
+  const signers = proposal.signers.slice(0, 1)
+  const counted = signers.filter((by) => guards.every((guard) => isEnrolled(guard, by, 'release')))
+  for (const { by } of approvals.toSorted((a, b) => a.at - b.at || (a.by.name < b.by.name ? -1 : 1))) {
+    if (signers.some((signer) => isSamePerson(signer, by))) continue
+    signers.push(by)
+    if (guards.every((guard) => isEnrolled(guard, by, 'approve'))) counted.push(by)
+  }
+  const done = counted.length >= required && counted.some(({ role }) => role === 'commander')
+  return { ...proposal, signers, required, done }
 }
 
 function lockOf(entry: OrderEntry): Lock {
@@ -229,11 +275,19 @@ function revocationOf(entry: OrderEntry): Revocation {
   }
 }
 
-/** The table that the workers enforce. */
+/** The table that the workers enforce, the same for the same set of orders: the oldest lock first. */
 export function tableOf(ledger: Ledger): LockTable {
   return {
     epoch: ledger.epoch,
-    locks: [...[...ledger.held.values()].map(({ lock }) => lock), ...ledger.flags.file, ...ledger.flags.config],
-    revocations: [...ledger.revocations.values()],
+    locks: [
+      ...[...ledger.held.values()].map(({ lock }) => lock).toSorted(byAge),
+      ...ledger.flags.file,
+      ...ledger.flags.config,
+    ],
+    revocations: [...ledger.revocations.values()].toSorted(byAge),
   }
+}
+
+function byAge(a: Lock | Revocation, b: Lock | Revocation): number {
+  return a.since - b.since || (a.id < b.id ? -1 : 1)
 }

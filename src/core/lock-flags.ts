@@ -16,6 +16,7 @@ export interface LocksFile {
 
 const FLAGS: readonly RouteFlag[] = ['open', 'deny', 'read-only', 'step-up']
 const KEYS = ['freeze', 'reason', 'incident', 'routes', 'tags'] as const
+const WORDS = ['reason', 'incident'] as const
 
 /** Parses the document of locks.yaml; every problem at once. An empty document is a problem: it opens nothing. */
 export function parseLocksFile(
@@ -26,11 +27,10 @@ export function parseLocksFile(
     return { problems: ['must be a mapping with freeze, routes or tags'] }
   const fields = document as Readonly<Record<string, unknown>>
   const problems: string[] = []
-  for (const key of Object.keys(fields)) {
-    if (!KEYS.some((known) => known === key)) problems.push(`"${key}" is not known here${didYouMean(key, KEYS)}`)
-  }
+  const unknown = Object.keys(fields).filter((key) => !KEYS.some((known) => known === key))
+  problems.push(...unknown.map((key) => `"${key}" is not known here${didYouMean(key, KEYS)}`))
   if (fields.freeze !== undefined && typeof fields.freeze !== 'boolean') problems.push('freeze must be true or false')
-  for (const key of ['reason', 'incident'] as const) {
+  for (const key of WORDS) {
     if (fields[key] !== undefined && (typeof fields[key] !== 'string' || fields[key] === ''))
       problems.push(`${key} must be a text`)
   }
@@ -44,8 +44,8 @@ export function parseLocksFile(
   problems.push(...flagProblems('tags', fields.tags, [...new Set(routes.flatMap((route) => route.tags))]))
   const file = fields as LocksFile
   if (problems.length === 0 && locksAnything(file)) {
-    for (const key of ['reason', 'incident'] as const)
-      if (file[key] === undefined) problems.push(`${key} is required as soon as anything is locked`)
+    const missing = WORDS.filter((key) => file[key] === undefined)
+    problems.push(...missing.map((key) => `${key} is required as soon as anything is locked`))
   }
   return problems.length > 0 ? { problems } : file
 }
@@ -74,11 +74,7 @@ function locksAnything(file: LocksFile): boolean {
 export function fileLocks(before: readonly Lock[], file: LocksFile, now: Instant): readonly Lock[] {
   const word = { reason: file.reason ?? '', incident: file.incident ?? '' }
   const next = new Map<string, Lock>()
-  for (const lock of before) {
-    if (lock.id === 'file.missing') continue
-    const key = lock.scope.all ? 'freeze' : lock.scope.routes ? 'routes' : 'tags'
-    if (file[key] === undefined) next.set(lock.id, lock)
-  }
+  for (const lock of before) if (isSilentOn(file, lock)) next.set(lock.id, lock)
   const put = (id: string, scope: LockScope, mode: LockMode): void => {
     const same = before.find(
       (lock) => lock.id === id && lock.mode === mode && lock.reason === word.reason && lock.incident === word.incident,
@@ -93,10 +89,18 @@ export function fileLocks(before: readonly Lock[], file: LocksFile, now: Instant
   return [...next.values()]
 }
 
+const MISSING = 'file.missing'
+
+/** Whether the file says nothing of the lock. One that names nothing to lock has not been read whole: it may have been cut off. */
+function isSilentOn(file: LocksFile, lock: Lock): boolean {
+  if (lock.id === MISSING) return file.freeze === undefined && file.routes === undefined && file.tags === undefined
+  return file[lock.scope.all ? 'freeze' : lock.scope.routes ? 'routes' : 'tags'] === undefined
+}
+
 /** With a locks file configured and none ever read whole, everything is locked: what it would say is not known. */
 export function missingFileLock(now: Instant): Lock {
   return flagLock({
-    id: 'file.missing',
+    id: MISSING,
     scope: { all: true },
     mode: 'deny',
     source: 'file',

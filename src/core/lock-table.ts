@@ -75,10 +75,38 @@ export function findLocks(table: CompiledTable, target: LockTarget, now: Instant
     if (mode === undefined || !coversRequest(lock.scope, target, inCidrs)) continue
     const kind = kindOf(mode, target.method)
     if (kind === undefined) continue
-    found[kind] ??= lock
+    const other = found[kind]
+    found[kind] = other === undefined ? lock : stricter(kind, other, lock, now)
     any = true
   }
   return any ? found : undefined
+}
+
+/**
+ * Of two locks of one kind the one that lets less through, so that a lock which is added never loosens. Two that refuse
+ * outright differ in the answer alone, and the first is kept unless only the second is a deny.
+ */
+function stricter(kind: keyof LocksInForce, one: Lock, two: Lock, now: Instant): Lock {
+  switch (kind) {
+    case 'denying':
+      return modeAt(one, now) !== 'deny' && modeAt(two, now) === 'deny' ? two : one
+    case 'stepUp':
+      // The OTP must be newer than every lock that asks for one.
+      return two.since > one.since ? two : one
+    case 'throttling':
+      return withBothLimits(one, two)
+    case 'observing':
+      return one
+  }
+}
+
+/** One limit that lets through nothing that either limit refuses: the smaller burst at the slower rate. */
+function withBothLimits(one: Lock, two: Lock): Lock {
+  if (one.limit === undefined) return two
+  if (two.limit === undefined) return one
+  const stepMs = Math.max(one.limit.periodMs / one.limit.count, two.limit.periodMs / two.limit.count)
+  const count = Math.min(one.limit.count, two.limit.count)
+  return { ...one, limit: { count, periodMs: stepMs * count } }
 }
 
 function kindOf(mode: LockMode, method: string): keyof LocksInForce | undefined {

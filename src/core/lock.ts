@@ -87,10 +87,13 @@ export function coversRoute(scope: LockScope, route: Route): boolean {
     (scope.tags === undefined || scope.tags.some((tag) => route.tags.includes(tag))) &&
     includes(scope.upstreams, route.upstream) &&
     (scope.methods === undefined ||
-      scope.methods.some(
-        (method) => route.methods.includes(method) || (method === 'HEAD' && route.methods.includes('GET')),
-      ))
+      route.methods.some((method) => coversMethod(scope, method) || (method === 'GET' && coversMethod(scope, 'HEAD'))))
   )
+}
+
+/** HEAD goes with GET: its headers tell of the same record. */
+function coversMethod(scope: LockScope, method: string): boolean {
+  return includes(scope.methods, method) || (method === 'HEAD' && includes(scope.methods, 'GET'))
 }
 
 function includes(names: readonly string[] | undefined, name: string | undefined): boolean {
@@ -106,8 +109,7 @@ export function refuses(mode: LockMode, method: string): boolean {
 export function coversRequest(scope: LockScope, target: LockTarget, inCidrs: (address: string) => boolean): boolean {
   if (scope.all) return true
   return (
-    // HEAD goes with GET: its headers tell of the same record.
-    (includes(scope.methods, target.method) || (target.method === 'HEAD' && includes(scope.methods, 'GET'))) &&
+    coversMethod(scope, target.method) &&
     includes(scope.principals, target.principal) &&
     includes(scope.sessions, target.session) &&
     overlaps(scope.subjects, target.subjects) &&

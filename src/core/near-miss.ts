@@ -1,82 +1,182 @@
-// The near-miss guard: a path that a lenient upstream would read as a stricter route is refused, even where a catch-all takes it.
+// The near-miss guard: a path that a lenient upstream would read as another route is refused, even where a catch-all takes it.
 import { compileRoutes, isWrongMethod, matchRoute, type Route, type RouteTable } from './route.ts'
 
 export interface NearMissGuard {
+  /** The routes with folded literals, one for each shape. */
   readonly lenient: RouteTable
+  /** The folded shape of each route and of its copy in `lenient`; routes of one shape are no near misses of each other. */
+  readonly shapes: ReadonlyMap<Route, string>
+  /** Every literal is its own folded form, so that a path which is its own skeleton needs no second look. */
+  readonly isPlain: boolean
 }
 
 /** Compiles the same routes with their literals folded as the most lenient upstream would fold them. */
 export function compileNearMissGuard(routes: readonly Route[]): NearMissGuard {
-  const seen = new Set<string>()
-  const folded: Route[] = []
+  const shapes = new Map<Route, string>()
+  const folded = new Map<string, { route: Route; path: string; methods: string[] }>()
   for (const route of routes) {
     const path = foldTemplate(route.path)
-    for (const method of route.methods) {
-      const key = `${method} ${path.replaceAll(/\{[^}*]+(\*?)\}/g, '{$1}')}`
-      // Two routes that differ in case alone fold into one: neither is a near miss of the other.
-      if (seen.has(key)) continue
-      seen.add(key)
-      folded.push({ ...route, path, methods: [method] })
-    }
+    const shape = shapeOf(path)
+    shapes.set(route, shape)
+    const same = folded.get(shape)
+    // Two routes that differ in case alone fold into one: neither is a near miss of the other.
+    if (same === undefined) folded.set(shape, { route, path, methods: [...route.methods] })
+    else same.methods.push(...route.methods)
   }
-  return { lenient: compileRoutes(folded) }
+  const lenient = compileRoutes([...folded.values()].map(({ route, path, methods }) => ({ ...route, path, methods })))
+  for (const copy of lenient.routes) shapes.set(copy, shapeOf(copy.path))
+  return { lenient, shapes, isPlain: routes.every((route) => foldTemplate(route.path) === route.path) }
 }
 
-// Lower case with nothing to strip or decode is its own skeleton.
+// What is not in here is read by everybody as it is written.
 const SUSPICIOUS = /[A-Z%;]|[.](?:\/|$)|.\/$/
 
 /**
- * Whether a lenient reading of `path` (case folded, `;params` dropped, trailing dots, spaces and slashes dropped, decoded
- * twice, NFKC) is another route's than the one that `path` itself matched.
+ * Whether a lenient reading of a canonical `path` is another route's than `plain`, the one that `path` itself matched. Also
+ * true for what has no innocent reading: dot segments and controls that come to light after decoding (`..;` at Tomcat,
+ * `..%20` at Windows, `%252e%252e`), and more layers of encoding than `LAYERS_MAX`.
  */
 export function isNearMiss(guard: NearMissGuard, plain: Route | undefined, method: string, path: string): boolean {
-  if (!SUSPICIOUS.test(path)) return false
-  const skeleton = skeletonOf(path)
-  if (skeleton === path) return false
-  const match = matchRoute(guard.lenient, method, skeleton)
+  if (guard.isPlain && !SUSPICIOUS.test(path)) return false
+  const readings = readingsOf(path)
+  return readings === undefined || readings.some((reading) => isOfAnother(guard, plain, method, reading))
+}
+
+function isOfAnother(guard: NearMissGuard, plain: Route | undefined, method: string, reading: string): boolean {
+  const match = matchRoute(guard.lenient, method, reading)
   if (match === undefined) return false
-  if (isWrongMethod(match)) return plain !== undefined && !sharesTemplate(plain, guard, match.allow, skeleton)
-  return plain === undefined || foldTemplate(plain.path) !== match.route.path
-}
-
-function sharesTemplate(plain: Route, guard: NearMissGuard, allow: readonly string[], skeleton: string): boolean {
-  const other = matchRoute(guard.lenient, allow[0] ?? '', skeleton)
-  return other !== undefined && !isWrongMethod(other) && other.route.path === foldTemplate(plain.path)
-}
-
-/** What a lenient upstream might make of a canonical path. Pure, total, idempotent. */
-export function skeletonOf(path: string): string {
-  let text = path
-  // Double encoding, and once more for an upstream behind an upstream.
-  for (let round = 0; round < 3 && text.includes('%'); round++) text = decodeLeniently(text)
-  const segments: string[] = []
-  for (const segment of fold(text).replaceAll('\\', '/').split('/')) {
-    const bare = segment
-      .replace(/;.*$/s, '')
-      .replace(/[\s.]+$/u, (tail) => (segment === '..' || segment === '.' ? tail : ''))
-    if (bare === '..') segments.pop()
-    else if (bare !== '' && bare !== '.') segments.push(encodeURIComponent(bare))
-  }
-  return `/${segments.join('/')}`
-}
-
-// Upper case first: a dotless i and a Kelvin sign fold only on the way up.
-function fold(text: string): string {
-  return text.normalize('NFKC').toUpperCase().toLowerCase()
-}
-
-function decodeLeniently(text: string): string {
-  try {
-    return decodeURIComponent(text)
-  } catch {
-    return text.replaceAll(/%[0-7][0-9A-Fa-f]/g, (escape) => decodeURIComponent(escape))
-  }
+  if (plain === undefined) return !isWrongMethod(match)
+  const found = isWrongMethod(match) ? matchRoute(guard.lenient, match.allow[0] ?? '', reading) : match
+  return (
+    found !== undefined &&
+    !isWrongMethod(found) &&
+    guard.shapes.get(found.route) !== (guard.shapes.get(plain) ?? shapeOf(foldTemplate(plain.path)))
+  )
 }
 
 function foldTemplate(template: string): string {
-  return template
-    .split('/')
-    .map((part) => (part.startsWith('{') ? part : encodeURIComponent(fold(decodeLeniently(part)))))
-    .join('/')
-    .replace(/(.)\/$/, '$1')
+  const parts = template.split('/').map((part) => {
+    const bare = part.startsWith('{') ? part : encode(bareOf(unfold(part)))
+    return bare === '' ? part : bare
+  })
+  return parts.join('/').replace(/(.)\/$/, '$1')
+}
+
+function shapeOf(template: string): string {
+  return template.replaceAll(/\{[^}*]+(\*?)\}/g, '{$1}')
+}
+
+/** The reading that folds most: what every other reading of a canonical path has in common. Pure and total. */
+export function skeletonOf(path: string): string {
+  const segments: string[] = []
+  for (const text of splitAgain(cut(path.slice(1).split('/').map(unfold)))) {
+    if (withoutParams(text).trim() === '..') segments.pop()
+    else if (bareOf(text) !== '') segments.push(bareOf(text))
+  }
+  return join(segments)
+}
+
+/**
+ * Every reading that a lenient upstream may have of a canonical path, or undefined where one of them has a dot segment or a
+ * control. Upstreams differ in whether they split at slashes that were encoded, end the path at a `?` or `#` that was
+ * encoded, and drop segments of which nothing is left; in all else the folded form stands for what they read.
+ */
+function readingsOf(path: string): readonly string[] | undefined {
+  const texts = path.slice(1).split('/').map(unfold)
+  const readings = new Set<string>()
+  for (const whole of texts.some((text) => /[?#]/.test(text)) ? [texts, cut(texts)] : [texts]) {
+    const split = splitAgain(whole)
+    if (split.some(isTreacherous)) return undefined
+    for (const segments of split.length === whole.length ? [whole] : [whole, split]) {
+      readings.add(join(segments.map(bareOf).filter((bare) => bare !== '')))
+      readings.add(join(segments.map((text) => bareOf(text) || text)))
+    }
+  }
+  return [...readings]
+}
+
+function cut(texts: readonly string[]): readonly string[] {
+  const at = texts.findIndex((text) => /[?#]/.test(text))
+  return at === -1 ? texts : [...texts.slice(0, at), (texts[at] ?? '').replace(/[?#].*$/s, '')]
+}
+
+function splitAgain(texts: readonly string[]): readonly string[] {
+  return texts.flatMap((text) => text.split(/[/\\]/))
+}
+
+function join(segments: readonly string[]): string {
+  const path = `/${segments.map(encode).join('/')}`
+  return path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path
+}
+
+function encode(text: string): string {
+  return encodeURIComponent(text.toWellFormed())
+}
+
+// Controls, what would still decode, bytes that are not UTF-8 (overlong slashes among them), and segments of dots alone.
+const TREACHEROUS = /[\u0000-\u001f\u007f-\u009f]|%[0-9a-f]{2}/
+
+function isTreacherous(text: string): boolean {
+  return TREACHEROUS.test(text) || (bareOf(text) === '' && withoutParams(text).includes('.'))
+}
+
+/** A segment without its `;params`, the space around it, and the dots at its end. Linear: a pattern would backtrack. */
+function bareOf(text: string): string {
+  const bare = withoutParams(text).trim()
+  let end = bare.length
+  while (end > 0 && (bare[end - 1] === '.' || bare[end - 1]?.trim() === '')) end--
+  return bare.slice(0, end)
+}
+
+function withoutParams(text: string): string {
+  const at = text.indexOf(';')
+  return at === -1 ? text : text.slice(0, at)
+}
+
+const LAYERS_MAX = 6
+
+/** Decoded and folded until nothing changes: an upstream may stand behind an upstream. */
+function unfold(text: string): string {
+  let before = text
+  for (let layer = 0; layer < LAYERS_MAX; layer++) {
+    const after = fold(decodeLeniently(before))
+    if (after === before) break
+    before = after
+  }
+  return before
+}
+
+function decodeLeniently(text: string): string {
+  if (!text.includes('%')) return text
+  return text
+    .replaceAll(/%u([0-9a-f]{4})/gi, (_all, hex: string) => String.fromCharCode(parseInt(hex, 16)))
+    .replaceAll(
+      /(?:%[0-9a-f]{2})+/gi,
+      (run) => tryDecode(run) ?? run.replaceAll(/%[0-7][0-9a-f]/gi, (escape) => tryDecode(escape) ?? escape),
+    )
+}
+
+function tryDecode(text: string): string | undefined {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return undefined
+  }
+}
+
+// Letters and slashes that code pages and people take for one another, each before what it is taken for; NFKD knows the rest.
+const LOOK_ALIKES: ReadonlyMap<string, string> = new Map(
+  'аa еe оo рp сc уy хx іi ѕs јj ԁd һh ԛq ԝw αa οo ιi κk νv ρp τt υu χx ⁄/ ∕/ ⧸/ ∖\\ ⧵\\ ¥\\ ₩\\'
+    .split(' ')
+    .map((pair) => [pair.slice(0, -1), pair.slice(-1)] as const),
+)
+
+/** Case and compatibility folded. Upper case first: a dotless i and a long s fold only on the way up. */
+function fold(text: string): string {
+  const lower = text.toUpperCase().toLowerCase()
+  if (/^[\u0000-\u007f]*$/.test(lower)) return lower
+  const folded = lower.normalize('NFKD').replaceAll('i\u0307', 'i')
+  return folded
+    .replaceAll(/\p{Default_Ignorable_Code_Point}/gu, '')
+    .replaceAll(/[^\u0000-\u007f]/gu, (char) => LOOK_ALIKES.get(char) ?? char)
 }

@@ -1,6 +1,7 @@
 // A signed order's payload: unknown -> Statement, or every problem that it has. Pure: signatures are checked elsewhere.
 import { didYouMean } from './did-you-mean.ts'
 import { LOCK_MODES, SCOPE_DIMENSIONS, type LockMode, type LockScope } from './lock.ts'
+import { isNetwork } from './network.ts'
 import { isPseudonym } from './pseudonym.ts'
 import { parseDuration, parseInstant, parseLimit, type Instant, type Limit } from './time.ts'
 import type { OrderKind } from './responder.ts'
@@ -75,9 +76,8 @@ class Reader {
     this.#where = where
   }
 
-  problem(key: string, text: string): undefined {
+  problem(key: string, text: string): void {
     this.problems.push(`${this.#where}${key} ${text}`)
-    return undefined
   }
 
   known(keys: readonly string[]): void {
@@ -100,7 +100,9 @@ class Reader {
   optional<T>(key: string, what: string, parse: (value: unknown) => T | undefined): T | undefined {
     const value = this.#fields[key]
     if (value === undefined) return undefined
-    return parse(value) ?? this.problem(key, `must be ${what}`)
+    const parsed = parse(value)
+    if (parsed === undefined) this.problem(key, `must be ${what}`)
+    return parsed
   }
 }
 
@@ -227,15 +229,25 @@ function parseScope(reader: Reader, scope: unknown): LockScope {
   for (const key of SCOPE_DIMENSIONS) {
     if (scope[key] === undefined) continue
     const names = strings(scope[key])
-    if (names === undefined) reader.problem(`scope.${key}`, 'must be a list of at least one text')
-    else parsed[key] = key === 'methods' ? names.map((name) => name.toUpperCase()) : names
-    if (PEOPLE.includes(key) && names?.some((name) => !isPseudonym(name)))
-      reader.problem(`scope.${key}`, `must each be ${PSEUDONYM_WANTED}`)
+    const wrong = names === undefined ? 'must be a list of at least one text' : wrongName(key, names)
+    if (wrong !== undefined) reader.problem(`scope.${key}`, wrong)
+    else if (names !== undefined) parsed[key] = key === 'methods' ? names.map((name) => name.toUpperCase()) : names
   }
   return parsed
 }
 
 const PEOPLE: readonly string[] = ['principals', 'subjects', 'sessions']
+/** The methods that a route can have, and the two that are never forwarded. */
+const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'QUERY', 'TRACE', 'CONNECT']
+
+/** What is wrong with names that could never match: a lock that covers nothing would look like one that holds. */
+function wrongName(key: string, names: readonly string[]): string | undefined {
+  if (PEOPLE.includes(key)) return names.every(isPseudonym) ? undefined : `must each be ${PSEUDONYM_WANTED}`
+  if (key === 'cidrs')
+    return names.every(isNetwork) ? undefined : 'must each be a network such as 10.0.0.0/8 or 2001:db8::/32'
+  const method = key === 'methods' ? names.find((name) => !METHODS.includes(name.toUpperCase())) : undefined
+  return method === undefined ? undefined : `has "${method}", which is no method${didYouMean(method, METHODS)}`
+}
 
 function fail(reader: Reader, text: string): LockScope {
   reader.problem('scope', text)

@@ -57,6 +57,8 @@ export function parseTemplate(template: string): readonly Segment[] | { readonly
       if (/[{}]/.test(part))
         return { problem: `"${part}": a parameter fills a whole segment, as in /records/{recordId}` }
       if (part === '' && index < parts.length - 1) return { problem: 'a double slash' }
+      if (!part.isWellFormed())
+        return { problem: `"${part.toWellFormed()}": half a character, which no request can hold` }
       segments.push({ literal: encodeLiteral(part) })
       continue
     }
@@ -140,13 +142,14 @@ export function matchRoute(table: RouteTable, method: string, path: string): Rou
   const route = leaf.methods.get(method)
   if (route === undefined) return { allow: [...leaf.methods.keys()] }
   if (values.length === 0) return { route, params: NO_PARAMS }
-  const params: Record<string, string> = {}
+  // Without a prototype, so that a name such as `constructor` is there only where the template has it.
+  const params = Object.create(null) as Record<string, string>
   for (const [index, name] of (leaf.paramsOf.get(method) ?? []).entries())
     params[name] = decodeSegment(values[index] ?? '')
   return { route, params }
 }
 
-const NO_PARAMS: Readonly<Record<string, string>> = Object.freeze({})
+const NO_PARAMS: Readonly<Record<string, string>> = Object.freeze(Object.create(null) as Record<string, string>)
 
 export function isWrongMethod(match: RouteMatch | WrongMethod): match is WrongMethod {
   return 'allow' in match

@@ -40,6 +40,8 @@ export interface CompiledRevocations {
   readonly bySubject: ReadonlyMap<string, Instant>
   readonly bySession: ReadonlyMap<string, Instant>
   readonly byClient: ReadonlyMap<string, Instant>
+  /** Those that name more than one thing cover what all of them name; by the session, else by the subject. */
+  readonly combined: ReadonlyMap<string, readonly Revocation[]>
 }
 
 export function compileRevocations(revocations: readonly Revocation[]): CompiledRevocations {
@@ -47,18 +49,22 @@ export function compileRevocations(revocations: readonly Revocation[]): Compiled
   const bySubject = new Map<string, Instant>()
   const bySession = new Map<string, Instant>()
   const byClient = new Map<string, Instant>()
+  const combined = new Map<string, Revocation[]>()
   for (const each of revocations) {
-    const narrow = [each.subject, each.session, each.client].filter((name) => name !== undefined)
-    if (narrow.length === 0) before = Math.max(before, each.before)
-    raise(bySubject, each.subject, each.before)
-    raise(bySession, each.session, each.before)
-    raise(byClient, each.client, each.before)
+    const { subject, session, client } = each
+    const names = [session, subject, client].filter((name) => name !== undefined)
+    const [first] = names
+    if (first === undefined) before = Math.max(before, each.before)
+    else if (names.length > 1) combined.set(first, [...(combined.get(first) ?? []), each])
+    else if (session !== undefined) raise(bySession, session, each.before)
+    else if (subject !== undefined) raise(bySubject, subject, each.before)
+    else raise(byClient, first, each.before)
   }
-  return { before, bySubject, bySession, byClient }
+  return { before, bySubject, bySession, byClient, combined }
 }
 
-function raise(map: Map<string, Instant>, name: string | undefined, before: Instant): void {
-  if (name !== undefined) map.set(name, Math.max(map.get(name) ?? 0, before))
+function raise(map: Map<string, Instant>, name: string, before: Instant): void {
+  map.set(name, Math.max(map.get(name) ?? 0, before))
 }
 
 /**
@@ -74,9 +80,24 @@ export function isRevoked(session: Session, revocations: CompiledRevocations): b
   if (revocations.byClient.size > 0) {
     for (const client of session.clients) before = Math.max(before, revocations.byClient.get(client) ?? 0)
   }
+  if (revocations.combined.size > 0) before = Math.max(before, combinedBefore(session, revocations.combined))
   if (before === 0) return false
   const openedAt = session.authTime ?? session.issuedAt
   return openedAt === undefined || openedAt * 1000 < before
+}
+
+function combinedBefore(session: Session, combined: CompiledRevocations['combined']): Instant {
+  let before = 0
+  for (const name of [session.session, session.principal]) {
+    for (const each of combined.get(name) ?? []) {
+      const covers =
+        (each.session === undefined || each.session === session.session) &&
+        (each.subject === undefined || each.subject === session.principal) &&
+        (each.client === undefined || session.clients.includes(each.client))
+      if (covers) before = Math.max(before, each.before)
+    }
+  }
+  return before
 }
 
 /**
@@ -107,12 +128,12 @@ export function checkAssurance(
 /** Where the request's identifiers are read from; undefined where it has none, several values where it has several. */
 export type ReadSource = (source: SessionPolicy['bind'][number]['source']) => readonly string[]
 
-/** Every identifier that a binding names must be among the claim's values; a missing one owns nothing. */
+/** Every identifier that a binding names must be among the claim's values; a missing or empty one owns nothing. */
 export function checkOwnership(policy: SessionPolicy, session: Session, read: ReadSource): Denial | undefined {
   for (const binding of policy.bind) {
     const asked = read(binding.source)
     const owned = claimValues(session.claims[binding.claim])
-    if (asked.length === 0 || !asked.every((value) => owned.includes(value))) {
+    if (asked.length === 0 || !asked.every((value) => value !== '' && owned.includes(value))) {
       return { denied: 'not-owner', detail: 'The session does not own the record that was asked for.' }
     }
   }

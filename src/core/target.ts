@@ -80,11 +80,12 @@ function refuseEscape(hex: string): string | undefined {
   return undefined
 }
 
-// Overlong and broken UTF-8 decode differently at different upstreams.
+// Overlong and broken UTF-8 decode differently at different upstreams; the controls of Unicode's second block are controls too.
 function refuseBadUtf8(path: string): RefusedTarget | undefined {
   try {
-    decodeURIComponent(path)
-    return undefined
+    return /[\u0080-\u009f]/.test(decodeURIComponent(path))
+      ? { refused: 'an encoded control character in the path' }
+      : undefined
   } catch {
     return { refused: 'percent-encoded bytes in the path that are not UTF-8' }
   }

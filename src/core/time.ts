@@ -29,11 +29,17 @@ export function parseLimit(text: string): Limit | undefined {
   return count > 0 && periodMs > 0 ? { count, periodMs } : undefined
 }
 
-const RFC3339 = /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)$/
+const RFC3339 = /^(\d{4}-\d\d-\d\d)[Tt]([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)$/
 
-/** An RFC 3339 date-time to epoch milliseconds; undefined where it is none. */
+/** An RFC 3339 date-time to epoch milliseconds; undefined where it is none, or a leap second, which no clock here can name. */
 export function parseInstant(text: string): Instant | undefined {
-  if (!RFC3339.test(text)) return undefined
+  const found = RFC3339.exec(text)
+  if (found === null) return undefined
   const instant = Date.parse(text)
-  return Number.isNaN(instant) ? undefined : instant
+  return Number.isNaN(instant) || !isRealDay(found[1] ?? '') ? undefined : instant
+}
+
+// Date.parse takes 30 February for 2 March.
+function isRealDay(date: string): boolean {
+  return new Date(`${date}T00:00:00Z`).toISOString().startsWith(date)
 }

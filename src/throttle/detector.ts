@@ -40,18 +40,25 @@ export interface Detector {
   observe(sample: Sample): Observation | undefined
 }
 
-/** The first refusal wins; the allowance told is the tightest. */
+/** The first refusal wins, then a step-up, then what is only observed; the allowance told is the tightest. */
 export function observeAll(detectors: readonly Detector[], sample: Sample): Observation {
   let allowance: Allowance | undefined
-  let mild: Finding | undefined
+  let finding: Finding | undefined
   for (const detector of detectors) {
     const seen = detector.observe(sample)
-    if (seen === undefined) continue
-    if (seen.allowance !== undefined && (allowance === undefined || seen.allowance.remaining < allowance.remaining))
-      allowance = seen.allowance
-    if (seen.finding?.answer === 'refuse')
-      return { finding: seen.finding, ...(allowance === undefined ? {} : { allowance }) }
-    mild ??= seen.finding
+    allowance = tighter(allowance, seen?.allowance)
+    finding = graver(finding, seen?.finding)
+    if (finding?.answer === 'refuse') break
   }
-  return { ...(mild === undefined ? {} : { finding: mild }), ...(allowance === undefined ? {} : { allowance }) }
+  return { ...(finding === undefined ? {} : { finding }), ...(allowance === undefined ? {} : { allowance }) }
+}
+
+function tighter(one: Allowance | undefined, two: Allowance | undefined): Allowance | undefined {
+  return one === undefined || (two !== undefined && two.remaining < one.remaining) ? two : one
+}
+
+const GRAVITY: Readonly<Record<Finding['answer'], number>> = { observe: 0, 'step-up': 1, refuse: 2 }
+
+function graver(one: Finding | undefined, two: Finding | undefined): Finding | undefined {
+  return one === undefined || (two !== undefined && GRAVITY[two.answer] > GRAVITY[one.answer]) ? two : one
 }

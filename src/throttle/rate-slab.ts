@@ -6,8 +6,12 @@ const WAYS = 8
 /** Two words of key, one of lock, one of padding; the arrival time stands beside in a Float64Array. */
 const WORDS = 4
 const SPINS_MAX = 1_000
+/** A lock that is held through this many sleeps of a millisecond is a dead thread's: a live one needs a microsecond. */
+const SLEEPS_MAX = 100
+/** Bits of a lock that name its thread; those above count, so that no two holdings of a lock look the same. */
+const THREAD_BITS = 16
 
-/** Memory for `cells` counters, a power of two; 24 bytes a cell. */
+/** Memory for `cells` counters, at least eight and a power of two; 24 bytes a cell. */
 export interface RateMemory {
   readonly words: SharedArrayBuffer
   readonly arrivals: SharedArrayBuffer
@@ -15,6 +19,8 @@ export interface RateMemory {
 }
 
 export function createRateMemory(cells: number, seed: number): RateMemory {
+  if (!Number.isInteger(Math.log2(cells)) || cells < WAYS)
+    throw new RangeError(`cells must be a power of two from ${WAYS}`)
   return { words: new SharedArrayBuffer(cells * WORDS * 4), arrivals: new SharedArrayBuffer(cells * 8), seed }
 }
 
@@ -25,19 +31,21 @@ export interface RateSlab {
 
 /**
  * Set-associative: a key lives in one of eight neighbouring cells. A new key takes an empty cell or the one whose allowance
- * has been whole for longest, so that a flood of new keys evicts those who are idle before those who are limited. A cell's
- * lock holds the thread's number plus one: the lock of a thread that died is broken after a bounded spin.
+ * has been whole for longest, so that a flood of new keys evicts those who are idle before those who are limited. A set's
+ * lock names its thread, so that the lock of a thread that died in it is broken by the next that comes.
  */
 export function createRateSlab(memory: RateMemory, thread: number): RateSlab {
   const words = new Int32Array(memory.words)
   const arrivals = new Float64Array(memory.arrivals)
   const sets = arrivals.length / WAYS
-  const mine = thread + 1
+  let holdings = 0
   return {
     count(key, limit, nowMs) {
       const [high, low] = hashKey(key, memory.seed)
       const first = ((high >>> 0) % sets) * WAYS
       const gate = first * WORDS + 2
+      holdings = (holdings + 1) & 0x7fff
+      const mine = (holdings << THREAD_BITS) | ((thread % 0xffff) + 1)
       acquire(words, gate, mine)
       try {
         const cell = findCell(words, arrivals, first, high, low)
@@ -45,19 +53,30 @@ export function createRateSlab(memory: RateMemory, thread: number): RateSlab {
         arrivals[cell] = verdict.arrivalMs
         return verdict
       } finally {
-        Atomics.store(words, gate, 0)
+        // Not a plain store: whoever broke this lock meanwhile holds it now.
+        Atomics.compareExchange(words, gate, mine, 0)
       }
     },
   }
 }
 
-// One lock a set: the first cell's. Held for nanoseconds, so spinning is cheaper than sleeping.
+/**
+ * One lock a set: the first cell's. It is held for less than a microsecond, so spinning comes first; a holder that lost its core in
+ * the middle is given up to a tenth of a second, in which the same holding must stand, before it is taken for dead.
+ */
 function acquire(words: Int32Array, gate: number, mine: number): void {
-  for (let spins = 0; Atomics.compareExchange(words, gate, 0, mine) !== 0; spins++) {
-    if (spins === SPINS_MAX) {
-      Atomics.store(words, gate, mine)
-      return
-    }
+  let spins = 0
+  let sleeps = 0
+  let holder = 0
+  for (;;) {
+    const found = Atomics.compareExchange(words, gate, 0, mine)
+    if (found === 0) return
+    if (++spins < SPINS_MAX) continue
+    if (found !== holder) {
+      holder = found
+      sleeps = 0
+    } else if (++sleeps > SLEEPS_MAX && Atomics.compareExchange(words, gate, holder, mine) === holder) return
+    Atomics.wait(words, gate, found, 1)
   }
 }
 
