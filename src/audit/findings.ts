@@ -31,6 +31,12 @@ export class Findings {
     if (this.warnings.length < PROBLEMS_MAX) this.warnings.push(text)
   }
 
+  /** Adds what another one has found behind what this one has. */
+  append(other: Findings): void {
+    for (const { what, where } of other.problems) this.problem(what, where)
+    this.#left += other.#left
+  }
+
   /** All problems, with a last line for those that were left out. */
   all(): readonly Problem[] {
     if (this.#left === 0) return this.problems

@@ -22,6 +22,8 @@ export interface FilesPass {
   readonly findings: Findings
   /** The last, partial tile of each level, as derived. */
   readonly edge: readonly (readonly Hash[])[]
+  /** Something waits to be sealed: only then can a seal have been interrupted. */
+  readonly isSealing: boolean
   /** Whether a write-ahead log holds an entry with this hash. */
   readonly isInWal: (leaf: Hash) => boolean
   /** What may stand in a file that was being replaced, and was not finished. */
@@ -72,6 +74,10 @@ function verifyTileFile(pass: FilesPass, path: string, name: TileName): boolean 
   const width = widthAt(pass.size, name.level, name.index)
   if (name.width === width) return false
   const bytes = readFileSync(join(pass.dir, path))
+  if (name.width > width && !pass.isSealing) {
+    pass.findings.problem('this lies beyond the checkpoint', { file: path })
+    return false
+  }
   if (name.width > width) {
     verifyLeftover(pass, path, name, bytes)
     return true

@@ -9,6 +9,7 @@ import { RecordSequence } from './record-sequence.ts'
 import { verifyFiles } from './verify-files.ts'
 import { type LogResult, readIfThere, verifyLog } from './verify-log.ts'
 import { verifyWal } from './verify-wal.ts'
+import { walDir } from './wal-segment.ts'
 
 export interface VerifyOptions {
   /** The trail's verification key, kept elsewhere. */
@@ -40,8 +41,8 @@ export interface Verdict {
 /** Verifies the trail in a directory, wherever it was copied to. A trail that grows meanwhile is looked at again. Never rejects for what it finds. */
 export async function verifyTrail(dir: string, options: VerifyOptions = {}): Promise<Verdict> {
   let verdict = await verifyOnce(dir, options)
-  for (let attempt = 0; attempt < 3 && !verdict.ok; attempt += 1) {
-    // Only a gateway at work makes the trail differ from one look to the next; then what was found may have been its doing.
+  // A gateway at work changes the trail between two reads; what was found may have been its doing, and is gone at another look.
+  for (let attempt = 0; attempt < 3 && !verdict.ok && isDirectory(walDir(dir)); attempt += 1) {
     const again = await verifyOnce(dir, options)
     const isSame = JSON.stringify(again.problems) === JSON.stringify(verdict.problems) && again.root === verdict.root
     verdict = again
@@ -59,7 +60,8 @@ async function verifyOnce(dir: string, options: VerifyOptions): Promise<Verdict>
   const { vkey, statement: keyStatement } = findKey(dir, options.vkey, findings)
   const signed = readSigned(dir, vkey, findings)
   const kept = readKept(options.checkpoint, vkey, signed, findings)
-  const sequence = new RecordSequence(findings)
+  const order = new Findings()
+  const sequence = new RecordSequence(order)
   const wal = await verifyWal(nodeFiles, dir, findings)
   let log: LogResult = { isWhole: false, earlierRoots: [], edge: [] }
   if (signed !== undefined) {
@@ -83,11 +85,13 @@ async function verifyOnce(dir: string, options: VerifyOptions): Promise<Verdict>
       dir,
       size: signed.size,
       findings,
+      isSealing: unsealed > 0,
       edge: log.edge,
       isInWal: wal.has,
       isNote: (text) => isNote(text, vkey),
     })
   }
+  findings.append(order)
   const checkpointStatement = compare(kept, options.checkpoint, signed, log, findings)
   return conclude(findings, signed, unsealed, { keyStatement, checkpointStatement })
 }

@@ -130,20 +130,24 @@ export function listFiles(dir: string): string[] {
     .sort()
 }
 
-/** Stops the world at the n-th operation that changes something, as a kill would: that one and all later ones fail. */
-export function createCrashingFiles(files: Files, at: number): { files: Files; operations: () => number } {
+/** Whether the operation at which the world stops has happened, or as much as half of a write. */
+export type Crash = 'before' | 'half' | 'after'
+
+/** Stops the world at the n-th operation that changes something, as a kill would: all later ones fail too. */
+export function createCrashingFiles(files: Files, at: number, how: Crash): { files: Files; operations: () => number } {
   let count = 0
-  const step = <A extends unknown[], R>(operation: (...args: A) => Promise<R>) => {
+  const step = <A extends unknown[], R>(operation: (...args: A) => Promise<R>, half = operation) => {
     return async (...args: A): Promise<R> => {
       count += 1
-      if (count >= at) throw new Error('crashed')
-      return operation(...args)
+      if (count < at) return operation(...args)
+      if (count === at && how !== 'before') await (how === 'half' ? half : operation)(...args)
+      throw new Error('crashed')
     }
   }
   const crashing: Files = {
     ...files,
     open: (path, flags) => (flags === 'r' ? files.open(path, flags) : step(files.open)(path, flags)),
-    write: step(files.write),
+    write: step(files.write, (fd, bytes, position) => files.write(fd, bytes.subarray(0, bytes.length >> 1), position)),
     makeDir: step(files.makeDir),
     rename: step(files.rename),
     remove: step(files.remove),
