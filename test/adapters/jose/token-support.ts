@@ -74,10 +74,13 @@ export interface LoggedLine {
   readonly fields: Readonly<Record<string, unknown>> | undefined
 }
 
-export function openVerifier(
-  keys: readonly Jwk[],
-  options: Partial<TokenVerifierOptions> & { issuer?: Partial<TrustedIssuer> } = {},
-) {
+export type OpenOptions = Partial<TokenVerifierOptions> & {
+  readonly issuer?: Partial<TrustedIssuer>
+  readonly fromDisk?: boolean
+}
+
+/** The keys are those of a file in memory, which the test may change; `fromDisk` reads the real one. */
+export function openVerifier(keys: readonly Jwk[], { issuer: own, fromDisk = false, ...options }: OpenOptions = {}) {
   const clock = { now: NOW * 1000 }
   const lines: LoggedLine[] = []
   const at = (level: string) => (message: string, fields?: Readonly<Record<string, unknown>>) =>
@@ -90,7 +93,7 @@ export function openVerifier(
     algorithms: ['ES256'],
     audience: AUDIENCE,
     otpAmr: ['otp', 'sms'],
-    ...options.issuer,
+    ...own,
   }
   const verifier = createTokenVerifier({
     issuers: [issuer],
@@ -99,7 +102,7 @@ export function openVerifier(
     now: () => clock.now,
     logger,
     cache: { entriesMax: 1000 },
-    readFile: async () => Buffer.from(JSON.stringify(file)),
+    ...(fromDisk ? {} : { readFile: async () => Buffer.from(JSON.stringify(file)) }),
     ...options,
   })
   const verify = (token: string): Verification | Promise<Verification> => verifier.verify(token, clock.now)
