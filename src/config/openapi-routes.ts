@@ -146,7 +146,7 @@ function uniqueId(id: string, taken: Set<string>): string {
 export function convertPath(written: string): { readonly path: string; readonly notes: readonly string[] } {
   const notes: string[] = []
   const bare = written.replace(/[?#].*$/s, '')
-  if (bare !== written) notes.push('the query or fragment in its path is left out: a route has neither')
+  if (bare !== written) notes.push('the query or fragment in its path is dropped: a route has neither')
   const single = bare.replaceAll(/\/{2,}/g, '/')
   if (single !== bare) notes.push('the double slash in its path is made one: requests with two are refused')
   const names = new Set<string>()

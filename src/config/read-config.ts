@@ -51,6 +51,6 @@ const REASONS: Readonly<Record<string, string>> = {
 }
 
 function explain(error: unknown): string {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+  const code = typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : ''
   return REASONS[code] ?? `cannot be read${code === '' ? '' : ` (${code})`}`
 }

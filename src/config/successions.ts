@@ -91,7 +91,7 @@ function literalAsValue(literal: string): string | undefined {
   return literal === '' ? undefined : literal
 }
 
-/** One template takes all the rest; the other says what it is, or takes the rest too, of any length. */
+/** One template takes all the rest; the other says what it is, or takes the rest too: of any length, and with a trailing slash. */
 function restPaths(
   parts: readonly string[],
   others: readonly Segment[],
@@ -102,10 +102,10 @@ function restPaths(
   for (const segment of others) {
     if ('rest' in segment) {
       const lengths = Array.from({ length: Math.max(0, depth - fixed.length) + 1 }, (_, length) => length)
-      return lengths.map(
-        (length) =>
-          `/${[...fixed, ...Array.from({ length }, (_, index) => `${word}${fixed.length + index}`)].join('/')}`,
-      )
+      return lengths.flatMap((length) => {
+        const tail = Array.from({ length }, (_, index) => `${word}${fixed.length + index}`)
+        return [`/${[...fixed, ...tail].join('/')}`, `/${[...fixed, ...tail, ''].join('/')}`]
+      })
     }
     fixed.push('literal' in segment ? segment.literal : `${word}${fixed.length}`)
   }

@@ -27,9 +27,24 @@ export interface YamlSource {
 
 /** Parses YAML 1.2 (JSON is YAML). Never throws; keys are texts, duplicate keys and unknown tags are problems. */
 export function parseYaml(text: string): YamlSource {
+  try {
+    // A byte order mark is not part of the text.
+    return parseWhole(text.replace(/^\uFEFF/, ''))
+  } catch {
+    // The package reads by recursion. It says so itself where parsing ends its stack; following the document may too.
+    const place = ({ path, message }: Finding): Problem => ({ line: 1, column: 1, path: formatPath(path), message })
+    return {
+      value: undefined,
+      problems: [place({ path: [], message: 'nests too deeply' })],
+      doubtfulFrom: 1,
+      place,
+    }
+  }
+}
+
+function parseWhole(text: string): YamlSource {
   const lines = new LineCounter()
-  // A byte order mark is not part of the text.
-  const document = parseDocument(text.replace(/^\uFEFF/, ''), {
+  const document = parseDocument(text, {
     lineCounter: lines,
     prettyErrors: false,
     stringKeys: true,
@@ -41,17 +56,14 @@ export function parseYaml(text: string): YamlSource {
     const { line, col } = lines.linePos(Math.min(offset, text.length))
     return { line: Math.max(1, line), column: Math.max(1, col) }
   }
-  const faults = [...document.errors, ...document.warnings]
-  const problems: Problem[] = faults.map((fault) => ({
-    ...at(fault.pos[0]),
-    path: '',
-    message: explainFault(fault, text),
-  }))
+  const faults = [...document.errors, ...document.warnings].map((fault) => faultOf(fault, document, text))
+  const problems = faults.map(({ offset, message }): Problem => ({ ...at(offset), path: '', message }))
   visit(document, {
     Pair: (_, pair) => {
       // zod passes over this key of a mapping with free names, and nothing honest is called so.
-      if (isScalar(pair.key) && pair.key.value === '__proto__')
+      if (isScalar(pair.key) && pair.key.value === '__proto__') {
         problems.push({ ...at(pair.key.range?.[0] ?? 0), path: '', message: '"__proto__" can be no key' })
+      }
     },
   })
   const place = ({ path, message, atKey = false }: Finding): Problem => ({
@@ -59,7 +71,7 @@ export function parseYaml(text: string): YamlSource {
     path: formatPath(path),
     message,
   })
-  const grave = faults.filter((fault) => fault.code !== 'DUPLICATE_KEY').map((fault) => at(fault.pos[0]).line)
+  const grave = faults.filter(({ isDoubtful }) => isDoubtful).map(({ offset }) => at(offset).line)
   return { ...plainValue(document, problems, at), doubtfulFrom: Math.min(Infinity, ...grave), place }
 }
 
@@ -92,6 +104,34 @@ const FAULTS: Readonly<Partial<Record<YAMLError['code'], string>>> = {
   MULTILINE_IMPLICIT_KEY: 'a key must stand on one line: is a colon or a closing quote missing?',
 }
 
+// What the package adds to these speaks of its own functions.
+const WITHOUT_DETAIL: ReadonlySet<string> = new Set(['MULTIPLE_DOCS', 'NON_STRING_KEY', 'TAB_AS_INDENT'])
+
+interface Fault {
+  readonly offset: number
+  readonly message: string
+  /** Whether what follows may have been misread. */
+  readonly isDoubtful: boolean
+}
+
+function faultOf(fault: YAMLError, document: Document, text: string): Fault {
+  const isDoubtful = fault.code !== 'DUPLICATE_KEY'
+  const opened = fault.message.startsWith('Missing closing') ? findOpened(document, fault.pos[0]) : undefined
+  if (opened === undefined) return { offset: fault.pos[0], message: explainFault(fault, text), isDoubtful }
+  return { offset: opened, message: 'is not YAML: the quote that opens here is never closed', isDoubtful }
+}
+
+/** Where the text in quotes begins that runs up to `end`: the package tells where the closing quote was missed. */
+function findOpened(document: Document, end: number): number | undefined {
+  let opened: number | undefined
+  visit(document, {
+    Scalar: (_, scalar) => {
+      if (scalar.range && scalar.range[0] < end && scalar.range[1] >= end - 1) opened = scalar.range[0]
+    },
+  })
+  return opened
+}
+
 function explainFault(fault: YAMLError, text: string): string {
   if (fault.code === 'DUPLICATE_KEY') {
     const key = /^(?:"[^"\n]{0,80}"|'[^'\n]{0,80}'|[\w.@/{}*-]{1,80})/.exec(
@@ -99,9 +139,11 @@ function explainFault(fault: YAMLError, text: string): string {
     )?.[0]
     return `${key ?? 'this key'} stands twice in one mapping: keep one`
   }
+  if (fault.message.includes('call stack')) return 'nests too deeply here'
   const plain = FAULTS[fault.code]
   const detail = fault.message.replaceAll(/[\p{C}\s]+/gu, ' ').slice(0, 200)
-  return plain === undefined ? `is not YAML: ${detail}` : `is not YAML: ${plain} (${detail})`
+  if (plain === undefined) return `is not YAML: ${detail}`
+  return WITHOUT_DETAIL.has(fault.code) ? `is not YAML: ${plain}` : `is not YAML: ${plain} (${detail})`
 }
 
 /** Where the value at `path` begins, or its key, or, where neither is there, the nearest value around it. */
