@@ -4,6 +4,8 @@ import type { Addresses } from '../ports/addresses.ts'
 
 export interface ClientAddress {
   readonly address: string
+  /** The other end of the socket. */
+  readonly peer: string
   readonly viaTrustedProxy: boolean
 }
 
@@ -17,7 +19,7 @@ export function clientAddress(
   isTrustedProxy: (address: string) => boolean,
 ): ClientAddress {
   const peer = addresses.parse(request.socket.remoteAddress ?? '') ?? 'unix'
-  if (peer === 'unix' || !isTrustedProxy(peer)) return { address: peer, viaTrustedProxy: false }
+  if (peer === 'unix' || !isTrustedProxy(peer)) return { address: peer, peer, viaTrustedProxy: false }
   const hops = hopsOf(request.headers['x-forwarded-for'])
   let client = peer
   for (let index = hops.length - 1; index >= 0; index--) {
@@ -26,7 +28,7 @@ export function clientAddress(
     client = hop
     if (!isTrustedProxy(hop)) break
   }
-  return { address: client, viaTrustedProxy: true }
+  return { address: client, peer, viaTrustedProxy: true }
 }
 
 function hopsOf(value: string | string[] | undefined): readonly string[] {

@@ -19,7 +19,10 @@ export class Exchange {
   readonly response: ServerResponse
   readonly id: string
   readonly method: string
+  /** Who is calling: `unix` where the peer has no address. */
   readonly address: string
+  /** The other end of the socket. */
+  readonly peer: string
   /** Whether the direct peer is a trusted proxy, whose forwarding headers are believed and extended. */
   readonly viaTrustedProxy: boolean
   readonly startedAt: Instant
@@ -38,9 +41,13 @@ export class Exchange {
   /** Throttled once: a second admission (after a stale permit) does not count the request again. */
   counted = false
   permit: Permit | undefined
-  /** The lock or revocation that cut this exchange. */
-  severedBy: Lock | 'revoked' | undefined
+  /** What cut this exchange: a lock, a revocation, or a lease that ran out on a route that is frozen then. */
+  severedBy: Lock | 'revoked' | 'stale' | undefined
+  /** Set by the stage that waits: ends the wait now, because the exchange has been severed or its request is at fault. */
+  interrupt: (() => void) | undefined
   call: UpstreamCall | undefined
+  /** The socket has been answered below this exchange (unparsed.ts): nothing more is written. */
+  answeredRaw = false
 
   decision: DecisionLabel = 'error'
   reason: RequestReason | undefined
@@ -59,6 +66,7 @@ export class Exchange {
     response: ServerResponse
     id: string
     address: string
+    peer: string
     viaTrustedProxy: boolean
     startedAt: Instant
     startedMs: number
@@ -69,6 +77,7 @@ export class Exchange {
     this.id = facts.id
     this.method = facts.request.method ?? 'GET'
     this.address = facts.address
+    this.peer = facts.peer
     this.viaTrustedProxy = facts.viaTrustedProxy
     this.startedAt = facts.startedAt
     this.startedMs = facts.startedMs

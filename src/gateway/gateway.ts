@@ -23,7 +23,20 @@ export interface Settings {
   readonly scheme: 'http' | 'https'
   readonly headersMax: number
   readonly bodyBytesMax: number
+  readonly patience?: Patience
 }
+
+/** How long an exchange waits for others before it is given up, in milliseconds. */
+export interface Patience {
+  /** For a record of a strict route to become durable: then `audit-unavailable`. */
+  readonly trailMs: number
+  /** For the record of a lock's refusal, which is given even where the trail hangs. */
+  readonly lockTrailMs: number
+  /** For a caller that has stopped reading: then both sides are cut. */
+  readonly readerMs: number
+}
+
+export const PATIENCE: Patience = { trailMs: 5_000, lockTrailMs: 250, readerMs: 60_000 }
 
 export interface Gateway {
   /** Replaced, never edited; an exchange may see two of them, so each stage reads it once. */

@@ -7,7 +7,7 @@ import { admit } from './stages/admit.ts'
 import { forward } from './stages/forward.ts'
 import { receive } from './stages/receive.ts'
 import { record } from './stages/record.ts'
-import { respond } from './stages/respond.ts'
+import { respond, respondBare } from './stages/respond.ts'
 import { settle } from './stages/settle.ts'
 
 /** A permit that went stale while its request waited goes back to admit; an epoch that never rests ends as a refusal. */
@@ -24,16 +24,23 @@ export async function handleRequest(
   try {
     await run(exchange, gateway)
   } catch (error) {
-    // Whatever goes wrong in a check fails closed: the upstream has not been called, or is cut.
-    exchange.call?.abort()
-    exchange.decision = 'error'
+    await failClosed(exchange, error, gateway)
+  } finally {
+    settle(exchange, gateway)
+  }
+}
+
+/** Whatever goes wrong in a check, the upstream has not been called, or is cut. */
+async function failClosed(exchange: Exchange, error: unknown, gateway: Gateway): Promise<void> {
+  exchange.call?.abort()
+  try {
     gateway.logger.error('an exchange failed', {
       id: exchange.id,
       error: error instanceof Error ? error.stack : String(error),
     })
     await respond(exchange, 'internal', gateway)
-  } finally {
-    settle(exchange, gateway)
+  } catch {
+    respondBare(exchange.response)
   }
 }
 

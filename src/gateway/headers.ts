@@ -1,4 +1,5 @@
 // What crosses the gateway in a header section, and what never does.
+import type { Randomness } from '../ports/clock.ts'
 import type { Exchange } from './exchange.ts'
 
 /** RFC 9110, 7.6.1, and what belongs to one connection by custom. */
@@ -71,7 +72,7 @@ function judgeName(name: string): { readonly lower: string; readonly dropped: bo
   const spelled = lower.replaceAll('_', '-')
   const verdict = {
     lower,
-    dropped: HOP_BY_HOP.has(lower) || NEVER_FORWARDED.has(spelled) || spelled.startsWith(FORWARDING_PREFIX),
+    dropped: HOP_BY_HOP.has(spelled) || NEVER_FORWARDED.has(spelled) || spelled.startsWith(FORWARDING_PREFIX),
   }
   if (judged.size < JUDGED_MAX) judged.set(name, verdict)
   return verdict
@@ -109,29 +110,57 @@ export function upstreamHeaders(exchange: Exchange, facts: ForwardedFacts): stri
     if (verdict.lower === 'authorization' && !facts.forwardAuthorization) continue
     out.push(name, raw[index + 1] ?? '')
   }
-  const { headers } = exchange.request
-  const length = headers['content-length']
+  const length = exchange.request.headers['content-length']
   if (length !== undefined) out.push('Content-Length', length)
-  const host = headers.host ?? ''
-  const chain = exchange.viaTrustedProxy ? headers['x-forwarded-for'] : undefined
-  const peer = exchange.request.socket.remoteAddress ?? 'unknown'
-  out.push('X-Forwarded-For', chain === undefined ? exchange.address : `${String(chain)}, ${peer}`)
-  const scheme = (exchange.viaTrustedProxy ? trustedScheme(headers['x-forwarded-proto']) : undefined) ?? facts.scheme
+  pushForwarding(out, exchange, facts.scheme)
+  out.push('X-Request-Id', exchange.id, 'traceparent', facts.traceparent)
+  return out
+}
+
+/** Who asked for what, in the words that upstreams know. A trusted proxy's are kept and extended; nobody else's are. */
+function pushForwarding(out: string[], exchange: Exchange, ourScheme: string): void {
+  const { headers } = exchange.request
+  const believed = exchange.viaTrustedProxy ? headers : {}
+  const chain = believed['x-forwarded-for']
+  const scheme = trustedScheme(believed['x-forwarded-proto']) ?? ourScheme
+  const host = trustedHost(believed['x-forwarded-host']) ?? headers.host ?? ''
+  out.push('X-Forwarded-For', chain === undefined ? nodeName(exchange.address) : `${String(chain)}, ${exchange.peer}`)
   out.push('X-Forwarded-Proto', scheme)
   if (host !== '') out.push('X-Forwarded-Host', host)
   out.push('Forwarded', forwarded(exchange.address, host, scheme))
-  out.push('X-Request-Id', exchange.id, 'traceparent', facts.traceparent)
-  return out
 }
 
 function trustedScheme(value: string | string[] | undefined): string | undefined {
   return value === 'http' || value === 'https' ? value : undefined
 }
 
+function trustedHost(value: string | string[] | undefined): string | undefined {
+  return typeof value === 'string' && value !== '' && isAuthority(value) ? value : undefined
+}
+
+/** A host or a bracketed IPv6 address, and a port perhaps (RFC 9110, 7.2). An empty one is allowed for what has no authority. */
+export function isAuthority(host: string): boolean {
+  return host === '' || /^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9\-._~]+)(:\d{1,5})?$/.test(host)
+}
+
+/** A unix socket has no address (RFC 7239, 6.2). */
+function nodeName(address: string): string {
+  return address === 'unix' ? 'unknown' : address
+}
+
 /** RFC 7239: an IPv6 address is bracketed and quoted, and so is a host with a port. */
 function forwarded(address: string, host: string, scheme: string): string {
-  const by = address.includes(':') ? `"[${address}]"` : address === '' ? 'unknown' : address
-  return `for=${by};proto=${scheme}${host === '' ? '' : `;host="${host.replaceAll(/["\\]/g, '')}"`}`
+  const by = address.includes(':') ? `"[${address}]"` : nodeName(address)
+  return `for=${by};proto=${scheme}${host === '' ? '' : `;host="${host}"`}`
+}
+
+const TRACEPARENT = /^00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-([0-9a-f]{2})$/
+
+/** W3C Trace Context: a trusted proxy's trace goes on with a span of our own, anyone else's begins here. */
+export function upstreamTrace(exchange: Exchange, randomness: Randomness): string {
+  const given = exchange.viaTrustedProxy ? exchange.request.headers.traceparent : undefined
+  const found = typeof given === 'string' ? TRACEPARENT.exec(given) : null
+  return `00-${found?.[1] ?? randomness.hex(16)}-${randomness.hex(8)}-${found?.[2] ?? '01'}`
 }
 
 /** The response fields for the caller. */

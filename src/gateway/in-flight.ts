@@ -1,11 +1,15 @@
 // Every open exchange, so that a new lock can sever what it covers.
+import type { Duplex } from 'node:stream'
 import { findLocks, type CompiledTable } from '../core/lock-table.ts'
 import { checkAssurance, isRevoked } from '../core/session.ts'
-import { lockTargetOf, type Exchange } from './exchange.ts'
+import type { Denial } from '../core/decision.ts'
 import type { Instant } from '../core/time.ts'
+import { lockTargetOf, type Exchange } from './exchange.ts'
 
 export class InFlight {
   readonly #open = new Set<Exchange>()
+  /** A connection has one exchange at a time (connection.ts). */
+  readonly #bySocket = new WeakMap<Duplex, Exchange>()
   readonly #onCut: () => void
 
   constructor(onCut: () => void) {
@@ -15,14 +19,20 @@ export class InFlight {
   /** Called by receive before any lock is read, so that no exchange falls between a check and a table. */
   enter(exchange: Exchange): void {
     this.#open.add(exchange)
+    this.#bySocket.set(exchange.request.socket, exchange)
   }
 
   leave(exchange: Exchange): void {
     this.#open.delete(exchange)
+    this.#bySocket.delete(exchange.request.socket)
   }
 
   get size(): number {
     return this.#open.size
+  }
+
+  on(socket: Duplex): Exchange | undefined {
+    return this.#bySocket.get(socket)
   }
 
   /** Cuts each exchange with leave to forward that the table now refuses. Returns how many. */
@@ -32,17 +42,31 @@ export class InFlight {
       if (exchange.permit === undefined || exchange.severedBy !== undefined) continue
       const cause = severingCause(exchange, table, now)
       if (cause === undefined) continue
-      exchange.severedBy = cause
-      cutExchange(exchange)
-      this.#onCut()
+      this.cut(exchange, cause)
       cut += 1
     }
     return cut
   }
 
-  /** Cuts everything, for a drain whose time has run out. */
+  /** Ends one exchange: at once where a stage waits in it, else the next stage sees what has happened. */
+  cut(exchange: Exchange, cause: NonNullable<Exchange['severedBy']>): void {
+    exchange.severedBy = cause
+    interrupt(exchange)
+    this.#onCut()
+  }
+
+  /** Ends everything, for a drain whose time has run out. */
   abortAll(): void {
-    for (const exchange of this.#open) cutExchange(exchange)
+    for (const exchange of this.#open) interrupt(exchange)
+  }
+}
+
+/** One exchange that cannot be ended well must not save the others. */
+function interrupt(exchange: Exchange): void {
+  try {
+    exchange.interrupt?.()
+  } catch {
+    exchange.request.socket.destroy()
   }
 }
 
@@ -60,17 +84,17 @@ function severingCause(exchange: Exchange, table: CompiledTable, now: Instant): 
   return session !== undefined && isRevoked(session, table.revocations) ? 'revoked' : undefined
 }
 
-/**
- * Ends both sides now. The downstream socket is reset, not closed: closing waits for what the kernel has buffered, and let
- * a slow reader have megabytes more. On TLS that means the raw socket underneath. Where nothing has been sent yet the
- * upstream alone is ended, and the caller gets the lock's answer.
- */
-function cutExchange(exchange: Exchange): void {
-  exchange.call?.abort()
-  if (!exchange.response.headersSent) return
-  const { socket } = exchange.response
-  if (socket === null) return
-  const raw = (socket as unknown as { _parent?: { resetAndDestroy?: () => void } })._parent
-  if (raw?.resetAndDestroy !== undefined) raw.resetAndDestroy()
-  else socket.resetAndDestroy()
+/** What a caller is told whose exchange was cut before anything of the answer had left. */
+export function severedAnswer(cause: NonNullable<Exchange['severedBy']>): Denial {
+  switch (cause) {
+    case 'revoked':
+      return { denied: 'invalid-token', detail: 'The session has ended.' }
+    case 'stale':
+      return STALE
+    default:
+      return { denied: 'locked', lock: cause }
+  }
 }
+
+/** Nothing is forwarded where it cannot be known whether it is locked. */
+export const STALE: Denial = { denied: 'view-stale', retryAfterMs: 2_000 }

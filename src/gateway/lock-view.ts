@@ -1,6 +1,8 @@
 // A worker's live copy of the lock table. The epoch in shared memory is read on every request; a table older than it refuses.
 import { receiveMessageOnPort, type MessagePort } from 'node:worker_threads'
 import type { CompiledTable, LockTable } from '../core/lock-table.ts'
+import { isSafeMethod } from '../core/policy.ts'
+import type { Route } from '../core/route.ts'
 
 /** Memory that the main thread writes and every worker reads: the epoch, and the monotonic millisecond at which the lease ends. */
 export interface LockMemory {
@@ -76,8 +78,22 @@ export class LockView {
 
   #take(table: LockTable): void {
     if (this.#table !== undefined && table.epoch <= this.#table.epoch) return
+    // Compiled first: a table that cannot be is not claimed to be had.
+    const compiled = this.#compile(table)
     this.#table = table
-    this.#compiled = this.#compile(table)
-    this.#onTable(this.#compiled)
+    this.#compiled = compiled
+    this.#onTable(compiled)
+  }
+}
+
+/** The route's posture, where the lease has run out. */
+export function refusesWhenStale(route: Route, method: string): boolean {
+  switch (route.policy.stale) {
+    case 'frozen':
+      return true
+    case 'read-only':
+      return !isSafeMethod(method)
+    case 'serve':
+      return false
   }
 }

@@ -1,9 +1,11 @@
 // The data plane's HTTP server: limits, timeouts, what Node's parser refuses, canaries and drain.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
+import { endLingering, inTurn, isClosing } from './connection.ts'
 import type { Gateway } from './gateway.ts'
 import { handleRequest } from './handle-request.ts'
-import { refuseUnparsed } from './unparsed.ts'
+import { respondBare } from './stages/respond.ts'
+import { refuseUnparsed, type Unparsed } from './unparsed.ts'
 
 export interface ServerLimits {
   readonly headerBytesMax: number
@@ -11,6 +13,9 @@ export interface ServerLimits {
   readonly requestTimeoutMs: number
   readonly idleTimeoutMs: number
 }
+
+/** Of one worker: each costs a file descriptor and some ten KiB; more are turned away at once. */
+const CONNECTIONS_MAX = 16_384
 
 /** Sockets of our own canaries; what comes by them is never traffic. */
 const canaries = new WeakSet<Duplex>()
@@ -23,34 +28,78 @@ export function createGatewayServer(gateway: Gateway, limits: ServerLimits): Ser
     keepAliveTimeout: limits.idleTimeoutMs,
     // A timeout is noticed within this time (the default of 30 s would let a slow head live that much longer).
     connectionsCheckingInterval: Math.min(5_000, limits.headersTimeoutMs),
-    requireHostHeader: true,
+    // Receive refuses what has no Host: Node's own refusal would be neither recorded nor counted.
+    requireHostHeader: false,
     insecureHTTPParser: false,
     noDelay: true,
   })
   // Past its limit Node drops fields in silence; receive counts and refuses instead.
   server.maxHeadersCount = 0
-  const handle = (request: IncomingMessage, response: ServerResponse): void => {
-    void handleRequest(request, response, gateway, canaries.has(request.socket))
+  server.maxConnections = CONNECTIONS_MAX
+  const take = (request: IncomingMessage, response: ServerResponse): void => {
+    takeRequest(server, gateway, request, response)
   }
-  server.on('request', handle)
+  server.on('request', take)
   // No 100 Continue before the decision: forward sends it in the turn in which the upstream is called.
-  server.on('checkContinue', handle)
-  server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
-    void handleRequest(request, response, gateway, canaries.has(request.socket))
-  })
+  server.on('checkContinue', take)
+  server.on('checkExpectation', take)
   server.on('connect', (request: IncomingMessage, socket: Duplex) => {
-    refuseUnparsed(gateway, socket, { status: 400, reason: 'malformed-target', method: request.method ?? 'CONNECT' })
+    takeTunnel(gateway, socket, request.method ?? 'CONNECT')
   })
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => {
-    refuseUnparsed(gateway, socket, { ...statusOf(error.code), reason: 'malformed-request', method: 'OTHER' })
+    takeParserError(gateway, socket, error.code ?? '')
   })
   return server
 }
 
-function statusOf(code: string | undefined): { readonly status: number } {
-  if (code === 'HPE_HEADER_OVERFLOW') return { status: 431 }
-  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return { status: 408 }
-  return { status: 400 }
+function takeRequest(server: Server, gateway: Gateway, request: IncomingMessage, response: ServerResponse): void {
+  const { socket } = request
+  // Writing to a caller that has just gone is no fault of ours.
+  response.on('error', () => undefined)
+  if (isClosing(socket)) return
+  inTurn(socket, async () => {
+    try {
+      await handleRequest(request, response, gateway, canaries.has(socket))
+    } catch {
+      respondBare(response)
+    }
+    // A connection that has become idle while the server drains would be waited for until its timeout.
+    if (gateway.draining) setImmediate(closeIdle, server)
+  })
+}
+
+function closeIdle(server: Server): void {
+  server.closeIdleConnections()
+}
+
+/** CONNECT: Node has let go of the socket, so an exchange ahead of it can no longer be answered well. */
+function takeTunnel(gateway: Gateway, socket: Duplex, method: string): void {
+  socket.on('error', () => undefined)
+  if (gateway.inFlight.on(socket) !== undefined) {
+    socket.destroy()
+    return
+  }
+  socket.resume()
+  refuse(gateway, socket, { status: 400, reason: 'malformed-target', method })
+}
+
+function takeParserError(gateway: Gateway, socket: Duplex, code: string): void {
+  const timedOut = code === 'ERR_HTTP_REQUEST_TIMEOUT'
+  if (!timedOut && !code.startsWith('HPE_')) {
+    // The connection has failed: nothing was asked.
+    socket.destroy()
+    return
+  }
+  const status = timedOut ? 408 : code === 'HPE_HEADER_OVERFLOW' ? 431 : 400
+  refuse(gateway, socket, { status, reason: 'malformed-request', method: 'OTHER' })
+}
+
+function refuse(gateway: Gateway, socket: Duplex, unparsed: Unparsed): void {
+  try {
+    refuseUnparsed(gateway, socket, unparsed)
+  } catch {
+    endLingering(socket)
+  }
 }
 
 /** Hands one end of an in-memory pair to the server as if a caller had connected. */

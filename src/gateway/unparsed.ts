@@ -2,6 +2,8 @@
 import { STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { Socket } from 'node:net'
+import { afterTurn, endLingering, isClosing, resetConnection } from './connection.ts'
+import type { Exchange } from './exchange.ts'
 import type { Gateway } from './gateway.ts'
 
 export interface Unparsed {
@@ -10,14 +12,46 @@ export interface Unparsed {
   readonly method: string
 }
 
+/** The parser stays broken, and tells of it again with every byte: each connection is refused once. */
+const refused = new WeakSet<Duplex>()
+
+/**
+ * Answers on the bare socket and ends it: whatever follows has no known beginning. Where an exchange is open on it, either
+ * its own body is at fault, and it ends here; or what follows it is, and its answer is let out first.
+ */
 export function refuseUnparsed(gateway: Gateway, socket: Duplex, unparsed: Unparsed): void {
+  if (refused.has(socket)) return
+  refused.add(socket)
+  const open = gateway.inFlight.on(socket)
+  if (open !== undefined && !open.request.complete) {
+    endExchange(open, unparsed)
+    if (open.response.headersSent) resetConnection(socket)
+    else answer(socket, unparsed, open.id)
+    return
+  }
+  afterTurn(socket, () => {
+    if (isClosing(socket) || socket.destroyed) return
+    const id = gateway.randomness.requestId()
+    recordUnparsed(gateway, socket, unparsed, id)
+    answer(socket, unparsed, id)
+  })
+}
+
+function endExchange(exchange: Exchange, unparsed: Unparsed): void {
+  exchange.answeredRaw = true
+  exchange.decision = 'rejected'
+  exchange.reason = unparsed.reason
+  if (!exchange.response.headersSent) exchange.status = unparsed.status
+  exchange.outcomeRecorded = false
+  exchange.interrupt?.()
+}
+
+function recordUnparsed(gateway: Gateway, socket: Duplex, unparsed: Unparsed, id: string): void {
   const { status, reason, method } = unparsed
-  const id = gateway.randomness.requestId()
-  const now = gateway.clock.now()
   gateway.trail.append({
     kind: 'request',
     phase: 'outcome',
-    time: now,
+    time: gateway.clock.now(),
     id,
     client: gateway.addresses.parse((socket as Partial<Socket>).remoteAddress ?? '') ?? 'unknown',
     method,
@@ -30,15 +64,17 @@ export function refuseUnparsed(gateway: Gateway, socket: Duplex, unparsed: Unpar
     durationMs: 0,
   })
   gateway.telemetry.settled({ route: 'none', method, status, decision: 'rejected', durationMs: 0 })
-  if (!socket.writable) {
-    socket.destroy()
-    return
-  }
+}
+
+function answer(socket: Duplex, { status, reason }: Unparsed, id: string): void {
   const title = STATUS_CODES[status] ?? 'Bad Request'
-  const body = JSON.stringify({ type: `urn:portcullis:problem:${reason}`, title, status, instance: id })
-  // The socket ends with the answer: whatever follows on it has no known beginning.
-  socket.end(
-    `HTTP/1.1 ${status} ${title}\r\nContent-Type: application/problem+json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n` +
-      `Cache-Control: no-store\r\nX-Request-Id: ${id}\r\nConnection: close\r\n\r\n${body}`,
-  )
+  const detail = 'The request cannot be read in one way only.'
+  const body = JSON.stringify({ type: `urn:portcullis:problem:${reason}`, title, status, detail, instance: id })
+  if (socket.writable) {
+    socket.write(
+      `HTTP/1.1 ${status} ${title}\r\nContent-Type: application/problem+json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n` +
+        `Cache-Control: no-store\r\nX-Request-Id: ${id}\r\nConnection: close\r\n\r\n${body}`,
+    )
+  }
+  endLingering(socket)
 }

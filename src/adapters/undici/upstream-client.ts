@@ -1,113 +1,77 @@
 // The upstream client on undici: one pool a target, byte-exact targets and fields, every undici error as an UpstreamFailure.
-import { errors, Pool, type Dispatcher } from 'undici'
+import { errors, type Dispatcher } from 'undici'
 import type {
   UpstreamCall,
   UpstreamClient,
   UpstreamFailure,
-  UpstreamSink,
   UpstreamRequest,
+  UpstreamSink,
 } from '../../ports/upstream-client.ts'
+import { isKeptAliveClosed, pickTarget, Target, type TargetLimits, type Waiter } from './target.ts'
 
-export interface UpstreamPools {
+export interface UpstreamPools extends TargetLimits {
+  /** Origins: scheme, host and port, no path. */
   readonly targets: readonly string[]
-  readonly connectTimeoutMs: number
-  readonly headersTimeoutMs: number
-  readonly bodyTimeoutMs: number
-  readonly connectionsMax: number
 }
 
-/** Shorter than Node's own default of 5 s, so that we close an idle connection before the upstream does. */
-const KEEP_ALIVE_MS = 4_000
-
 export function createUpstreamClient(upstreams: Readonly<Record<string, UpstreamPools>>): UpstreamClient {
-  const pools = new Map(
+  const targets = new Map(
     Object.entries(upstreams).map(([name, upstream]) => [
       name,
-      upstream.targets.map((target) => openPool(target, upstream)),
+      upstream.targets.map((origin) => new Target(origin, upstream)),
     ]),
   )
+  let turn = 0
   return {
     send(request, sink) {
-      const pool = leastPending(pools.get(request.upstream) ?? [])
-      const attempt = new Attempt(pool, request, sink)
-      attempt.start()
+      turn = (turn + 1) % 0x4000_0000
+      const attempt = new Attempt(pickTarget(targets.get(request.upstream) ?? [], turn), request, sink)
+      attempt.enter()
       return attempt
     },
     async close() {
-      await Promise.all([...pools.values()].flat().map((pool) => pool.destroy()))
+      await Promise.all([...targets.values()].flat().map((target) => target.pool.destroy()))
     },
   }
 }
 
-function openPool(target: string, upstream: UpstreamPools): Pool {
-  return new Pool(target, {
-    connections: upstream.connectionsMax,
-    pipelining: 1,
-    allowH2: false,
-    keepAliveTimeout: KEEP_ALIVE_MS,
-    keepAliveMaxTimeout: 60_000,
-    headersTimeout: upstream.headersTimeoutMs,
-    bodyTimeout: upstream.bodyTimeoutMs,
-    // Longer fields than Node's own 16 KiB are an attack on us, not an answer.
-    maxHeaderSize: 65_536,
-    connect: { timeout: upstream.connectTimeoutMs },
-  })
-}
-
-function leastPending(pools: readonly Pool[]): Pool | undefined {
-  let least = pools[0]
-  if (pools.length < 2) return least
-  let load = Infinity
-  for (const pool of pools) {
-    const { running, pending } = pool.stats
-    if (running + pending < load) {
-      load = running + pending
-      least = pool
-    }
-  }
-  return least
-}
-
 /** One request, and at most one retry: only of an idempotent request without a body whose kept-alive connection closed before any answer. */
-class Attempt implements UpstreamCall, Dispatcher.DispatchHandler {
-  readonly #pool: Pool | undefined
+class Attempt implements UpstreamCall, Waiter, Dispatcher.DispatchHandler {
+  readonly #target: Target | undefined
   readonly #request: UpstreamRequest
   readonly #sink: UpstreamSink
   #controller: Dispatcher.DispatchController | undefined
-  #aborted = false
   #over = false
   #answered = false
   #retried = false
 
-  constructor(pool: Pool | undefined, request: UpstreamRequest, sink: UpstreamSink) {
-    this.#pool = pool
+  constructor(target: Target | undefined, request: UpstreamRequest, sink: UpstreamSink) {
+    this.#target = target
     this.#request = request
     this.#sink = sink
   }
 
-  start(): void {
+  enter(): void {
+    if (this.#target === undefined) this.#fail({ failure: 'refused', detail: 'no such upstream' })
+    else if (!this.#target.enter(this)) this.#fail({ failure: 'overloaded', detail: 'too many requests wait' })
+  }
+
+  begin(): void {
     const { method, target, headers, body } = this.#request
-    if (this.#pool === undefined) {
-      this.#fail({ failure: 'refused', detail: 'no such upstream' })
-      return
-    }
     try {
-      this.#pool.dispatch(
-        { method: method as Dispatcher.HttpMethod, path: target, headers: headers as string[], body: body ?? null },
-        this,
-      )
+      this.#target?.pool.dispatch({ method, path: target, headers: headers as string[], body: body ?? null }, this)
     } catch (error) {
+      this.#target?.leave()
       this.#fail(failureOf(error))
     }
   }
 
   abort(): void {
-    if (this.#aborted || this.#over) return
-    this.#aborted = true
-    // Where the request still waits for a connection, onRequestStart ends it before a byte is written.
-    this.#controller?.abort(new errors.RequestAbortedError())
-    this.#request.body?.destroy()
+    if (this.#over) return
     this.#fail({ failure: 'aborted', detail: 'ended by the gateway' })
+    if (this.#target?.cancel(this)) return
+    // Where a connection is being opened for it there is no controller yet: onRequestStart ends it before a byte is written.
+    this.#controller?.abort(new errors.RequestAbortedError())
   }
 
   resume(): void {
@@ -116,21 +80,21 @@ class Attempt implements UpstreamCall, Dispatcher.DispatchHandler {
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller
-    if (this.#aborted || !this.#sink.onStart(this)) {
+    if (this.#over || !this.#sink.onStart(this)) {
       this.#over = true
       controller.abort(new errors.RequestAbortedError())
     }
   }
 
+  onResponseStarted(): void {
+    this.#answered = true
+  }
+
   onResponseStart(controller: Dispatcher.DispatchController, status: number, _headers: unknown, statusText = ''): void {
     if (this.#over) return
     const fields = rawFields(controller.rawHeaders)
-    if (status < 200) {
-      this.#sink.onInformation?.(status, fields)
-      return
-    }
-    this.#answered = true
-    this.#sink.onHead(status, statusText, fields)
+    if (status < 200) this.#sink.onInformation?.(status, fields)
+    else this.#sink.onHead(status, statusText, fields)
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
@@ -138,26 +102,27 @@ class Attempt implements UpstreamCall, Dispatcher.DispatchHandler {
   }
 
   onResponseEnd(): void {
+    this.#target?.leave()
     if (this.#over) return
     this.#over = true
     this.#sink.onEnd()
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
-    if (this.#over || this.#aborted) return
-    if (this.#mayRetry(error)) {
+    if (!this.#over && this.#mayRetry(error)) {
       this.#retried = true
-      this.start()
+      this.begin()
       return
     }
-    this.#fail(failureOf(error))
+    this.#target?.leave()
+    const failure = failureOf(error)
+    if (failure.failure === 'refused') this.#target?.markDown()
+    this.#fail(failure)
   }
 
   #mayRetry(error: Error): boolean {
     if (this.#answered || this.#retried || !this.#request.idempotent || this.#request.body !== undefined) return false
-    // A connection that had carried an answer before and closed: the request cannot have been refused on its merits.
-    const socket = error instanceof errors.SocketError ? (error.socket as { bytesRead?: number } | null) : null
-    return (socket?.bytesRead ?? 0) > 0 && socket !== null
+    return isKeptAliveClosed(error)
   }
 
   #fail(failure: UpstreamFailure): void {
@@ -182,23 +147,19 @@ const REFUSED: ReadonlySet<string> = new Set([
   'EACCES',
 ])
 
+const TIMEOUTS = [errors.HeadersTimeoutError, errors.BodyTimeoutError, errors.ConnectTimeoutError]
+const MALFORMED = [
+  errors.HTTPParserError,
+  errors.HeadersOverflowError,
+  errors.ResponseExceededMaxSizeError,
+  errors.ResponseContentLengthMismatchError,
+  errors.InvalidArgumentError,
+]
+
 function failureOf(error: unknown): UpstreamFailure {
   const detail = error instanceof Error ? error.message : String(error)
-  if (
-    error instanceof errors.HeadersTimeoutError ||
-    error instanceof errors.BodyTimeoutError ||
-    error instanceof errors.ConnectTimeoutError
-  ) {
-    return { failure: 'timeout', detail }
-  }
-  if (
-    error instanceof errors.HTTPParserError ||
-    error instanceof errors.HeadersOverflowError ||
-    error instanceof errors.ResponseExceededMaxSizeError
-  ) {
-    return { failure: 'malformed', detail }
-  }
-  const code = (error as { code?: unknown }).code
-  if (typeof code === 'string' && REFUSED.has(code)) return { failure: 'refused', detail }
-  return { failure: error instanceof errors.InvalidArgumentError ? 'malformed' : 'reset', detail }
+  if (TIMEOUTS.some((kind) => error instanceof kind)) return { failure: 'timeout', detail }
+  if (MALFORMED.some((kind) => error instanceof kind)) return { failure: 'malformed', detail }
+  const { code } = error as { readonly code?: unknown }
+  return { failure: typeof code === 'string' && REFUSED.has(code) ? 'refused' : 'reset', detail }
 }

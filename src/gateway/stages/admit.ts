@@ -3,7 +3,6 @@ import type { Decision, Denial } from '../../core/decision.ts'
 import { findLocks, type CompiledTable, type LocksInForce } from '../../core/lock-table.ts'
 import { isNearMiss } from '../../core/near-miss.ts'
 import { grantPermit } from '../../core/permit.ts'
-import { isSafeMethod } from '../../core/policy.ts'
 import { isWrongMethod, matchRoute, type Route } from '../../core/route.ts'
 import { checkAssurance, checkOwnership, isRevoked, type Session } from '../../core/session.ts'
 import type { Verification } from '../../ports/token-verifier.ts'
@@ -11,6 +10,8 @@ import { observeAll } from '../../throttle/detector.ts'
 import { credentialOf } from '../credentials.ts'
 import { lockTargetOf, type Exchange } from '../exchange.ts'
 import type { Gateway } from '../gateway.ts'
+import { STALE } from '../in-flight.ts'
+import { refusesWhenStale } from '../lock-view.ts'
 import { readSource, subjectsOf } from '../subjects.ts'
 
 export async function admit(exchange: Exchange, gateway: Gateway): Promise<Decision> {
@@ -32,6 +33,8 @@ export async function admit(exchange: Exchange, gateway: Gateway): Promise<Decis
   if (unproven !== undefined) return unproven
   const throttled = checkThrottle(exchange, route, late.locks, gateway)
   if (throttled !== undefined) return throttled
+  // A cut that came before this grant was of another permit, by which nothing was sent.
+  exchange.severedBy = undefined
   exchange.permit = grantPermit(route, late.epoch)
   return exchange.permit
 }
@@ -71,23 +74,6 @@ function checkLocks(exchange: Exchange, route: Route, gateway: Gateway): LockChe
   return { epoch: table.epoch, table, ...(locks === undefined ? {} : { locks }) }
 }
 
-const STALE: Denial = {
-  denied: 'view-stale',
-  detail: 'Whether this is locked cannot be known now.',
-  retryAfterMs: 2_000,
-}
-
-function refusesWhenStale(route: Route, method: string): boolean {
-  switch (route.policy.stale) {
-    case 'frozen':
-      return true
-    case 'read-only':
-      return !isSafeMethod(method)
-    case 'serve':
-      return false
-  }
-}
-
 function locked(lock: NonNullable<Denial['lock']>): Denial {
   return { denied: 'locked', lock }
 }
@@ -107,7 +93,7 @@ async function verifyCredential(exchange: Exchange, route: Route, gateway: Gatew
     return { denied: 'malformed-request', detail: credential.malformed }
   }
   const answer = gateway.settings.verifier.verify(credential.token, gateway.clock.now())
-  const verification: Verification = answer instanceof Promise ? await answer : answer
+  const verification: Verification = 'then' in answer ? await answer : answer
   if ('session' in verification) {
     exchange.session = verification.session
     return undefined
@@ -126,7 +112,7 @@ function checkSession(exchange: Exchange, route: Route, check: LockCheck, gatewa
     gateway.telemetry.sessionChecked('missing')
     return { denied: 'no-session' }
   }
-  const denial = judgeSession(exchange, route, session, check, stepUp?.since, gateway.clock.now())
+  const denial = judgeSession(exchange, route, session, check, gateway.clock.now())
   gateway.telemetry.sessionChecked(denial === undefined ? 'ok' : SESSION_RESULTS[denial.denied])
   return denial
 }
@@ -144,7 +130,6 @@ function judgeSession(
   route: Route,
   session: Session,
   check: LockCheck,
-  freshSince: number | undefined,
   now: number,
 ): SessionDenial | undefined {
   if (now > session.expiresAt || (check.table !== undefined && isRevoked(session, check.table.revocations))) {
@@ -152,7 +137,7 @@ function judgeSession(
   }
   const policy = route.policy.session
   const denial =
-    checkAssurance(policy, session, now, freshSince) ??
+    checkAssurance(policy, session, now, check.locks?.stepUp?.since) ??
     checkOwnership(policy, session, (source) => readSource(exchange, source))
   return denial as SessionDenial | undefined
 }

@@ -1,264 +1,306 @@
 // Stage 4: a Permit becomes an upstream request, streamed both ways, and is cut when a lock lands.
-import { Transform, type Readable } from 'node:stream'
-import type { Denial } from '../../core/decision.ts'
 import { isSafeMethod } from '../../core/policy.ts'
+import { labelOf, type Denial } from '../../core/decision.ts'
 import type { Permit } from '../../core/permit.ts'
 import type { UpstreamCall, UpstreamFailure, UpstreamSink } from '../../ports/upstream-client.ts'
+import { committed } from '../commit.ts'
+import { resetConnection } from '../connection.ts'
 import type { Exchange } from '../exchange.ts'
-import type { Gateway } from '../gateway.ts'
-import { downstreamHeaders, fieldValue, rateLimitFields, upstreamHeaders } from '../headers.ts'
+import { PATIENCE, type Gateway } from '../gateway.ts'
+import { upstreamHeaders, upstreamTrace } from '../headers.ts'
+import { severedAnswer } from '../in-flight.ts'
+import { refusesWhenStale } from '../lock-view.ts'
+import { RequestBody } from '../request-body.ts'
+import { ResponseWriter } from '../response-writer.ts'
 import { recordOutcome } from './settle.ts'
 
 /** `done`: the response has left, or both sides have been cut. `stale`: the permit's epoch has passed, back to admit. */
 export type ForwardEnd = 'done' | 'stale' | Denial | UpstreamFailure
 
-/** Bytes of response kept back while the decision's commit runs; more pauses the upstream. */
-const HELD_BYTES_MAX = 256 * 1024
+const UNAVAILABLE: Denial = { denied: 'audit-unavailable', retryAfterMs: 5_000 }
 
+/** nginx's number for a caller that went away before it was answered; it is recorded and counted, never sent. */
+const CLIENT_CLOSED = 499
+
+/** Rejects where a port fails: the call has been ended then. */
 export function forward(exchange: Exchange, permit: Permit, gateway: Gateway): Promise<ForwardEnd> {
-  return new Promise((resolve) => {
-    new Relay(exchange, permit, gateway, resolve).start()
+  return new Promise((resolve, reject) => {
+    new Relay(exchange, permit, gateway, { resolve, reject }).start()
   })
+}
+
+interface Settled {
+  readonly resolve: (end: ForwardEnd) => void
+  readonly reject: (error: unknown) => void
 }
 
 class Relay implements UpstreamSink {
   readonly #exchange: Exchange
   readonly #permit: Permit
   readonly #gateway: Gateway
-  readonly #resolve: (end: ForwardEnd) => void
-  readonly #strict: boolean
-  #call: UpstreamCall | undefined
+  readonly #settled: Settled
+  readonly #writer: ResponseWriter
+  readonly #trailMs: number
+  readonly #body: RequestBody | undefined
   #finished = false
-  /** Closed until the decision record is durable: nothing of the response leaves before. */
-  #gateOpen = false
+  /** Whether the decision is durable, where the response waits for it: nothing leaves before. */
+  #decision: Promise<boolean> | undefined
   #upstreamEnded = false
-  #statusText = ''
-  #headers: readonly string[] = []
-  #held: Buffer[] = []
-  #heldBytes = 0
-  /** Body bytes still to come, where the upstream has said how many. */
-  #remaining: number | undefined
+  #continued = false
 
-  constructor(exchange: Exchange, permit: Permit, gateway: Gateway, resolve: (end: ForwardEnd) => void) {
+  constructor(exchange: Exchange, permit: Permit, gateway: Gateway, settled: Settled) {
     this.#exchange = exchange
     this.#permit = permit
     this.#gateway = gateway
-    this.#resolve = resolve
-    this.#strict = permit.route.policy.audit === 'strict'
+    this.#settled = settled
+    this.#trailMs = (gateway.settings.patience ?? PATIENCE).trailMs
+    this.#body = this.#bodyOf()
+    this.#writer = new ResponseWriter(exchange, gateway, permit.route.policy.audit === 'strict', {
+      onDrain: () => {
+        exchange.call?.resume()
+      },
+      onStalled: () => {
+        exchange.reason = 'aborted'
+        this.#cut()
+      },
+      onUnsendable: () => {
+        this.#finish({ failure: 'malformed', detail: 'a status or header field that cannot be passed on' })
+      },
+    })
   }
 
   start(): void {
-    const { request, response, target, method } = this.#exchange
+    const exchange = this.#exchange
     const { route } = this.#permit
     const { settings, randomness } = this.#gateway
-    response.once('close', this.#onDownstreamClose)
+    exchange.interrupt = this.#interrupted
+    exchange.response.once('close', this.#onDownstreamClose)
+    if (exchange.severedBy !== undefined || exchange.refusal !== undefined || exchange.response.destroyed) {
+      this.#interrupted()
+      return
+    }
     const call = settings.upstreams.send(
       {
         upstream: route.upstream,
-        method,
-        target: `${target?.path ?? '/'}${target?.query ?? ''}`,
-        headers: upstreamHeaders(this.#exchange, {
+        method: exchange.method,
+        target: `${exchange.target?.path ?? '/'}${exchange.target?.query ?? ''}`,
+        headers: upstreamHeaders(exchange, {
           scheme: settings.scheme,
           forwardAuthorization: route.policy.forwardAuthorization,
-          traceparent: `00-${randomness.hex(16)}-${randomness.hex(8)}-01`,
+          traceparent: upstreamTrace(exchange, randomness),
         }),
-        idempotent: isSafeMethod(method),
-        ...bodyOf(request, settings.bodyBytesMax),
+        idempotent: isSafeMethod(exchange.method),
+        ...(this.#body === undefined ? {} : { body: this.#body }),
       },
       this,
     )
-    if (!this.#finished) this.#call = call
+    if (!this.#finished) exchange.call = call
   }
 
   onStart(call: UpstreamCall): boolean {
-    const { view, clock } = this.#gateway
-    this.#call = call
-    this.#exchange.call = call
-    if (this.#exchange.severedBy !== undefined || !view.isCurrent(this.#permit.epoch)) {
-      this.#finish('stale')
-      return false
-    }
-    this.#exchange.upstreamStartedMs ??= clock.monotonicMs()
-    if (this.#exchange.request.headers.expect !== undefined) this.#exchange.response.writeContinue()
-    return true
+    return this.#safely(() => this.#begin(call)) ?? false
   }
 
-  onHead(status: number, statusText: string, headers: readonly string[]): void {
-    const exchange = this.#exchange
-    exchange.status = status
-    exchange.upstreamMs = this.#gateway.clock.monotonicMs() - (exchange.upstreamStartedMs ?? exchange.startedMs)
-    this.#statusText = statusText
-    this.#headers = headers
-    const length = fieldValue(headers, 'content-length')
-    this.#remaining = hasNoBody(exchange.method, status) ? 0 : length === undefined ? undefined : Number(length)
-    const ticket = exchange.decisionTicket
-    if (ticket === undefined) this.#openGate()
-    else
-      this.#gateway.trail.durable(ticket).then(
-        () => {
-          this.#openGate()
-        },
-        () => {
-          this.#finish({ denied: 'audit-unavailable', retryAfterMs: 5_000 })
-        },
-      )
+  onHead(status: number, statusText: string, fields: readonly string[]): void {
+    this.#safely(() => {
+      const exchange = this.#exchange
+      exchange.upstreamMs = this.#gateway.clock.monotonicMs() - (exchange.upstreamStartedMs ?? exchange.startedMs)
+      this.#writer.takeHead(status, statusText, fields)
+      if (exchange.decisionTicket === undefined) this.#writer.open()
+      else this.#awaitDecision(exchange.decisionTicket)
+    })
   }
 
   onData(chunk: Buffer): boolean {
-    this.#exchange.bytesSent += chunk.length
-    if (this.#remaining !== undefined) this.#remaining -= chunk.length
-    // The last chunk of a known length waits for the outcome's commit; of an unknown one it is the end mark that waits.
-    if (!this.#gateOpen || (this.#strict && this.#remaining === 0)) {
-      this.#held.push(chunk)
-      this.#heldBytes += chunk.length
-      return this.#heldBytes < HELD_BYTES_MAX
-    }
-    this.#sendHead()
-    return this.#write(chunk)
+    return this.#safely(() => !this.#mayFlow() || this.#writer.takeData(chunk)) ?? true
   }
 
   onEnd(): void {
+    if (this.#finished) return
     this.#upstreamEnded = true
     void this.#complete()
   }
 
   onFailure(failure: UpstreamFailure): void {
+    if (this.#finished) return
     const exchange = this.#exchange
-    if (exchange.severedBy !== undefined) {
-      exchange.decision = 'locked'
-      exchange.reason = 'severed'
-      if (exchange.severedBy !== 'revoked') exchange.lock = exchange.severedBy
-      this.#finish(exchange.response.headersSent ? 'done' : severedAnswer(exchange.severedBy))
-      return
-    }
-    exchange.decision = 'error'
-    exchange.reason = 'upstream'
     if (!exchange.response.headersSent) {
       this.#finish(failure)
       return
     }
-    // The caller must see an abort, never a body that ends well (nginx-tests: no-last-chunk).
-    exchange.response.destroy()
-    this.#finish('done')
+    exchange.decision = 'error'
+    exchange.reason = 'upstream'
+    this.#cut()
   }
 
-  #openGate(): void {
-    this.#gateOpen = true
-    if (this.#finished || this.#upstreamEnded) return
-    const more = this.#remaining === undefined || this.#remaining > 0
-    if (!more) return
-    // A body of unknown length may be a stream of events: its head leaves at once.
-    if (this.#remaining === undefined || this.#held.length > 0) this.#sendHead()
-    const held = this.#held
-    this.#held = []
-    this.#heldBytes = 0
-    let flowing = true
-    for (const chunk of held) flowing = this.#write(chunk)
-    if (flowing) this.#call?.resume()
+  /** In the turn in which the first bytes would be written: the permit's epoch once more, and what has landed since. */
+  #begin(call: UpstreamCall): boolean {
+    const exchange = this.#exchange
+    const { view, clock } = this.#gateway
+    exchange.call = call
+    if (!view.isCurrent(this.#permit.epoch) || !this.#mayFlow()) {
+      this.#finish('stale')
+      return false
+    }
+    exchange.upstreamStartedMs ??= clock.monotonicMs()
+    // Now and not before: a refusal goes out without a 100 ahead of it, and the caller keeps its body.
+    const { headers, httpVersionMinor } = exchange.request
+    if (headers.expect !== undefined && httpVersionMinor > 0 && !this.#continued) {
+      this.#continued = true
+      exchange.response.writeContinue()
+    }
+    this.#body?.begin()
+    return true
+  }
+
+  /** A safe method's decision is written while the upstream works (an unsafe one's has been waited for in record). */
+  #awaitDecision(ticket: number): void {
+    this.#decision = committed(this.#gateway, ticket, this.#trailMs)
+    this.#decision.then(
+      (held) => {
+        this.#safely(() => {
+          if (!held) this.#abandon()
+          else if (!this.#upstreamEnded && this.#mayFlow() && this.#writer.open()) this.#exchange.call?.resume()
+        })
+      },
+      (error: unknown) => {
+        this.#fail(error)
+      },
+    )
   }
 
   /** Every byte has come: the outcome is recorded, then the last byte leaves. */
   async #complete(): Promise<void> {
-    if (!(await recordOutcome(this.#exchange, this.#gateway))) {
-      this.#abandon()
-      return
+    try {
+      this.#exchange.bytesSent += this.#writer.heldBytes
+      // Appended before the decision is waited for, so that one commit may carry both.
+      const outcome = recordOutcome(this.#exchange, this.#gateway, this.#trailMs)
+      await this.#decision
+      const recorded = await outcome
+      if (this.#finished) return
+      if (!recorded) this.#abandon()
+      else if (this.#mayFlow()) {
+        this.#writer.end(() => {
+          this.#finish('done')
+        })
+      }
+    } catch (error) {
+      this.#fail(error)
     }
-    if (this.#finished) return
-    const { response } = this.#exchange
-    this.#sendHead()
-    response.once('finish', () => {
-      this.#finish('done')
-    })
-    const last = this.#held.pop()
-    for (const chunk of this.#held) response.write(chunk)
-    response.end(last)
   }
 
   /** No response without a record: where nothing has been sent the caller is told, else the response is cut short. */
   #abandon(): void {
+    if (this.#finished) return
     this.#exchange.decision = 'error'
-    if (this.#exchange.response.headersSent) {
-      this.#exchange.response.destroy()
-      this.#finish('done')
-    } else this.#finish({ denied: 'audit-unavailable', retryAfterMs: 5_000 })
-  }
-
-  #sendHead(): void {
-    const { response, status, id } = this.#exchange
-    if (response.headersSent || this.#finished) return
-    const headers = downstreamHeaders(this.#headers, id)
-    headers.push(...rateLimitFields(this.#exchange))
-    if (this.#gateway.draining) headers.push('Connection', 'close')
-    if (fieldValue(headers, 'date') !== undefined) response.sendDate = false
-    try {
-      response.writeHead(status, this.#statusText, headers)
-      if (this.#remaining === undefined) response.flushHeaders()
-    } catch {
-      // A field that Node will not write is the upstream's fault.
-      this.#call?.abort()
-      this.onFailure({ failure: 'malformed', detail: 'a header field that cannot be passed on' })
-    }
-  }
-
-  #write(chunk: Buffer): boolean {
-    if (this.#finished) return true
-    if (this.#exchange.response.write(chunk)) return true
-    this.#exchange.response.once('drain', this.#onDrain)
-    return false
-  }
-
-  readonly #onDrain = (): void => {
-    if (!this.#finished) this.#call?.resume()
+    this.#exchange.reason = 'audit-unavailable'
+    if (this.#exchange.response.headersSent) this.#cut()
+    else this.#finish(UNAVAILABLE)
   }
 
   readonly #onDownstreamClose = (): void => {
     if (this.#finished) return
     const exchange = this.#exchange
-    if (exchange.severedBy !== undefined) {
-      exchange.decision = 'locked'
-      exchange.reason = 'severed'
-      if (exchange.severedBy !== 'revoked') exchange.lock = exchange.severedBy
-    } else if (!exchange.response.writableFinished) exchange.reason = 'aborted'
-    this.#call?.abort()
+    exchange.reason = 'aborted'
+    // What has been recorded was that all of it would leave.
+    exchange.outcomeRecorded = false
+    if (!exchange.response.headersSent) exchange.status = CLIENT_CLOSED
     this.#finish('done')
+  }
+
+  /**
+   * Whether bytes may pass now: the table is taken in this same turn where it is newer, and severs what it covers; where
+   * the lease has run out the route's posture decides. Two atomic loads a chunk.
+   */
+  #mayFlow(): boolean {
+    const { view, clock, inFlight } = this.#gateway
+    const exchange = this.#exchange
+    const isKnown = view.current !== undefined
+    if (exchange.severedBy !== undefined) return false
+    const isFresh = isKnown && view.isFresh(clock.monotonicMs())
+    if (isFresh || (isKnown && !refusesWhenStale(this.#permit.route, exchange.method))) return true
+    inFlight.cut(exchange, 'stale')
+    return false
+  }
+
+  /** A lock has landed, the request is at fault, or the drain is over: both sides end now. */
+  readonly #interrupted = (): void => {
+    if (this.#finished) return
+    const exchange = this.#exchange
+    const { severedBy, refusal, response } = exchange
+    if (exchange.answeredRaw) {
+      this.#finish('done')
+      return
+    }
+    if (response.destroyed) {
+      this.#onDownstreamClose()
+      return
+    }
+    const denial = severedBy === undefined ? refusal : severedAnswer(severedBy)
+    if (denial !== undefined && !response.headersSent) {
+      this.#finish(denial)
+      return
+    }
+    if (denial !== undefined) exchange.decision = labelOf(denial)
+    exchange.lock = denial?.lock
+    exchange.reason = severedBy === undefined ? 'aborted' : 'severed'
+    exchange.outcomeRecorded = false
+    this.#cut()
+  }
+
+  /** The caller must see an abort, never a body that ends well (nginx-tests: no-last-chunk). */
+  #cut(): void {
+    resetConnection(this.#exchange.response.socket)
+    this.#finish('done')
+  }
+
+  /** A port that fails fails the exchange, not the connection to the upstream alone. */
+  #safely<T>(step: () => T): T | undefined {
+    if (this.#finished) return undefined
+    try {
+      return step()
+    } catch (error) {
+      this.#fail(error)
+      return undefined
+    }
+  }
+
+  #fail(error: unknown): void {
+    if (this.#finished) return
+    this.#end()
+    this.#settled.reject(error)
   }
 
   #finish(end: ForwardEnd): void {
     if (this.#finished) return
-    this.#finished = true
-    this.#held = []
-    this.#exchange.response.removeListener('close', this.#onDownstreamClose)
-    this.#exchange.response.removeListener('drain', this.#onDrain)
-    if (end !== 'done' && end !== 'stale') this.#call?.abort()
-    this.#resolve(end)
+    this.#end()
+    this.#settled.resolve(end)
   }
-}
 
-function severedAnswer(cause: NonNullable<Exchange['severedBy']>): Denial {
-  return cause === 'revoked'
-    ? { denied: 'invalid-token', detail: 'The session has ended.' }
-    : { denied: 'locked', lock: cause }
-}
+  #end(): void {
+    const exchange = this.#exchange
+    this.#finished = true
+    this.#writer.dispose()
+    exchange.response.removeListener('close', this.#onDownstreamClose)
+    // From here on there is nothing left to sever.
+    exchange.permit = undefined
+    exchange.interrupt = undefined
+    exchange.call?.abort()
+    this.#body?.destroy()
+  }
 
-/** RFC 9110, 6.4.1: these never have a body, whatever their fields say. */
-function hasNoBody(method: string, status: number): boolean {
-  return method === 'HEAD' || status === 204 || status === 304
-}
-
-function bodyOf(request: Exchange['request'], bytesMax: number): { readonly body?: Readable } {
-  const { headers } = request
-  if (headers['transfer-encoding'] !== undefined) return { body: request.pipe(boundedBody(bytesMax)) }
-  return Number(headers['content-length'] ?? 0) > 0 ? { body: request } : {}
-}
-
-/** A chunked body has no length to judge beforehand: past the limit it fails, and the upstream sees an aborted request. */
-function boundedBody(bytesMax: number): Transform {
-  let bytes = 0
-  return new Transform({
-    transform(chunk: Buffer, _encoding, done) {
-      bytes += chunk.length
-      if (bytes > bytesMax) done(new Error('the request body is larger than this gateway takes'))
-      else done(null, chunk)
-    },
-  })
+  #bodyOf(): RequestBody | undefined {
+    const exchange = this.#exchange
+    const { headers } = exchange.request
+    const isChunked = headers['transfer-encoding'] !== undefined
+    if (!isChunked && Number(headers['content-length'] ?? 0) === 0) return undefined
+    return new RequestBody(exchange.request, {
+      bytesMax: this.#gateway.settings.bodyBytesMax,
+      mayPass: () => this.#safely(() => this.#mayFlow()) ?? false,
+      onTooLarge: () => {
+        exchange.refusal = { denied: 'body-too-large' }
+        this.#interrupted()
+      },
+    })
+  }
 }

@@ -5,7 +5,7 @@ import { isRefused, parseTarget } from '../../core/target.ts'
 import { clientAddress } from '../client-address.ts'
 import { Exchange } from '../exchange.ts'
 import type { Gateway, Settings } from '../gateway.ts'
-import { countField } from '../headers.ts'
+import { countField, isAuthority } from '../headers.ts'
 
 const REQUEST_ID = /^[A-Za-z0-9._-]{1,128}$/
 
@@ -17,13 +17,14 @@ export function receive(
   isCanary = false,
 ): Exchange {
   const { settings, clock, randomness } = gateway
-  const { address, viaTrustedProxy } = clientAddress(request, gateway.addresses, settings.isTrustedProxy)
+  const { address, peer, viaTrustedProxy } = clientAddress(request, gateway.addresses, settings.isTrustedProxy)
   const given = viaTrustedProxy ? request.headers['x-request-id'] : undefined
   const exchange = new Exchange({
     request,
     response,
     id: typeof given === 'string' && REQUEST_ID.test(given) ? given : randomness.requestId(),
     address,
+    peer,
     viaTrustedProxy,
     startedAt: clock.now(),
     startedMs: clock.monotonicMs(),
@@ -38,21 +39,28 @@ export function receive(
 function refuseMessage(request: IncomingMessage, settings: Settings): Denial | undefined {
   const { rawHeaders, headers } = request
   if (request.httpVersionMajor !== 1) return malformed('The protocol version is not HTTP/1.0 or HTTP/1.1.')
-  if (rawHeaders.length / 2 > settings.headersMax)
-    return { denied: 'headers-too-large', detail: 'Too many header fields.' }
-  if (countField(rawHeaders, 'host') > 1) return malformed('More than one Host field.')
-  if (headers.host !== undefined && !isAuthority(headers.host))
-    return malformed('The Host field is not a host and port.')
-  if (headers['transfer-encoding'] !== undefined) {
-    if (headers['transfer-encoding'].toLowerCase() !== 'chunked')
-      return malformed('The only transfer coding understood is chunked.')
-    if (headers['content-length'] !== undefined) return malformed('Both Content-Length and Transfer-Encoding.')
-    if (request.httpVersionMinor === 0) return malformed('Transfer-Encoding in HTTP/1.0.')
-  }
+  if (rawHeaders.length / 2 > settings.headersMax) return { denied: 'headers-too-large' }
+  const unframed = refuseHost(request) ?? refuseFraming(request)
+  if (unframed !== undefined) return unframed
   if (headers.expect !== undefined && headers.expect.toLowerCase() !== '100-continue') return { denied: 'expectation' }
-  if (Number(headers['content-length'] ?? 0) > settings.bodyBytesMax)
-    return { denied: 'body-too-large', detail: 'The request body is larger than this gateway takes.' }
+  if (Number(headers['content-length'] ?? 0) > settings.bodyBytesMax) return { denied: 'body-too-large' }
   return undefined
+}
+
+/** Exactly one Host in HTTP/1.1 (RFC 9112, 3.2). */
+function refuseHost(request: IncomingMessage): Denial | undefined {
+  const { host } = request.headers
+  if (countField(request.rawHeaders, 'host') > 1) return malformed('More than one Host field.')
+  if (host === undefined) return request.httpVersionMinor > 0 ? malformed('No Host field.') : undefined
+  return isAuthority(host) ? undefined : malformed('The Host field is not a host and port.')
+}
+
+function refuseFraming(request: IncomingMessage): Denial | undefined {
+  const coding = request.headers['transfer-encoding']
+  if (coding === undefined) return undefined
+  if (coding.toLowerCase() !== 'chunked') return malformed('The only transfer coding understood is chunked.')
+  if (request.headers['content-length'] !== undefined) return malformed('Both Content-Length and Transfer-Encoding.')
+  return request.httpVersionMinor === 0 ? malformed('Transfer-Encoding in HTTP/1.0.') : undefined
 }
 
 function takeTarget(exchange: Exchange): Denial | undefined {
@@ -75,11 +83,6 @@ function originForm(raw: string, host: string | undefined): string | Denial {
   }
   const path = found[2] ?? '/'
   return path.startsWith('?') ? `/${path}` : path
-}
-
-/** A host or a bracketed IPv6 address, and a port perhaps (RFC 9110, 7.2). An empty Host is allowed for what has no authority. */
-function isAuthority(host: string): boolean {
-  return host === '' || /^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9\-._~]+)(:\d{1,5})?$/.test(host)
 }
 
 function malformed(detail: string): Denial {

@@ -2,8 +2,10 @@
 import { isDenial, labelOf, type Decision } from '../../core/decision.ts'
 import { isSafeMethod } from '../../core/policy.ts'
 import type { RequestRecord } from '../../core/audit-record.ts'
+import { committed } from '../commit.ts'
 import type { Exchange } from '../exchange.ts'
-import type { Gateway } from '../gateway.ts'
+import { PATIENCE, type Gateway } from '../gateway.ts'
+import { severedAnswer } from '../in-flight.ts'
 import { recordedPath } from '../subjects.ts'
 
 const UNAVAILABLE: Decision = { denied: 'audit-unavailable', retryAfterMs: 5_000 }
@@ -30,12 +32,26 @@ export async function record(exchange: Exchange, decision: Decision, gateway: Ga
     exchange.decisionTicket = ticket
     return decision
   }
-  try {
-    await gateway.trail.durable(ticket)
-    return decision
-  } catch {
-    return record(exchange, UNAVAILABLE, gateway)
-  }
+  const held = await interruptible(
+    exchange,
+    committed(gateway, ticket, (gateway.settings.patience ?? PATIENCE).trailMs),
+  )
+  if (exchange.severedBy !== undefined) return record(exchange, severedAnswer(exchange.severedBy), gateway)
+  return held ? decision : record(exchange, UNAVAILABLE, gateway)
+}
+
+/** A lock that lands while the record is being written is answered at once, also where the trail hangs. */
+function interruptible(exchange: Exchange, wait: Promise<boolean>): Promise<boolean> {
+  return new Promise((resolve) => {
+    const end = (held: boolean): void => {
+      exchange.interrupt = undefined
+      resolve(held)
+    }
+    exchange.interrupt = () => {
+      end(false)
+    }
+    void wait.then(end)
+  })
 }
 
 /** One phase of an exchange, built from named fields: people appear by pseudonym alone. */

@@ -1,9 +1,10 @@
 // Stage 5, for refusals and failures: the ONE map from reasons to statuses, answered as application/problem+json (RFC 9457).
-import { isSafeMethod } from '../../core/policy.ts'
-import type { Denial, DenialReason } from '../../core/decision.ts'
+import type { ServerResponse } from 'node:http'
+import { labelOf, type Denial, type DenialReason } from '../../core/decision.ts'
 import type { UpstreamFailure } from '../../ports/upstream-client.ts'
+import { closeAfterAnswer, resetConnection } from '../connection.ts'
 import type { Exchange } from '../exchange.ts'
-import type { Gateway } from '../gateway.ts'
+import { PATIENCE, type Gateway } from '../gateway.ts'
 import { rateLimitFields } from '../headers.ts'
 import { publicMessage } from '../messages.ts'
 import { recordOutcome } from './settle.ts'
@@ -11,62 +12,118 @@ import { recordOutcome } from './settle.ts'
 interface Answer {
   readonly status: number
   readonly title: string
+  /** Told where the denial has no words of its own. */
+  readonly detail: string
+  /** The problem type where it is not the reason's own name. */
+  readonly type?: string
 }
+
+/** A near miss is answered as a path that does not exist: a prober learns nothing of the guard. */
+const NOT_FOUND = { status: 404, title: 'Not found', detail: 'Nothing is served at this path.', type: 'not-found' }
+const LOCKED = { status: 503, title: 'Locked', detail: 'This is paused for now.', type: 'locked' }
 
 /** A reason without an answer does not compile. */
 const ANSWERS = {
-  'malformed-target': { status: 400, title: 'Ambiguous request target' },
-  'malformed-request': { status: 400, title: 'Malformed request' },
-  'near-miss': { status: 404, title: 'Not found' },
-  'no-route': { status: 404, title: 'Not found' },
-  'method-not-allowed': { status: 405, title: 'Method not allowed' },
-  expectation: { status: 417, title: 'Expectation failed' },
-  'headers-too-large': { status: 431, title: 'Request header fields too large' },
-  'body-too-large': { status: 413, title: 'Content too large' },
-  locked: { status: 503, title: 'Locked' },
-  'view-stale': { status: 503, title: 'Locked' },
-  'no-session': { status: 401, title: 'A session is required' },
-  'invalid-token': { status: 401, title: 'The session is not valid' },
-  'insufficient-authentication': { status: 401, title: 'A fresh one-time password is required' },
-  'not-owner': { status: 403, title: 'Not your record' },
-  throttled: { status: 429, title: 'Too many requests' },
-  'audit-unavailable': { status: 503, title: 'Audit trail unavailable' },
-  'sessions-unavailable': { status: 503, title: 'Sessions cannot be verified' },
+  'malformed-target': {
+    status: 400,
+    title: 'Ambiguous request target',
+    detail: 'The request target can be read in more than one way.',
+  },
+  'malformed-request': {
+    status: 400,
+    title: 'Malformed request',
+    detail: 'The request cannot be read in one way only.',
+  },
+  'near-miss': NOT_FOUND,
+  'no-route': NOT_FOUND,
+  'method-not-allowed': { status: 405, title: 'Method not allowed', detail: 'The path takes other methods only.' },
+  expectation: {
+    status: 417,
+    title: 'Expectation failed',
+    detail: 'The only expectation that can be met is 100-continue.',
+  },
+  'headers-too-large': { status: 431, title: 'Request header fields too large', detail: 'Too many header fields.' },
+  'body-too-large': {
+    status: 413,
+    title: 'Content too large',
+    detail: 'The request body is larger than this gateway takes.',
+  },
+  locked: LOCKED,
+  'view-stale': LOCKED,
+  'no-session': { status: 401, title: 'A session is required', detail: 'Present a bearer token.' },
+  'invalid-token': {
+    status: 401,
+    title: 'The session is not valid',
+    detail: 'The session has expired, was revoked, or is not valid.',
+  },
+  'insufficient-authentication': {
+    status: 401,
+    title: 'A fresh one-time password is required',
+    detail: 'Authenticate again by a one-time password.',
+  },
+  'not-owner': {
+    status: 403,
+    title: 'Not your record',
+    detail: 'The session does not own the record that was asked for.',
+  },
+  throttled: { status: 429, title: 'Too many requests', detail: 'Slow down, and try again later.' },
+  'audit-unavailable': {
+    status: 503,
+    title: 'Audit trail unavailable',
+    detail: 'The request cannot be recorded now, so it is not served.',
+  },
+  'sessions-unavailable': {
+    status: 503,
+    title: 'Sessions cannot be verified',
+    detail: 'No key could be had to judge the session.',
+  },
 } as const satisfies Record<DenialReason, Answer>
 
 const FAILURES = {
-  timeout: { status: 504, title: 'The upstream did not answer in time' },
-  refused: { status: 502, title: 'The upstream cannot be reached' },
-  reset: { status: 502, title: 'The upstream ended the connection' },
-  malformed: { status: 502, title: 'The upstream answered with a malformed response' },
-  aborted: { status: 502, title: 'The exchange was ended' },
-  overloaded: { status: 503, title: 'The upstream is overloaded' },
+  timeout: { status: 504, title: 'The upstream did not answer in time', detail: 'Try again later.' },
+  refused: { status: 502, title: 'The upstream cannot be reached', detail: 'Try again later.' },
+  reset: { status: 502, title: 'The upstream ended the connection', detail: 'No whole answer came.' },
+  malformed: {
+    status: 502,
+    title: 'The upstream answered with a malformed response',
+    detail: 'The answer cannot be passed on.',
+  },
+  aborted: { status: 502, title: 'The exchange was ended', detail: 'No whole answer came.' },
+  overloaded: { status: 503, title: 'The upstream is overloaded', detail: 'Too many requests wait for it already.' },
 } as const satisfies Record<UpstreamFailure['failure'], Answer>
 
-const INTERNAL: Answer = { status: 500, title: 'Internal error' }
+const INTERNAL: Answer = {
+  status: 500,
+  title: 'Internal error',
+  detail: 'The request could not be judged, so it is not served.',
+}
+const UNAVAILABLE: Denial = { denied: 'audit-unavailable', retryAfterMs: 5_000 }
+
+type Cause = Denial | UpstreamFailure | 'internal'
 
 /** Writes the answer of a refusal or failure, once its outcome is recorded as the route demands. */
-export async function respond(
-  exchange: Exchange,
-  cause: Denial | UpstreamFailure | 'internal',
-  gateway: Gateway,
-): Promise<void> {
+export async function respond(exchange: Exchange, cause: Cause, gateway: Gateway): Promise<void> {
   const { response } = exchange
+  if (exchange.answeredRaw) return
   if (response.headersSent || response.destroyed) {
-    response.destroy()
+    resetConnection(response.socket)
     return
   }
-  const reply = replyTo(exchange, cause, gateway)
-  exchange.status = reply.status
-  exchange.bytesSent = exchange.method === 'HEAD' ? 0 : Buffer.byteLength(reply.body)
-  const recorded = await recordOutcome(exchange, gateway)
+  const reply = take(exchange, cause, gateway)
+  // Whatever has been recorded before was of an answer that did not leave.
+  exchange.outcomeRecorded = false
+  const recorded = await recordOutcome(exchange, gateway, waitMs(cause, gateway))
   // A lock's refusal tells nothing and is given even where the trail cannot be written.
-  const final =
-    recorded || exchange.decision === 'locked'
-      ? reply
-      : replyTo(exchange, { denied: 'audit-unavailable', retryAfterMs: 5_000 }, gateway)
-  exchange.status = final.status
-  send(exchange, final, gateway)
+  const mayLeave = recorded || exchange.decision === 'locked' || cause === UNAVAILABLE
+  send(exchange, mayLeave ? reply : take(exchange, UNAVAILABLE, gateway), gateway)
+}
+
+/** No answer waits for a trail that has failed already. */
+function waitMs(cause: Cause, gateway: Gateway): number {
+  const { trailMs, lockTrailMs } = gateway.settings.patience ?? PATIENCE
+  if (cause === 'internal' || 'failure' in cause) return trailMs
+  if (cause.denied === 'audit-unavailable') return 0
+  return cause.denied === 'locked' || cause.denied === 'view-stale' ? lockTrailMs : trailMs
 }
 
 interface Reply {
@@ -75,23 +132,35 @@ interface Reply {
   readonly body: string
 }
 
-function replyTo(exchange: Exchange, cause: Denial | UpstreamFailure | 'internal', gateway: Gateway): Reply {
+/** The reply to a cause, and the exchange marked with it. */
+function take(exchange: Exchange, cause: Cause, gateway: Gateway): Reply {
+  if (cause === 'internal' || 'failure' in cause) {
+    exchange.decision = 'error'
+    exchange.reason = cause === 'internal' ? undefined : 'upstream'
+    exchange.lock = undefined
+  } else {
+    exchange.decision = labelOf(cause)
+    exchange.reason = cause.denied
+    exchange.lock = cause.lock
+  }
+  const reply = replyTo(exchange, cause, gateway)
+  exchange.status = reply.status
+  exchange.bytesSent = exchange.method === 'HEAD' ? 0 : Buffer.byteLength(reply.body)
+  return reply
+}
+
+function replyTo(exchange: Exchange, cause: Cause, gateway: Gateway): Reply {
   if (cause === 'internal') return problem(exchange, INTERNAL, 'internal', {}, [])
   if ('failure' in cause) return problem(exchange, FAILURES[cause.failure], `upstream-${cause.failure}`, {}, [])
-  const answer = ANSWERS[cause.denied]
+  const answer: Answer = ANSWERS[cause.denied]
   const headers: string[] = []
   if (cause.allow !== undefined) headers.push('Allow', cause.allow.join(', '))
   const challenge = challengeOf(cause)
   if (challenge !== undefined) headers.push('WWW-Authenticate', challenge)
   if (cause.denied === 'throttled') headers.push(...rateLimitFields(exchange))
-  const locked = cause.denied === 'locked' || cause.denied === 'view-stale'
+  const locked = answer === LOCKED
   const retryAfterMs = cause.retryAfterMs ?? (locked ? LOCK_RETRY_MS : undefined)
-  // Jittered, so that callers do not come back in one wave.
-  if (retryAfterMs !== undefined)
-    headers.push(
-      'Retry-After',
-      String(Math.max(1, Math.ceil((retryAfterMs * (1 + gateway.randomness.fraction())) / 1000))),
-    )
+  if (retryAfterMs !== undefined) headers.push('Retry-After', retryAfter(retryAfterMs, gateway))
   if (!locked)
     return problem(exchange, answer, cause.denied, cause.detail === undefined ? {} : { detail: cause.detail }, headers)
   const message = publicMessage(cause.lock, exchange.request.headers['accept-language'])
@@ -100,7 +169,7 @@ function replyTo(exchange: Exchange, cause: Denial | UpstreamFailure | 'internal
   return problem(
     exchange,
     { ...answer, status: cause.lock?.status ?? answer.status },
-    'locked',
+    cause.denied,
     { detail: message.text, ...lock },
     headers,
   )
@@ -108,39 +177,51 @@ function replyTo(exchange: Exchange, cause: Denial | UpstreamFailure | 'internal
 
 const LOCK_RETRY_MS = 30_000
 
+/** Seconds (RFC 9110, 10.2.3), jittered up to twice the time, so that callers do not come back in one wave. */
+function retryAfter(ms: number, gateway: Gateway): string {
+  return String(Math.max(1, Math.ceil((ms * (1 + gateway.randomness.fraction())) / 1000)))
+}
+
 function problem(
   exchange: Exchange,
   answer: Answer,
-  type: string,
+  reason: string,
   members: Readonly<Record<string, unknown>>,
   headers: string[],
 ): Reply {
+  const { status, title, detail, type = reason } = answer
   const body = JSON.stringify({
     type: `urn:portcullis:problem:${type}`,
-    title: answer.title,
-    status: answer.status,
+    title,
+    status,
+    detail,
     ...members,
     instance: exchange.id,
   })
-  return { status: answer.status, headers, body }
+  return { status, headers, body }
 }
 
 /** RFC 6750, 3 and RFC 9470, 3. */
-function challengeOf(denial: Denial): string | undefined {
-  switch (denial.denied) {
-    case 'no-session':
-      return 'Bearer realm="portcullis"'
-    case 'invalid-token':
-      return 'Bearer realm="portcullis", error="invalid_token", error_description="The session has expired, was revoked, or is not valid"'
-    case 'insufficient-authentication': {
-      const age = denial.maxAgeSeconds === undefined ? '' : `, max_age="${denial.maxAgeSeconds}"`
-      return `Bearer realm="portcullis", error="insufficient_user_authentication", error_description="A fresh one-time password is required"${age}`
-    }
-    case 'not-owner':
-      return 'Bearer realm="portcullis", error="insufficient_scope", error_description="The session does not own this record"'
-    default:
-      return undefined
-  }
+function challengeOf({ denied, maxAgeSeconds }: Denial): string | undefined {
+  if (denied === 'no-session') return BEARER
+  const challenge = CHALLENGES[denied]
+  if (challenge === undefined) return undefined
+  const age = maxAgeSeconds === undefined ? '' : `, max_age="${maxAgeSeconds}"`
+  return `${BEARER}, error="${challenge.error}", error_description="${challenge.description}"${age}`
+}
+
+const BEARER = 'Bearer realm="portcullis"'
+
+const CHALLENGES: Partial<Record<DenialReason, { readonly error: string; readonly description: string }>> = {
+  'invalid-token': {
+    error: 'invalid_token',
+    description: 'The session has expired, was revoked, or is not valid',
+  },
+  'insufficient-authentication': {
+    error: 'insufficient_user_authentication',
+    description: 'A fresh one-time password is required',
+  },
+  'not-owner': { error: 'insufficient_scope', description: 'The session does not own this record' },
 }
 
 function send(exchange: Exchange, reply: Reply, gateway: Gateway): void {
@@ -159,16 +240,32 @@ function send(exchange: Exchange, reply: Reply, gateway: Gateway): void {
     exchange.id,
   ]
   // An unread body would be taken for the next request by some peers (golang/go#67555): the connection ends with the answer.
-  if (gateway.draining || mayHaveBody(request)) headers.push('Connection', 'close')
+  if (gateway.draining || mayHaveBody(request)) {
+    headers.push('Connection', 'close')
+    closeAfterAnswer(request)
+  }
   response.writeHead(reply.status, headers)
   response.end(exchange.method === 'HEAD' ? undefined : reply.body)
 }
 
 function mayHaveBody(request: Exchange['request']): boolean {
   const { headers } = request
-  if (headers['transfer-encoding'] !== undefined || headers.expect !== undefined) return true
   return (
+    headers['transfer-encoding'] !== undefined ||
+    headers.expect !== undefined ||
+    headers.upgrade !== undefined ||
     Number(headers['content-length'] ?? 0) > 0 ||
-    (headers.upgrade !== undefined && !isSafeMethod(request.method ?? 'GET'))
+    !request.complete
   )
+}
+
+/** Where even the refusal fails: the least that can be said, with nothing of the exchange in it. Never throws. */
+export function respondBare(response: ServerResponse): void {
+  try {
+    if (response.headersSent) throw new Error('too late')
+    response.writeHead(500, ['Content-Length', '0', 'Cache-Control', 'no-store', 'Connection', 'close'])
+    response.end()
+  } catch {
+    resetConnection(response.socket)
+  }
 }

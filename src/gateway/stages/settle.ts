@@ -1,4 +1,5 @@
 // The last stage: every exchange ends here, whatever became of it.
+import { committed } from '../commit.ts'
 import type { Exchange } from '../exchange.ts'
 import type { Gateway } from '../gateway.ts'
 import { requestRecord } from './record.ts'
@@ -16,35 +17,42 @@ const METHODS: ReadonlySet<string> = new Set([
 ])
 
 /**
- * Appends the outcome, once. Resolves to false where a strict route's outcome could not be made durable: then the last byte
- * of the response must not leave.
+ * Appends the outcome, once. Resolves to false where a strict route's outcome did not become durable within `waitMs`: then
+ * the last byte of the response must not leave.
  */
-export async function recordOutcome(exchange: Exchange, gateway: Gateway): Promise<boolean> {
+export async function recordOutcome(exchange: Exchange, gateway: Gateway, waitMs: number): Promise<boolean> {
   if (exchange.outcomeRecorded || exchange.isCanary) return true
   exchange.outcomeRecorded = true
   const duty = exchange.route?.policy.audit ?? 'best-effort'
   if (duty === 'off') return true
   const ticket = gateway.trail.append(requestRecord(exchange, 'outcome', gateway))
   if (duty !== 'strict') return true
-  if (ticket === undefined) return false
+  return ticket !== undefined && waitMs > 0 && (await committed(gateway, ticket, waitMs))
+}
+
+/** Never throws: the exchange has been answered. */
+export function settle(exchange: Exchange, gateway: Gateway): void {
+  gateway.inFlight.leave(exchange)
+  // What is left of a request that was answered early is read away, so that its connection does not stand still.
+  if (exchange.response.writableFinished) exchange.request.resume()
+  if (exchange.isCanary) return
+  recordOutcome(exchange, gateway, 0).catch((error: unknown) => {
+    report(error, exchange, gateway)
+  })
   try {
-    await gateway.trail.durable(ticket)
-    return true
-  } catch {
-    return false
+    gateway.telemetry.settled({
+      route: exchange.route?.id ?? 'none',
+      method: METHODS.has(exchange.method) ? exchange.method : 'OTHER',
+      status: exchange.status,
+      decision: exchange.decision,
+      durationMs: gateway.clock.monotonicMs() - exchange.startedMs,
+      ...(exchange.upstreamMs === undefined ? {} : { upstreamMs: exchange.upstreamMs }),
+    })
+  } catch (error) {
+    report(error, exchange, gateway)
   }
 }
 
-export function settle(exchange: Exchange, gateway: Gateway): void {
-  gateway.inFlight.leave(exchange)
-  if (exchange.isCanary) return
-  void recordOutcome(exchange, gateway)
-  gateway.telemetry.settled({
-    route: exchange.route?.id ?? 'none',
-    method: METHODS.has(exchange.method) ? exchange.method : 'OTHER',
-    status: exchange.status,
-    decision: exchange.decision,
-    durationMs: gateway.clock.monotonicMs() - exchange.startedMs,
-    ...(exchange.upstreamMs === undefined ? {} : { upstreamMs: exchange.upstreamMs }),
-  })
+function report(error: unknown, exchange: Exchange, gateway: Gateway): void {
+  gateway.logger.error('an exchange could not be settled', { id: exchange.id, error: String(error) })
 }
