@@ -1,0 +1,46 @@
+// The trail's records of orders and of changes by file.
+import type { OrderRecord } from '../core/audit-record.ts'
+import type { Ledger, LedgerEntry } from '../core/ledger.ts'
+import type { Order } from '../core/order.ts'
+
+/** A longer JWS is left out of its record, whose id names it: the journal has it whole. */
+const JWS_IN_RECORD_MAX = 16_384
+
+export function orderRecord(entry: LedgerEntry, outcome: OrderRecord['outcome'], ledger: Ledger): OrderRecord {
+  const common = { time: entry.at, kind: 'order', outcome, epoch: ledger.epoch } as const
+  switch (entry.type) {
+    case 'flags': {
+      const [first] = entry.locks
+      const word = first === undefined ? {} : { reason: first.reason, incident: first.incident }
+      return { ...common, order: 'flags', channel: entry.source, locks: entry.locks.map((lock) => lock.id), ...word }
+    }
+    case 'freeze':
+      return { ...common, order: 'freeze', channel: 'file', id: entry.id, locks: [entry.id], incident: 'FREEZE' }
+    case 'order': {
+      const { order } = entry.statement
+      const jws = entry.jws.length > JWS_IN_RECORD_MAX ? {} : { jws: entry.jws }
+      return {
+        ...common,
+        order: order.kind,
+        channel: entry.channel,
+        id: entry.id,
+        by: entry.by.name,
+        ...details(entry.id, order, ledger),
+        ...jws,
+      }
+    }
+  }
+}
+
+function details(id: string, order: Order, ledger: Ledger): Pick<OrderRecord, 'locks' | 'reason' | 'incident'> {
+  switch (order.kind) {
+    case 'lock':
+      return { locks: [id], reason: order.reason, incident: order.incident }
+    case 'revoke':
+      return { reason: order.reason, incident: order.incident }
+    case 'release':
+      return { locks: order.locks, reason: order.reason }
+    case 'approve':
+      return { locks: ledger.proposals.get(order.release)?.locks ?? [] }
+  }
+}

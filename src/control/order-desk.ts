@@ -1,0 +1,249 @@
+// Where orders come in, from any channel: verified, judged by core/judge-order.ts, and carried out. One signature locks at
+// once; what opens is judged one after the other.
+import { isExpired, judgeOrder, type OrderRefusal } from '../core/judge-order.ts'
+import type { Ledger, LedgerEntry, OrderChannel, Proposal } from '../core/ledger.ts'
+import type { Lock } from '../core/lock.ts'
+import { coveredRoutes } from '../core/lock-table.ts'
+import { parseStatement, type ApproveOrder, type ReleaseOrder, type Statement } from '../core/order.ts'
+import type { Responder } from '../core/responder.ts'
+import type { Route } from '../core/route.ts'
+import type { Instant } from '../core/time.ts'
+import type { Randomness } from '../ports/clock.ts'
+import type { ReleasePending } from '../ports/control-api.ts'
+import type { OrderVerifier } from '../ports/order-verifier.ts'
+import { createFlagSetter } from './flag-setter.ts'
+import { createLedgerKeeper, type DeskChange, type KeeperDeps, type LedgerKeeper } from './ledger-keeper.ts'
+import type { ProofView, ProvenEpoch } from './prover.ts'
+import { createRefusals, type Refusals } from './refusals.ts'
+import { ORDER_TYP, replayJournal } from './replay-journal.ts'
+import { createTurns, type Turns } from './turns.ts'
+
+/** What orders are judged against; read anew for each. */
+export interface DeskSettings {
+  readonly routes: readonly Route[]
+  readonly responders: readonly Responder[]
+  readonly approvals: number
+}
+
+export interface DeskDeps extends Omit<KeeperDeps, 'routes' | 'limitMs' | 'retryMs' | 'reportLimitMs'> {
+  readonly verifier: OrderVerifier
+  readonly randomness: Randomness
+  readonly settings: () => DeskSettings
+  /** How long an answer waits for the disk: 250 ms (contract, 5). */
+  readonly limitMs?: number
+  readonly retryMs?: number
+  readonly reportLimitMs?: number
+}
+
+export type OrderResult =
+  | {
+      readonly outcome: 'accepted'
+      readonly id: string
+      readonly epoch: number
+      readonly covers: readonly string[]
+      readonly durable: boolean
+      /** Never rejects. */
+      readonly proof: Promise<ProofView>
+    }
+  | ({ readonly outcome: 'pending' } & ReleasePending)
+  | ({ readonly outcome: 'refused' } & OrderRefusal)
+  /** What opens could not be made durable in time: nothing has changed. */
+  | { readonly outcome: 'unavailable'; readonly problems: readonly string[] }
+
+export interface OrderDesk {
+  readonly ledger: Ledger
+  /** Never rejects for what the order says. A second delivery is refused as a conflict, with the first answer. */
+  submit(jws: string, channel: OrderChannel): Promise<OrderResult>
+  /**
+   * The whole set of locks that a source of flags holds. What is new holds at once; what is gone opens once that is recorded
+   * and durable. False where it did not open: try again later.
+   */
+  setFlags(source: 'file' | 'config', locks: readonly Lock[]): Promise<boolean>
+  /** Locks everything, unless a lock of FREEZE is in force. */
+  freezeByFile(): Promise<void>
+  /** Gives the table to the workers: called once, after the flags of config, locks file and FREEZE were looked at. */
+  start(): Promise<void>
+  /** Returns how to stop listening. */
+  onChange(listener: (change: DeskChange) => void): () => void
+  /** What was proven of the last 256 epochs that locked. */
+  certificate(epoch: number): ProvenEpoch | undefined
+  /** Releases that wait for signatures. */
+  pendingReleases(now: Instant): readonly Proposal[]
+  /** What an operator should mend. */
+  readonly problems: readonly string[]
+  close(): void
+}
+
+interface Desk {
+  readonly deps: DeskDeps
+  readonly keeper: LedgerKeeper
+  readonly turns: Turns
+  readonly refusals: Refusals
+}
+
+/** An order whose signature holds. */
+interface Signed<Order = Statement['order']> {
+  readonly id: string
+  readonly jws: string
+  readonly statement: Statement
+  readonly order: Order
+  readonly by: Responder
+  readonly channel: OrderChannel
+}
+
+/** Replays the journal first. Rejects with an Error of one line where it does not hold. */
+export async function createOrderDesk(deps: DeskDeps): Promise<OrderDesk> {
+  const ledger = await replayJournal(deps.journal.entries, deps.verifier)
+  const { limitMs = 250, retryMs = 1000, reportLimitMs = 1000 } = deps
+  const keeper = createLedgerKeeper(ledger, {
+    ...deps,
+    limitMs,
+    retryMs,
+    reportLimitMs,
+    routes: () => deps.settings().routes,
+  })
+  const turns = createTurns()
+  const refusals = createRefusals(deps.trail, deps.clock, () => keeper.ledger.epoch)
+  const desk: Desk = { deps, keeper, refusals, turns }
+  return {
+    get ledger() {
+      return keeper.ledger
+    },
+    submit: (jws, channel) => submit(desk, jws, channel),
+    setFlags: createFlagSetter({ keeper, turns, clock: deps.clock }),
+    freezeByFile: () => freezeByFile(desk),
+    start: () => keeper.start(),
+    onChange: (listener) => keeper.onChange(listener),
+    certificate: (epoch) => keeper.certificate(epoch),
+    pendingReleases: (now) => pendingReleases(keeper.ledger, now),
+    get problems() {
+      return keeper.behind === 0
+        ? []
+        : [`changes that hold but are not durable yet: ${keeper.behind}; see to the disk of the store directory`]
+    },
+    close() {
+      refusals.flush()
+      keeper.close()
+    },
+  }
+}
+
+async function submit(desk: Desk, jws: string, channel: OrderChannel): Promise<OrderResult> {
+  const verified = await desk.deps.verifier.verify(jws, ORDER_TYP, desk.deps.settings().responders)
+  if ('refused' in verified) {
+    return refuse(
+      desk,
+      { refused: verified.refused === 'malformed' ? 'bad' : verified.refused, problems: [verified.detail] },
+      { channel },
+    )
+  }
+  const { id, by } = verified
+  const statement = parseStatement(verified.payload)
+  if ('problems' in statement) return refuse(desk, { refused: 'bad', ...statement }, { id, by, channel })
+  const { order } = statement
+  const signed = { id, jws, statement, by, channel }
+  if (statement.iss !== by.name)
+    return refuse(
+      desk,
+      { refused: 'bad', problems: ['iss must be the name of the responder who signs'] },
+      { ...signed, order },
+    )
+  if (order.kind === 'release' || order.kind === 'approve') return desk.turns(() => release(desk, { ...signed, order }))
+  return lock(desk, { ...signed, order })
+}
+
+/** Up to `land` nothing is awaited: nothing comes between the judgement and the enforcement. */
+async function lock(desk: Desk, signed: Signed): Promise<OrderResult> {
+  const refusal = judge(desk, signed)
+  if (refusal !== undefined) return refuse(desk, refusal, signed)
+  const landing = desk.keeper.land(entryOf(desk, signed), signed.id)
+  const { routes } = desk.deps.settings()
+  const { order } = signed
+  const covers =
+    order.kind === 'lock'
+      ? coveredRoutes(order, routes)
+      : routes.filter((route) => route.policy.session.level !== 'none').map((route) => route.id)
+  return {
+    outcome: 'accepted',
+    id: signed.id,
+    epoch: landing.epoch,
+    covers,
+    durable: await landing.durable,
+    proof: landing.proof,
+  }
+}
+
+/** A proposal or an approval, in its turn: judged against what all before it have left. */
+async function release(desk: Desk, signed: Signed<ReleaseOrder | ApproveOrder>): Promise<OrderResult> {
+  const refusal = judge(desk, signed)
+  if (refusal !== undefined) return refuse(desk, refusal, signed)
+  const { keeper } = desk
+  const before = keeper.ledger
+  const opening = await keeper.open(entryOf(desk, signed), signed.id)
+  if ('unavailable' in opening) return { outcome: 'unavailable', problems: [opening.unavailable] }
+  const proposal = keeper.ledger.proposals.get(signed.order.kind === 'release' ? signed.id : signed.order.release)
+  if (proposal !== undefined && !proposal.done) {
+    return { outcome: 'pending', id: proposal.id, approvals: proposal.signers.length, required: proposal.required }
+  }
+  const covers = new Set((proposal?.locks ?? []).flatMap((id) => coveredBy(before, id, desk.deps.settings().routes)))
+  return {
+    outcome: 'accepted',
+    id: signed.id,
+    epoch: opening.epoch,
+    covers: [...covers],
+    durable: true,
+    proof: opening.proof,
+  }
+}
+
+function coveredBy(ledger: Ledger, id: string, routes: readonly Route[]): readonly string[] {
+  const held = ledger.held.get(id)
+  return held === undefined ? [] : coveredRoutes(held.lock, routes)
+}
+
+function judge(desk: Desk, signed: Signed): OrderRefusal | undefined {
+  const { routes, responders, approvals } = desk.deps.settings()
+  const context = { now: desk.deps.clock.now(), routes, guard: { responders, approvals } }
+  return judgeOrder(desk.keeper.ledger, signed.id, signed.statement, signed.by, context)
+}
+
+function entryOf(desk: Desk, signed: Signed): LedgerEntry {
+  const { responders, approvals } = desk.deps.settings()
+  const { id, jws, statement, by, channel } = signed
+  return { type: 'order', id, jws, statement, by, channel, at: desk.deps.clock.now(), guard: { responders, approvals } }
+}
+
+/** Answers a refusal and leaves its trail record; by file a second delivery is silent (contract, 4). */
+function refuse(desk: Desk, refusal: OrderRefusal, order: Pick<Signed, 'channel'> & Partial<Signed>): OrderResult {
+  const { id, by, channel } = order
+  if (refusal.first === undefined || channel === 'api') {
+    desk.refusals.record({
+      order: order.order?.kind ?? 'unknown',
+      channel,
+      epoch: desk.keeper.ledger.epoch,
+      problems: refusal.problems,
+      ...(id === undefined ? {} : { id }),
+      ...(by === undefined ? {} : { by: by.name }),
+    })
+  }
+  return { outcome: 'refused', ...refusal }
+}
+
+async function freezeByFile(desk: Desk): Promise<void> {
+  const { clock, randomness, settings, logger } = desk.deps
+  if ([...desk.keeper.ledger.held.values()].some(({ lock }) => lock.source === 'freeze')) return
+  const { responders, approvals } = settings()
+  const id = `freeze-${randomness.hex(8)}`
+  const landing = desk.keeper.land({ type: 'freeze', id, at: clock.now(), guard: { responders, approvals } }, id)
+  logger.warn('FROZEN by a file named FREEZE: it takes a two-person release to open', {
+    lock: id,
+    epoch: landing.epoch,
+  })
+  await landing.durable
+}
+
+function pendingReleases(ledger: Ledger, now: Instant): readonly Proposal[] {
+  return [...ledger.proposals.values()].filter(
+    (proposal) => !proposal.done && !isExpired(proposal, now) && proposal.locks.some((id) => ledger.held.has(id)),
+  )
+}

@@ -1,0 +1,105 @@
+import { describe, expect, test } from '@jest/globals'
+import { createProver, type Landed } from '../../src/control/prover.ts'
+import type { Lock, LockScope } from '../../src/core/lock.ts'
+import {
+  createFakeClock,
+  createFakeDataPlane,
+  createFakeTrail,
+  createRoute,
+  silentLogger,
+  START,
+} from '../support/control-ports.ts'
+
+const routes = Array.from({ length: 30 }, (_, index) =>
+  createRoute(`route-${index}`, { tags: index < 3 ? ['pii'] : [] }),
+)
+const lockOf = (scope: LockScope, more: Partial<Lock> = {}): Lock => ({
+  id: 'a',
+  scope,
+  mode: 'deny',
+  source: 'order',
+  since: START,
+  reason: 'x',
+  incident: 'x',
+  onExpiry: 'stay',
+  status: 503,
+  message: {},
+  ...more,
+})
+
+async function createShown() {
+  const dataPlane = createFakeDataPlane([])
+  const trail = createFakeTrail([])
+  const prover = createProver({ dataPlane, trail, clock: createFakeClock(), logger: silentLogger })
+  const land = async (epoch: number, locks: readonly Lock[]) => {
+    const reports = await dataPlane.enforce({ epoch, locks, revocations: [] })
+    const landed: Landed = { epoch, locks, routes, reports, startedMs: 0, order: 'a' }
+    return prover.prove(landed)
+  }
+  return { dataPlane, trail, prover, land }
+}
+
+test('a lock is proven on the routes that it covers, twenty at most, and the proof is recorded', async () => {
+  const { dataPlane, trail, land } = await createShown()
+  expect(await land(1, [lockOf({ all: true })])).toEqual({
+    proven: ['worker-1', 'worker-2'],
+    missing: [],
+    elapsedMs: 0,
+  })
+  await land(2, [lockOf({ tags: ['pii'] })])
+  expect(dataPlane.proven.map(({ length }) => length)).toEqual([20, 3])
+  expect(trail.records[0]).toMatchObject({
+    kind: 'proof',
+    epoch: 1,
+    order: 'a',
+    proofs: expect.arrayContaining([{ worker: 'worker-1', route: 'route-0', status: 503, refused: true }]),
+  })
+})
+
+describe('a worker has not proven a lock', () => {
+  test.each([
+    ['that it shows no refusal of', { refused: false }],
+    ['of a later epoch than it shows', { epoch: 0 }],
+  ])('%s', async (_, more) => {
+    const { dataPlane, land } = await createShown()
+    const { prove } = dataPlane
+    dataPlane.prove = async (ids) =>
+      (await prove(ids)).map((proof) =>
+        proof.worker === 'worker-2' && proof.route === 'route-2' ? { ...proof, ...more } : proof,
+      )
+    expect(await land(1, [lockOf({ tags: ['pii'] })])).toMatchObject({ proven: ['worker-1'], missing: ['worker-2'] })
+  })
+
+  test('on which it is silent', async () => {
+    const { dataPlane, land } = await createShown()
+    dataPlane.silent.add('worker-1')
+    expect(await land(1, [lockOf({ all: true })])).toMatchObject({ proven: ['worker-2'], missing: ['worker-1'] })
+  })
+})
+
+describe('a lock that no canary can show is proven by the epochs that the workers report', () => {
+  test.each([
+    ['of a person', lockOf({ principals: ['k1.AAAAAAAAAAAAAAAAAAAAAA'] })],
+    ['of a network', lockOf({ routes: ['route-1'], cidrs: ['10.0.0.0/8'] })],
+    ['that only writes meet', lockOf({ all: true }, { mode: 'read-only' })],
+    ['that has opened by itself', lockOf({ all: true }, { until: START - 1, onExpiry: 'open' })],
+  ])('%s', async (_, lock) => {
+    const { dataPlane, prover, land } = await createShown()
+    dataPlane.silent.add('worker-2')
+    expect(await land(1, [lock])).toMatchObject({ proven: ['worker-1'], missing: ['worker-2'] })
+    expect(dataPlane.proven).toEqual([])
+    expect(prover.certificate(1)).toBeUndefined()
+  })
+})
+
+test('what was shown is kept for the last 256 epochs', async () => {
+  const { prover, land } = await createShown()
+  for (let epoch = 1; epoch <= 257; epoch++) await land(epoch, [lockOf({ routes: ['route-1'] })])
+  expect(prover.certificate(1)).toBeUndefined()
+  expect(prover.certificate(2)).toMatchObject({
+    epoch: 2,
+    time: START,
+    proofs: [{ worker: 'worker-1', route: 'route-1' }, { worker: 'worker-2' }],
+  })
+  expect(prover.certificate(257)).toBeDefined()
+})
