@@ -26,7 +26,7 @@ export function emptyFolder(): string {
 }
 
 export async function run(args: readonly string[], { cwd, env = {}, input = '' }: RunOptions): Promise<Outcome> {
-  const child = spawn(process.execPath, [MAIN, ...args], { cwd, env: { TZ: 'UTC', ...env } })
+  const child = spawn(process.execPath, [MAIN, ...args], { cwd, env: { TZ: 'UTC', ...env }, timeout: 20_000 })
   const stdout: Buffer[] = []
   const stderr: Buffer[] = []
   child.stdout.on('data', (chunk: Buffer) => stdout.push(chunk))
