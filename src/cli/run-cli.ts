@@ -31,6 +31,7 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
 /** Runs the command that `argv` (without node and script) names. Resolves with the exit code (contract, 1); never rejects. */
 export async function runCli(argv: readonly string[], machine: Machine): Promise<number> {
   const printer = createPrinter(machine)
+  const output = watchOutput(machine)
   let code: number = EXIT.done
   try {
     const program = await createProgram(argv, {
@@ -41,9 +42,27 @@ export async function runCli(argv: readonly string[], machine: Machine): Promise
       },
     })
     await program.parseAsync(argv, { from: 'user' })
+    await output.settled()
     return code
   } catch (error) {
     return endBadly(error, argv, printer)
+  }
+}
+
+/** A reader that has seen enough (`| head`) is no failure; a full disk behind `> file` is one. */
+function watchOutput({ stdout, stderr }: Machine): { settled: () => Promise<void> } {
+  let failed: Error | undefined
+  stderr.on('error', () => undefined)
+  stdout.on('error', (error: Error) => {
+    if (!('code' in error) || error.code !== 'EPIPE') failed = error
+  })
+  return {
+    async settled() {
+      // Errors of a stream come in the turn after the write.
+      await new Promise((resolve) => setImmediate(resolve))
+      if (failed !== undefined)
+        throw new CommandFailure(EXIT.failed, `the answer could not be written: ${failed.message}`)
+    },
   }
 }
 

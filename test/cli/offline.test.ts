@@ -1,9 +1,10 @@
+import { spawnSync } from 'node:child_process'
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, describe, expect, test } from '@jest/globals'
 import { createPlace, records, removePlaces, writeTrail } from '../audit/trail.ts'
-import { emptyFolder, json, run } from './support.ts'
+import { emptyFolder, json, MAIN, run } from './support.ts'
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 const DEMO = join(ROOT, 'demo/openapi.yaml')
@@ -59,6 +60,15 @@ describe('init and serve --check', () => {
     expect(readFileSync(join(cwd, 'mine.yaml'), 'utf8')).toBe('mine')
     expect((await run(['init', '--openapi', DEMO, '--out', 'mine.yaml', '--force'], { cwd })).code).toBe(0)
     expect(readFileSync(join(cwd, 'mine.yaml'), 'utf8')).toBe(stdout)
+  })
+
+  test('a reader that has seen enough is no failure, a full disk is one', async () => {
+    const shell = (line: string) => spawnSync('sh', ['-c', line, process.execPath, MAIN, DEMO], { encoding: 'utf8' })
+    const enough = shell('{ "$0" "$1" init --openapi "$2"; echo "exit $?" >&2; } | true')
+    expect(enough.stderr).toMatch(/exit 0\n$/)
+    const full = shell('"$0" "$1" init --openapi "$2" > /dev/full')
+    expect(full.status).toBe(1)
+    expect(full.stderr).toContain('could not be written: ENOSPC')
   })
 
   test('init --json holds the config and the warnings', async () => {
