@@ -81,14 +81,8 @@ function commonPaths(a: readonly Segment[], b: readonly Segment[], depth: number
 }
 
 function commonPart(a: Segment, b: Segment, fresh: string): string | undefined {
-  if ('literal' in a)
-    return !('literal' in b) ? literalAsValue(a.literal) : a.literal === b.literal ? a.literal : undefined
-  return 'literal' in b ? literalAsValue(b.literal) : fresh
-}
-
-// A trailing slash is no value of a parameter.
-function literalAsValue(literal: string): string | undefined {
-  return literal === '' ? undefined : literal
+  if ('literal' in a) return 'literal' in b && a.literal !== b.literal ? undefined : a.literal
+  return 'literal' in b ? b.literal : fresh
 }
 
 /** One template takes all the rest; the other says what it is, or takes the rest too: of any length, and with a trailing slash. */

@@ -50,7 +50,6 @@ function parseWhole(text: string): YamlSource {
     stringKeys: true,
     logLevel: 'error',
     version: '1.2',
-    merge: false,
   })
   const at = (offset: number): { line: number; column: number } => {
     const { line, col } = lines.linePos(Math.min(offset, text.length))

@@ -239,6 +239,12 @@ describe('a lock that would match fewer requests', () => {
     expect(reload(scope, edits)).toEqual([])
   })
 
+  test('a method that it does not name may go from a route whose other methods it names', () => {
+    const running = snapshotOf(configOf(edited(['methods: [POST]', 'methods: [POST, PUT]'])))
+    expect(reload({ routes: ['record.write'], methods: ['POST'] }, [], running)).toEqual([])
+    expect(reload({ routes: ['record.write'], methods: ['PUT'] }, [], running)).toHaveLength(1)
+  })
+
   test('the rest of a path that is split up is followed to each of its parts', () => {
     const before = snapshotOf(configOf(edited(['path: /api/facilities', 'path: "/files/{rest*}"'])))
     const split = (extra: string): readonly Edit[] => [

@@ -73,3 +73,17 @@ test('what is found does happen: its path is answered by the one and then by the
     { numRuns: 300 },
   )
 })
+
+test('a path that ends in a slash is not lost between routes for all the others', () => {
+  const route = (id: string, each: string): Route => ({
+    id,
+    path: each,
+    methods: ['POST'],
+    upstream: 'u',
+    tags: [],
+    policy,
+  })
+  const next = [route('none', '/files'), route('one', '/files/{a}'), route('more', '/files/{a}/{b*}')]
+  const found = findSuccessions([route('all', '/files/{rest*}')], next)
+  expect(found.filter(({ after }) => after === undefined)).toMatchObject([{ method: 'POST', path: '/files/' }])
+})
