@@ -239,6 +239,12 @@ describe('a lock that would match fewer requests', () => {
     expect(reload(scope, edits)).toEqual([])
   })
 
+  test('the subjects of a route may change where it does not go by subject', () => {
+    const edits: readonly Edit[] = [['    tags: [pii]', '    tags: [pii]\n    subjects: [header.x-citizen]']]
+    expect(reload({ tags: ['pii'] }, edits)).toEqual([])
+    expect(reload({ tags: ['pii'], subjects: ['s1'] }, edits)).toHaveLength(2)
+  })
+
   test('a method that it does not name may go from a route whose other methods it names', () => {
     const running = snapshotOf(configOf(edited(['methods: [POST]', 'methods: [POST, PUT]'])))
     expect(reload({ routes: ['record.write'], methods: ['POST'] }, [], running)).toEqual([])
