@@ -35,7 +35,7 @@ function explainNoListen(text: string): string {
 }
 
 /** An IPv4 address in four parts, or a DNS name whose last label is not a number (`127.1` and `10` mean different things to different parsers). */
-export function isHost(text: string): boolean {
+function isHost(text: string): boolean {
   if (/(?:^|\.)\d+$/.test(text)) return ipaddr.IPv4.isValidFourPartDecimal(text)
   return NAME.test(text)
 }

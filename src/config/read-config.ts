@@ -7,7 +7,7 @@ import { parseConfig } from './parse-config.ts'
 import type { Problem } from './problem.ts'
 
 /** Ten thousand routes need less. */
-export const CONFIG_BYTES_MAX = 4 * 1_048_576
+const CONFIG_BYTES_MAX = 4 * 1_048_576
 
 /** Reads and parses a configuration. `now` as in parseConfig. Never throws: an unreadable file is a problem without a line. */
 export async function readConfig(
