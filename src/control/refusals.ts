@@ -43,7 +43,7 @@ export function createRefusals(trail: AuditTrail, clock: Clock, epoch: () => num
       }
       count++
       if (count <= REFUSALS_MAX) {
-        const problems = (record.problems ?? []).slice(0, PROBLEMS_MAX).map(withoutQuotes)
+        const problems = recordableProblems(record.problems ?? [])
         trail.append({ ...record, time: clock.now(), kind: 'order', outcome: 'refused', problems })
         return
       }
@@ -54,13 +54,15 @@ export function createRefusals(trail: AuditTrail, clock: Clock, epoch: () => num
 }
 
 /**
- * A problem as the trail may keep it: without the order's own words. They stand in quotes, or are keys; whatever looks like
- * a number of a person goes as well, and nothing is longer than a line.
+ * Problems as trail and log may keep them: without the order's own words. They stand in quotes, or are keys; whatever looks
+ * like a number of a person goes as well, and nothing is longer than a line.
  */
-function withoutQuotes(problem: string): string {
-  return problem
-    .replaceAll(/"[^"]*"/g, '"…"')
-    .replaceAll(/[^\x20-\x7e…]/g, '…')
-    .replaceAll(/\d{4,}/g, '…')
-    .slice(0, 200)
+export function recordableProblems(problems: readonly string[]): readonly string[] {
+  return problems.slice(0, PROBLEMS_MAX).map((problem) =>
+    problem
+      .replaceAll(/"[^"]*"/g, '"…"')
+      .replaceAll(/[^\x20-\x7e…]/g, '…')
+      .replaceAll(/\d{4,}/g, '…')
+      .slice(0, 200),
+  )
 }
