@@ -28,6 +28,8 @@ export function compileNearMissGuard(routes: readonly Route[]): NearMissGuard {
   return { lenient, shapes, isPlain: routes.every((route) => foldTemplate(route.path) === route.path) }
 }
 
+// What is not in here differs in case and in a trailing slash at most.
+const FOLDABLE = /[%;]|[.](?:\/|$)/
 // What is not in here is read by everybody as it is written.
 const SUSPICIOUS = /[A-Z%;]|[.](?:\/|$)|.\/$/
 
@@ -78,21 +80,58 @@ export function skeletonOf(path: string): string {
 
 /**
  * Every reading that a lenient upstream may have of a canonical path, or undefined where one of them has a dot segment or a
- * control. Upstreams differ in whether they split at slashes that were encoded, end the path at a `?` or `#` that was
- * encoded, and drop segments of which nothing is left; in all else the folded form stands for what they read.
+ * control. Upstreams differ in how often they have decoded when they split at slashes or end the path at a `?` or `#`, in
+ * whether they do, and in whether they drop segments of which nothing is left; in all else the folded form stands for what
+ * they read.
  */
 function readingsOf(path: string): readonly string[] | undefined {
-  const texts = path.slice(1).split('/').map(unfold)
+  if (!FOLDABLE.test(path)) return [withoutSlash(path.toLowerCase())]
   const readings = new Set<string>()
-  for (const whole of texts.some((text) => /[?#]/.test(text)) ? [texts, cut(texts)] : [texts]) {
-    const split = splitAgain(whole)
-    if (split.some(isTreacherous)) return undefined
-    for (const segments of split.length === whole.length ? [whole] : [whole, split]) {
-      readings.add(join(segments.map(bareOf).filter((bare) => bare !== '')))
-      readings.add(join(segments.map((text) => bareOf(text) || text)))
+  const unfoldAgain = remembered(unfold)
+  for (const layer of layersOf(path.slice(1).split('/'))) {
+    for (const whole of cut(layer) === layer ? [layer] : [layer, cut(layer)]) {
+      for (const segments of segmentations(whole)) {
+        const texts = segments.map(unfoldAgain)
+        if (splitAgain(texts).some(isTreacherous)) return undefined
+        readings.add(join(texts.map(bareOf).filter((bare) => bare !== '')))
+        const kept = join(texts.map((text) => bareOf(text) || text))
+        readings.add(path.endsWith('/') ? withoutSlash(kept) : kept)
+      }
     }
   }
   return [...readings]
+}
+
+/** As it was split, and split again at slashes that have come to light, before parameters are dropped or after. */
+function segmentations(whole: readonly string[]): readonly (readonly string[])[] {
+  if (!whole.some((text) => /[/\\]/.test(text))) return [whole]
+  return [whole, splitAgain(whole), splitAgain(whole.map(withoutParams))]
+}
+
+function remembered(judge: (text: string) => string): (text: string) => string {
+  const known = new Map<string, string>()
+  return (text) => {
+    const before = known.get(text)
+    if (before !== undefined) return before
+    const after = judge(text)
+    known.set(text, after)
+    return after
+  }
+}
+
+/** The segments as they stand and after each round of decoding, by an upstream that folds and by one that does not. */
+function layersOf(segments: readonly string[]): readonly (readonly string[])[] {
+  const layers = new Map<string, readonly string[]>()
+  for (const unwrap of [unfoldOnce, decodeLeniently]) {
+    let layer = segments
+    for (let depth = 0; depth <= LAYERS_MAX; depth++) {
+      layers.set(layer.join('/'), layer)
+      const before = layer
+      layer = layer.map(unwrap)
+      if (layer.every((text, index) => text === before[index])) break
+    }
+  }
+  return [...layers.values()]
 }
 
 function cut(texts: readonly string[]): readonly string[] {
@@ -105,12 +144,16 @@ function splitAgain(texts: readonly string[]): readonly string[] {
 }
 
 function join(segments: readonly string[]): string {
-  const path = `/${segments.map(encode).join('/')}`
+  return `/${segments.map(encode).join('/')}`
+}
+
+function withoutSlash(path: string): string {
   return path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path
 }
 
+// As parseTarget spells, so that what has nothing to fold is its own reading.
 function encode(text: string): string {
-  return encodeURIComponent(text.toWellFormed())
+  return text.toWellFormed().replaceAll(/[^A-Za-z0-9\-._~!$&'()*+,;=:@]+/gu, encodeURIComponent)
 }
 
 // Controls, what would still decode, bytes that are not UTF-8 (overlong slashes among them), and segments of dots alone.
@@ -139,11 +182,15 @@ const LAYERS_MAX = 6
 function unfold(text: string): string {
   let before = text
   for (let layer = 0; layer < LAYERS_MAX; layer++) {
-    const after = fold(decodeLeniently(before))
+    const after = unfoldOnce(before)
     if (after === before) break
     before = after
   }
   return before
+}
+
+function unfoldOnce(text: string): string {
+  return fold(decodeLeniently(text))
 }
 
 function decodeLeniently(text: string): string {
@@ -170,6 +217,7 @@ const LOOK_ALIKES: ReadonlyMap<string, string> = new Map(
     .split(' ')
     .map((pair) => [pair.slice(0, -1), pair.slice(-1)] as const),
 )
+const LOOK_ALIKE = new RegExp(`[${[...LOOK_ALIKES.keys()].join('')}]`, 'gu')
 
 /** Case and compatibility folded. Upper case first: a dotless i and a long s fold only on the way up. */
 function fold(text: string): string {
@@ -178,5 +226,5 @@ function fold(text: string): string {
   const folded = lower.normalize('NFKD').replaceAll('i\u0307', 'i')
   return folded
     .replaceAll(/\p{Default_Ignorable_Code_Point}/gu, '')
-    .replaceAll(/[^\u0000-\u007f]/gu, (char) => LOOK_ALIKES.get(char) ?? char)
+    .replaceAll(LOOK_ALIKE, (char) => LOOK_ALIKES.get(char) ?? char)
 }
