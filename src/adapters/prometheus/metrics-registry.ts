@@ -1,24 +1,10 @@
 // What /metrics shows: the sums of the workers' slabs, and gauges that are read when somebody asks.
 import { collectDefaultMetrics, Histogram, Registry } from '@prometheus-io/client'
-import type { LockMode } from '../../core/lock.ts'
 import { FAMILIES, PREFIX, SESSION_RESULTS, type FamilyName } from './families.ts'
-import { registerFamily, registerGauges } from './register.ts'
+import { registerGauges, type GaugeReadings } from './gauges.ts'
+import { registerFamily } from './register-family.ts'
 import { createSlabSums } from './slab-sums.ts'
 import type { SeriesAnnouncement, TelemetrySlab } from './telemetry-slab.ts'
-
-/** The state of the gateway at the moment of a scrape. */
-export interface GaugeReadings {
-  readonly epoch: number
-  readonly frozen: boolean
-  readonly locksByMode: Readonly<Record<LockMode, number>>
-  readonly leaseRemainingSeconds: number
-  /** Undefined before the first checkpoint: then there is no series. */
-  readonly checkpointAgeSeconds: number | undefined
-  /** Records known to be lost: always 0. */
-  readonly auditGaps: number
-  readonly gateways: { readonly proven: number; readonly missing: number }
-  readonly reloadOk: boolean
-}
 
 export interface RouteLabels {
   readonly id: string

@@ -1,57 +1,20 @@
-// How our sums and readings become metrics of the client library.
-import { Counter, Gauge, Histogram, type Registry } from '@prometheus-io/client'
-import { LOCK_MODES } from '../../core/lock.ts'
-import { bucketsOf, FAMILIES, PREFIX, type FamilyName } from './families.ts'
-import type { GaugeReadings } from './metrics-registry.ts'
-import type { SummedSeries } from './slab-sums.ts'
+// Metrics that are read when somebody asks: the state of locks, fleet, trail and config.
+import { Counter, Gauge, type Registry } from '@prometheus-io/client'
+import { LOCK_MODES, type LockMode } from '../../core/lock.ts'
+import { PREFIX } from './families.ts'
 
-export function registerFamily(registry: Registry, metric: FamilyName, read: () => readonly SummedSeries[]): void {
-  const { help, labels } = FAMILIES[metric]
-  const config = { name: PREFIX + metric, help, labelNames: [...labels] as string[], registers: [] }
-  const buckets = bucketsOf(metric)
-  if (buckets !== undefined) {
-    registerHistogram(registry, config, buckets, read)
-    return
-  }
-  const counter = new Counter({
-    ...config,
-    collect() {
-      this.reset()
-      for (const series of read()) this.inc(series.labels, series.values[0] ?? 0)
-    },
-  })
-  registry.registerMetric(counter)
-}
-
-/** The client's histogram can only observe; these values have been observed elsewhere, so its reading is replaced by ours. */
-function registerHistogram(
-  registry: Registry,
-  config: { readonly name: string; readonly help: string; readonly labelNames: string[]; readonly registers: [] },
-  buckets: readonly number[],
-  read: () => readonly SummedSeries[],
-): void {
-  const histogram = new Histogram({ ...config, buckets: [...buckets] })
-  const get = async () => ({
-    name: config.name,
-    help: config.help,
-    type: 'histogram' as const,
-    aggregator: 'sum' as const,
-    values: read().flatMap((series) => histogramValues(config.name, buckets, series)),
-  })
-  registry.registerMetric(Object.assign(histogram, { get, getForPromString: get }))
-}
-
-function histogramValues(name: string, buckets: readonly number[], { labels, values }: SummedSeries) {
-  let count = 0
-  const lines = [...buckets, '+Inf'].map((le, index) => {
-    count += values[index] ?? 0
-    return { metricName: `${name}_bucket`, labels: { ...labels, le }, value: count }
-  })
-  return [
-    ...lines,
-    { metricName: `${name}_sum`, labels, value: values[buckets.length + 1] ?? 0 },
-    { metricName: `${name}_count`, labels, value: count },
-  ]
+/** The state of the gateway at the moment of a scrape. */
+export interface GaugeReadings {
+  readonly epoch: number
+  readonly frozen: boolean
+  readonly locksByMode: Readonly<Record<LockMode, number>>
+  readonly leaseRemainingSeconds: number
+  /** Undefined before the first checkpoint: then there is no series. */
+  readonly checkpointAgeSeconds: number | undefined
+  /** Records known to be lost: always 0. */
+  readonly auditGaps: number
+  readonly gateways: { readonly proven: number; readonly missing: number }
+  readonly reloadOk: boolean
 }
 
 export function registerGauges(registry: Registry, version: string, read: () => GaugeReadings): void {
