@@ -19,7 +19,7 @@ export async function pseudonymsOf(
   const request = {
     method: 'POST',
     path: '/api/v1/pseudonyms',
-    body: { kind: PEOPLE[flag].kind, identifiers },
+    body: { kind: PEOPLE[flag].kind, values: identifiers },
   } as const
   const answers = await Promise.all(client.controls.map((control) => client.ask(control, request)))
   const pseudonyms = new Set<string>()

@@ -23,7 +23,8 @@ export function abandoned(): CommandFailure {
   return new CommandFailure(EXIT.failed, 'nothing was sent')
 }
 
-const IDENTIFIERS_MAX = 10_000
+/** As many as the control plane turns into pseudonyms at once. */
+const IDENTIFIERS_MAX = 1000
 
 /**
  * Identifiers of people, one a line: asked for without echo on a terminal (an empty line ends), else read from stdin to its end.

@@ -1,6 +1,7 @@
-// Flags that say what an order reaches: --route, --tag, ... Flags for people take no value; their identifiers come from stdin.
-import type { Command } from 'commander'
+// Flags that say what an order reaches: --route, --tag, ... People are given by pseudonym, or their identifiers come from stdin.
+import { Option, type Command } from 'commander'
 import type { LockScope } from '../core/lock.ts'
+import { isPseudonym } from '../core/pseudonym.ts'
 import { usageFailure } from './failure.ts'
 import { repeatable } from './repeatable.ts'
 
@@ -8,9 +9,12 @@ import { repeatable } from './repeatable.ts'
 export const PEOPLE = {
   principal: { dimension: 'principals', kind: 'principal', what: 'principals (the sub of their tokens)' },
   subject: { dimension: 'subjects', kind: 'subject', what: 'identifiers of subjects' },
-  session: { dimension: 'sessions', kind: 'session', what: 'session ids' },
+  session: { dimension: 'sessions', kind: 'session', what: 'sessions (issuer#sid, else issuer#jti)' },
 } as const
 export type PersonFlag = keyof typeof PEOPLE
+
+/** True: asked for on stdin. */
+type PersonValue = true | readonly string[]
 
 export interface ScopeFlags {
   readonly route?: readonly string[]
@@ -20,9 +24,9 @@ export interface ScopeFlags {
   readonly client?: readonly string[]
   readonly cidr?: readonly string[]
   readonly userAgent?: readonly string[]
-  readonly principal?: boolean
-  readonly subject?: boolean
-  readonly session?: boolean
+  readonly principal?: PersonValue
+  readonly subject?: PersonValue
+  readonly session?: PersonValue
 }
 
 type Dimension = Exclude<keyof LockScope, 'all'>
@@ -35,6 +39,9 @@ const DIMENSION_BY_FLAG = {
   client: 'clients',
   cidr: 'cidrs',
   userAgent: 'userAgents',
+  principal: 'principals',
+  subject: 'subjects',
+  session: 'sessions',
 } as const satisfies Partial<Record<keyof ScopeFlags, Dimension>>
 
 export function addScopeOptions(command: Command): Command {
@@ -46,22 +53,39 @@ export function addScopeOptions(command: Command): Command {
     .addOption(repeatable('--client <id>', 'an application: its azp or client_id, or issuer#azp'))
     .addOption(repeatable('--cidr <network>', 'callers from this network'))
     .addOption(repeatable('--user-agent <pattern>', 'callers that name themselves so; * stands for anything'))
-    .option('--principal', 'callers by their token sub, read from a prompt or stdin, one a line')
-    .option('--subject', 'people whose records are asked for, read from a prompt or stdin, one a line')
-    .option('--session', 'sessions, read from a prompt or stdin, one a line')
+    .addOption(personOption('principal', 'callers by the sub of their token'))
+    .addOption(personOption('subject', 'people whose records are asked for'))
+    .addOption(personOption('session', 'sessions, as issuer#sid'))
 }
 
-/** The scope without its people, or undefined where no such flag was given. */
+/**
+ * A flag for people: alone it reads identifiers, with a pseudonym (as trail and console show them) it takes that. An identifier
+ * in its place is refused without repeating it: other processes and the shell's history can read the command line.
+ */
+export function personOption(flag: PersonFlag, text: string): Option {
+  return new Option(
+    `--${flag} [pseudonym]`,
+    `${text}: read from a prompt or stdin, one a line; or by pseudonym (repeatable)`,
+  ).argParser((value: string, before: PersonValue | undefined) => {
+    if (!isPseudonym(value))
+      throw usageFailure(
+        `--${flag}: identifiers of people do not belong on the command line: give --${flag} alone and the identifiers on stdin, one a line; or a pseudonym`,
+      )
+    return before === undefined || before === true ? [value] : [...before, value]
+  })
+}
+
+/** The scope without the people whose identifiers are still to be read, or undefined where no other flag was given. */
 export function scopeOf(flags: ScopeFlags): LockScope | undefined {
   const named = Object.entries(DIMENSION_BY_FLAG).flatMap(([flag, dimension]) => {
     const values = flags[flag as keyof typeof DIMENSION_BY_FLAG]
-    return values === undefined ? [] : [[dimension, values] as const]
+    return values === undefined || values === true ? [] : [[dimension, values] as const]
   })
   return named.length === 0 ? undefined : Object.fromEntries(named)
 }
 
-/** The one flag for people that was given. Throws CommandFailure (2) for two: stdin cannot tell whose lines are whose. */
-export function personFlagOf(flags: Partial<Record<PersonFlag, boolean | undefined>>): PersonFlag | undefined {
+/** The one flag for people whose identifiers are to be read. Throws CommandFailure (2) for two: stdin cannot tell whose lines are whose. */
+export function personFlagOf(flags: Pick<ScopeFlags, PersonFlag>): PersonFlag | undefined {
   const given = (Object.keys(PEOPLE) as PersonFlag[]).filter((flag) => flags[flag] === true)
   if (given.length > 1)
     throw usageFailure(`${given.map((flag) => `--${flag}`).join(' and ')} each read stdin: give one of them`)

@@ -269,8 +269,29 @@ describe('lock', () => {
   test('an identifier on the command line is refused', async () => {
     const { code, stderr } = await give(['lock', '--reason', 'x', '--subject', '9999900001'])
     expect(code).toBe(2)
-    expect(stderr).toContain('too many arguments')
+    expect(stderr).toContain('do not belong on the command line')
+    expect(stderr).not.toContain('99999')
     expect(control.requests).toEqual([])
+  })
+
+  test('a pseudonym from the trail may stand on the command line, and asks nobody', async () => {
+    const [one, two] = [pseudonym('session', '1'), pseudonym('session', '2')]
+    const { code } = await give(['lock', '--session', one, '--session', two, '--reason', 'x'])
+    expect(code).toBe(0)
+    expect(control.orders[0]?.order.scope).toEqual({ sessions: [one, two] })
+    expect(control.requests).toEqual(['POST /api/v1/orders'])
+    await give(['sessions', 'revoke', '--session', one, '--subject', '--reason', 'x'], { input: '9999900001\n' })
+    expect(control.orders.slice(1).map(({ order }) => [order.session, order.subject])).toEqual([
+      [one, undefined],
+      [undefined, pseudonym('subject', '9999900001')],
+    ])
+  })
+
+  test('an order that came too late shows the clock of the gateway', async () => {
+    control.answerOrder = () => problem(400, 'bad order', 'iat is off', { now: 1_767_328_200 })
+    const { stderr } = await give(['lock', '--tag', 'pii', '--reason', 'x'])
+    expect(stderr).toContain('iat is off\n')
+    expect(stderr).toContain('its clock says 2026-01-02 04:30:00 UTC')
   })
 
   test('nobody on stdin is refused', async () => {

@@ -155,7 +155,7 @@ describe('status', () => {
     for (const args of [[], ['--json']]) {
       const { code, stdout } = await read(args)
       expect(code).toBe(0)
-       
+
       expect(stdout).not.toMatch(/[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]/)
       expect(stdout).not.toMatch(/^FORGED/m)
     }

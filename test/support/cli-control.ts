@@ -123,7 +123,7 @@ export async function startStandIn(options: StandInOptions): Promise<StandIn> {
       case 'GET /api/v1/status':
         return { status: 200, body: standIn.status }
       case 'POST /api/v1/pseudonyms': {
-        const identifiers = body.identifiers as string[]
+        const identifiers = body.values as string[]
         standIn.identifiers.push(...identifiers)
         return { status: 200, body: { pseudonyms: identifiers.map((each) => pseudonym(String(body.kind), each)) } }
       }

@@ -10,12 +10,10 @@ import { addReasonOptions, checkOrder, type ReasonFlags } from '../order-options
 import { pseudonymsOf } from '../people.ts'
 import { printAccepted, printShortfall } from '../print-delivery.ts'
 import { readIdentifiers } from '../questions.ts'
-import { PEOPLE, personFlagOf, type PersonFlag } from '../scope-options.ts'
+import { PEOPLE, personFlagOf, personOption, type PersonFlag, type ScopeFlags } from '../scope-options.ts'
 
-interface RevokeFlags extends ClientFlags, ReasonFlags {
+interface RevokeFlags extends ClientFlags, ReasonFlags, Pick<ScopeFlags, 'subject' | 'session'> {
   readonly before?: string
-  readonly subject?: boolean
-  readonly session?: boolean
   readonly client?: string
 }
 
@@ -25,8 +23,8 @@ export const define: Define = (command, context) => {
     .description('revoke sessions: by age, person, session or application')
   revoke
     .option('--before <time>', 'sessions whose OTP is older: an RFC 3339 time, "now", or how long ago, such as 15m')
-    .option('--subject', 'sessions of people, read from a prompt or stdin, one a line')
-    .option('--session', 'single sessions, read from a prompt or stdin, one a line')
+    .addOption(personOption('subject', 'all sessions of these people'))
+    .addOption(personOption('session', 'these sessions alone, as issuer#sid'))
     .option('--client <id>', 'sessions of an application: its azp or client_id, or issuer#azp')
   addReasonOptions(revoke)
   addClientOptions(revoke)
@@ -70,27 +68,46 @@ async function ordersOf(
   flags: RevokeFlags,
   incident: string,
   client: Client,
-  { machine, printer }: Context,
+  context: Context,
 ): Promise<readonly RevokeFields[]> {
-  const person = personFlagOf({ subject: flags.subject, session: flags.session })
-  if (person === undefined && flags.before === undefined && flags.client === undefined) {
+  const { subject, session, client: application } = flags
+  if ([subject, session, flags.before, application].every((flag) => flag === undefined)) {
     throw usageFailure('say which sessions: --before TIME, --subject, --session or --client NAME')
   }
   const order: RevokeFields = {
     kind: 'revoke',
     incident,
     ...(flags.reason === undefined ? {} : { reason: flags.reason }),
-    ...(flags.before === undefined ? {} : { before: new Date(beforeOf(flags.before, machine.now())).toISOString() }),
-    ...(flags.client === undefined ? {} : { client: flags.client }),
+    ...(flags.before === undefined
+      ? {}
+      : { before: new Date(beforeOf(flags.before, context.machine.now())).toISOString() }),
+    ...(application === undefined ? {} : { client: application }),
   }
   // Every other flag is judged before anybody has to type identifiers.
-  checkOrder({ ...order, client: flags.client ?? 'any' })
-  if (person === undefined) return [order]
-  const identifiers = await readIdentifiers(machine, PEOPLE[person].what)
-  return (await pseudonymsOf(client, printer, person, identifiers)).map((pseudonym) => ({
-    ...order,
-    [person]: pseudonym,
-  }))
+  checkOrder({ ...order, client: application ?? 'any' })
+  const people = [
+    ...namedPeople('subject', subject),
+    ...namedPeople('session', session),
+    ...(await askedPeople(flags, client, context)),
+  ]
+  return people.length === 0 ? [order] : people.map((person) => ({ ...order, ...person }))
+}
+
+type Person = Partial<Record<PersonFlag, string>>
+
+function namedPeople(flag: PersonFlag, value: true | readonly string[] | undefined): readonly Person[] {
+  return value === undefined || value === true ? [] : value.map((pseudonym) => ({ [flag]: pseudonym }))
+}
+
+async function askedPeople(
+  flags: RevokeFlags,
+  client: Client,
+  { machine, printer }: Context,
+): Promise<readonly Person[]> {
+  const flag = personFlagOf(flags)
+  if (flag === undefined) return []
+  const identifiers = await readIdentifiers(machine, PEOPLE[flag].what)
+  return (await pseudonymsOf(client, printer, flag, identifiers)).map((pseudonym) => ({ [flag]: pseudonym }))
 }
 
 function beforeOf(text: string, now: Instant): Instant {
