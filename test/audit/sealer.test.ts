@@ -22,6 +22,7 @@ import {
   readEntries,
   records,
   removePlaces,
+  unsyncedFiles,
   writeTrail,
 } from './trail.ts'
 
@@ -237,6 +238,31 @@ describe('sealing', () => {
     expect(await readEntries(place)).toEqual(records('w1', 0, 30))
   })
 
+  test('that could not put its checkpoint in place puts that same one there first, before it signs another', async () => {
+    const place = createPlace()
+    const published: string[] = []
+    let isStuck = false
+    const files: Files = {
+      ...nodeFiles,
+      rename: async (from, to) => {
+        if (to.endsWith('/checkpoint')) published.push(readFileSync(from, 'utf8'))
+        if (to.endsWith('/checkpoint') && isStuck) throw Object.assign(new Error('EIO: injected'), { code: 'EIO' })
+        await nodeFiles.rename(from, to)
+      },
+    }
+    const sealer = await openTestSealer(place, { files })
+    const batches = await leaveWal(place, 'w1', records('w1', 0, 28))
+    isStuck = true
+    for (const batch of batches.slice(0, 2)) sealer.add(batch)
+    expect((await sealer.seal()).problem).toMatch('EIO')
+    isStuck = false
+    for (const batch of batches.slice(2)) sealer.add(batch)
+    expect(await sealer.seal()).toEqual({ size: 28, added: 28 })
+    expect(published.map((note) => sizeAndRoot(note).size)).toEqual([0, 14, 14, 28])
+    expect(published[1]).toBe(published[2])
+    await sealer.close()
+  })
+
   test('does not sign what the disk does not give back', async () => {
     const place = createPlace()
     const files = {
@@ -446,8 +472,8 @@ describe('a crash at any operation', () => {
       const onDurable = (batch: DurableBatch): void => {
         sealer.add(batch)
       }
-      const one = await openTestLog(place, 'w1', { onDurable })
-      const two = await openTestLog(place, 'w2', { onDurable })
+      const one = await openTestLog(place, 'w1', { files: unsyncedFiles, onDurable })
+      const two = await openTestLog(place, 'w2', { files: unsyncedFiles, onDurable })
       const offset = acknowledged.length
       for (let round = 0; round < 3; round += 1) {
         for (const [log, name] of [
@@ -477,7 +503,7 @@ describe('a crash at any operation', () => {
   ): Promise<{ acknowledged: string[]; signed: string[]; isDone: boolean }> {
     const acknowledged: string[] = []
     const signed: string[] = []
-    const { files } = createCrashingFiles(nodeFiles, at, how)
+    const { files } = createCrashingFiles(unsyncedFiles, at, how)
     const witness = {
       ...files,
       rename: async (from: string, to: string) => {
@@ -493,7 +519,7 @@ describe('a crash at any operation', () => {
     label: string,
     { acknowledged, signed }: { acknowledged: string[]; signed: string[] },
   ): Promise<void> {
-    const again = await openTestSealer(place)
+    const again = await openTestSealer(place, { files: unsyncedFiles })
     const entries = await readEntries(place)
     expect([label, [...entries].sort()]).toEqual([label, [...acknowledged].sort()])
     for (const checkpoint of signed) {
@@ -508,7 +534,7 @@ describe('a crash at any operation', () => {
   }
 
   async function countOperations(run: (files: Files) => Promise<unknown>): Promise<number> {
-    const whole = createCrashingFiles(nodeFiles, Infinity, 'before')
+    const whole = createCrashingFiles(unsyncedFiles, Infinity, 'before')
     await run(whole.files)
     return whole.operations()
   }
@@ -543,7 +569,7 @@ describe('a crash at any operation', () => {
         const copy = copyPlace(place)
         const label = `operation ${at}, then ${again}`
         await expect(
-          openTestSealer(copy, { files: createCrashingFiles(nodeFiles, again, 'half').files }),
+          openTestSealer(copy, { files: createCrashingFiles(unsyncedFiles, again, 'half').files }),
         ).rejects.toThrow('crashed')
         await expectVerified(copy, label)
         await expectWhole(copy, label, done)

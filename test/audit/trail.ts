@@ -3,7 +3,7 @@ import { createPrivateKey, createPublicKey, sign } from 'node:crypto'
 import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import type { Files } from '../../src/audit/files.ts'
+import { type Files, nodeFiles } from '../../src/audit/files.ts'
 import { readTrail } from '../../src/audit/reader.ts'
 import { openSealer, type Sealer, type SealerOptions } from '../../src/audit/sealer.ts'
 import { openWriteAheadLog, type WriteAheadLog, type WriteAheadOptions } from '../../src/audit/write-ahead.ts'
@@ -129,6 +129,9 @@ export function listFiles(dir: string): string[] {
     .filter((file) => statSync(join(dir, file)).isFile())
     .sort()
 }
+
+/** Without the waiting for the disk: a process that dies loses nothing that it has handed to the kernel. */
+export const unsyncedFiles: Files = { ...nodeFiles, sync: async () => undefined, datasync: async () => undefined }
 
 /** Whether the operation at which the world stops has happened, or as much as half of a write. */
 export type Crash = 'before' | 'half' | 'after'

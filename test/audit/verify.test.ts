@@ -12,7 +12,8 @@ import {
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import type { Place as Where } from '../../src/audit/findings.ts'
-import { boundsOf, HASH_BYTES, parseTilePath, TILE_WIDTH } from '../../src/audit/tiles.ts'
+import { leafHash, rootOf } from '../../src/audit/merkle.ts'
+import { boundsOf, HASH_BYTES, parseTilePath, TILE_WIDTH, tileBytes } from '../../src/audit/tiles.ts'
 import { type Verdict, verifyTrail } from '../../src/audit/verify.ts'
 import {
   appendAll,
@@ -515,6 +516,23 @@ describe('a closed trail', () => {
     expect((await verifyTrail(place.dir, { vkey, checkpoint: 'no checkpoint' })).ok).toBe(false)
     const stranger = await writeTrail(createPlace(), [records('w1', 0, 3)], createSigner('other.example', 9))
     expect((await verifyTrail(place.dir, { vkey, checkpoint: stranger.checkpoint })).ok).toBe(false)
+  })
+
+  test('whose entry was changed together with all hashes above it is found by the signed root', async () => {
+    const copy = copyPlace(place)
+    const bundle = join(copy.dir, 'tile/entries/000')
+    const bytes = readFileSync(bundle)
+    bytes[bytes.indexOf('"gateway"') + 3] = 0x41
+    writeFileSync(bundle, bytes)
+    const { bounds } = boundsOf(bytes)
+    const leaves = Array.from({ length: TILE_WIDTH }, (_, i) => leafHash(bytes, bounds[2 * i], bounds[2 * i + 1]))
+    writeFileSync(join(copy.dir, 'tile/0/000'), tileBytes(leaves))
+    const upper = readFileSync(join(copy.dir, 'tile/1/000.p/2'))
+    upper.write(rootOf(leaves), 0, 'latin1')
+    writeFileSync(join(copy.dir, 'tile/1/000.p/2'), upper)
+    expect(whats(await verifyTrail(copy.dir))).toEqual([
+      'checkpoint: the entries do not give the root that the checkpoint signs',
+    ])
   })
 
   test('names which of entry and hash was changed', async () => {

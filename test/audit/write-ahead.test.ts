@@ -186,6 +186,30 @@ describe('the log', () => {
     expect(found).toEqual({ entries: all, flaws: [], voided: 0 })
   })
 
+  test('writes a segment full of zeros and syncs it, with its directory, before the first block goes there', async () => {
+    const seen: string[] = []
+    const names = new Map<number, string>()
+    const files: Files = {
+      ...nodeFiles,
+      open: async (path, flags) => {
+        const fd = await nodeFiles.open(path, flags)
+        names.set(fd, flags === 'r' ? 'directory' : 'segment')
+        return fd
+      },
+      write: (fd, bytes, position) => {
+        seen.push(bytes[0] === 0 ? `zeros ${bytes.length}` : `block at ${position}`)
+        return nodeFiles.write(fd, bytes, position)
+      },
+      sync: (fd) => {
+        seen.push(`sync ${names.get(fd) ?? ''}`)
+        return nodeFiles.sync(fd)
+      },
+    }
+    const log = await openLog(createPlace(), { files })
+    await appendAll(log, ['a'])
+    expect(seen).toEqual(['zeros 65536', 'sync segment', 'sync directory', 'block at 0'])
+  })
+
   test('hands over each batch with its place, once', async () => {
     const batches: DurableBatch[] = []
     const log = await openLog(createPlace(), { onDurable: (batch) => batches.push(batch) })
