@@ -9,13 +9,13 @@ export function committed(gateway: Gateway, ticket: number, timeoutMs: number): 
       clearTimeout(timer)
       resolve(held)
     }
-    gateway.trail.durable(ticket).then(
-      () => {
-        end(true)
-      },
-      () => {
-        end(false)
-      },
-    )
+    isDurable(gateway, ticket).then(end, () => {
+      end(false)
+    })
   })
+}
+
+async function isDurable(gateway: Gateway, ticket: number): Promise<boolean> {
+  await gateway.trail.durable(ticket)
+  return true
 }

@@ -140,7 +140,7 @@ function trustedHost(value: string | string[] | undefined): string | undefined {
 
 /** A host or a bracketed IPv6 address, and a port perhaps (RFC 9110, 7.2). An empty one is allowed for what has no authority. */
 export function isAuthority(host: string): boolean {
-  return host === '' || /^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9\-._~]+)(:\d{1,5})?$/.test(host)
+  return host === '' || /^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9\-._~]+)(:\d{0,5})?$/.test(host)
 }
 
 /** A unix socket has no address (RFC 7239, 6.2). */

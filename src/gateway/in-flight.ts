@@ -84,15 +84,17 @@ function severingCause(exchange: Exchange, table: CompiledTable, now: Instant): 
   return session !== undefined && isRevoked(session, table.revocations) ? 'revoked' : undefined
 }
 
-/** What a caller is told whose exchange was cut before anything of the answer had left. */
-export function severedAnswer(cause: NonNullable<Exchange['severedBy']>): Denial {
-  switch (cause) {
+/** Why an exchange that was permitted may not go on: it has been cut, or its request has turned out to be at fault. */
+export function overtakenBy({ severedBy, refusal }: Exchange): Denial | undefined {
+  switch (severedBy) {
+    case undefined:
+      return refusal
     case 'revoked':
       return { denied: 'invalid-token', detail: 'The session has ended.' }
     case 'stale':
       return STALE
     default:
-      return { denied: 'locked', lock: cause }
+      return { denied: 'locked', lock: severedBy }
   }
 }
 

@@ -39,6 +39,8 @@ export function refuseUnparsed(gateway: Gateway, socket: Duplex, unparsed: Unpar
 
 function endExchange(exchange: Exchange, unparsed: Unparsed): void {
   exchange.answeredRaw = true
+  // For the stage that has not begun yet.
+  exchange.refusal ??= { denied: unparsed.reason }
   exchange.decision = 'rejected'
   exchange.reason = unparsed.reason
   if (!exchange.response.headersSent) exchange.status = unparsed.status

@@ -20,6 +20,14 @@ const DOWN_MS = 5_000
 /** The socket on which an error arose: undici hands on the system's own error, which does not name it. */
 const socketOf = new WeakMap<Error, { readonly bytesRead: number }>()
 
+/** While undici hears of a socket's error: it takes a reset for the end of a body that only its connection's end delimits. */
+let isFailing = false
+
+/** Whether what ends now ends because its socket has failed, and is not whole. */
+export function isSocketFailing(): boolean {
+  return isFailing
+}
+
 /**
  * Whether the error is that a kept-alive connection has closed: one that had carried an answer before. undici's own
  * errors tell of the socket themselves.
@@ -62,8 +70,13 @@ export class Target {
           const [, socket] = args
           socket?.on('error', (error: Error) => {
             socketOf.set(error, socket)
+            isFailing = true
           })
           done(...args)
+          // After undici's own listener, which has ended the responses on it by now.
+          socket?.on('error', () => {
+            isFailing = false
+          })
         })
       },
     })

@@ -7,7 +7,7 @@ import type {
   UpstreamRequest,
   UpstreamSink,
 } from '../../ports/upstream-client.ts'
-import { isKeptAliveClosed, pickTarget, Target, type TargetLimits, type Waiter } from './target.ts'
+import { isKeptAliveClosed, isSocketFailing, pickTarget, Target, type TargetLimits, type Waiter } from './target.ts'
 
 export interface UpstreamPools extends TargetLimits {
   /** Origins: scheme, host and port, no path. */
@@ -104,6 +104,10 @@ class Attempt implements UpstreamCall, Waiter, Dispatcher.DispatchHandler {
   onResponseEnd(): void {
     this.#target?.leave()
     if (this.#over) return
+    if (isSocketFailing()) {
+      this.#fail({ failure: 'reset', detail: 'the connection was reset within the body' })
+      return
+    }
     this.#over = true
     this.#sink.onEnd()
   }

@@ -8,7 +8,7 @@ import { resetConnection } from '../connection.ts'
 import type { Exchange } from '../exchange.ts'
 import { PATIENCE, type Gateway } from '../gateway.ts'
 import { upstreamHeaders, upstreamTrace } from '../headers.ts'
-import { severedAnswer } from '../in-flight.ts'
+import { overtakenBy } from '../in-flight.ts'
 import { refusesWhenStale } from '../lock-view.ts'
 import { RequestBody } from '../request-body.ts'
 import { ResponseWriter } from '../response-writer.ts'
@@ -75,7 +75,7 @@ class Relay implements UpstreamSink {
     const { settings, randomness } = this.#gateway
     exchange.interrupt = this.#interrupted
     exchange.response.once('close', this.#onDownstreamClose)
-    if (exchange.severedBy !== undefined || exchange.refusal !== undefined || exchange.response.destroyed) {
+    if (overtakenBy(exchange) !== undefined || exchange.response.destroyed) {
       this.#interrupted()
       return
     }
@@ -156,17 +156,12 @@ class Relay implements UpstreamSink {
   /** A safe method's decision is written while the upstream works (an unsafe one's has been waited for in record). */
   #awaitDecision(ticket: number): void {
     this.#decision = committed(this.#gateway, ticket, this.#trailMs)
-    this.#decision.then(
-      (held) => {
-        this.#safely(() => {
-          if (!held) this.#abandon()
-          else if (!this.#upstreamEnded && this.#mayFlow() && this.#writer.open()) this.#exchange.call?.resume()
-        })
-      },
-      (error: unknown) => {
-        this.#fail(error)
-      },
-    )
+    void this.#decision.then((held) => {
+      this.#safely(() => {
+        if (!held) this.#abandon()
+        else if (!this.#upstreamEnded && this.#mayFlow() && this.#writer.open()) this.#exchange.call?.resume()
+      })
+    })
   }
 
   /** Every byte has come: the outcome is recorded, then the last byte leaves. */
@@ -175,8 +170,7 @@ class Relay implements UpstreamSink {
       this.#exchange.bytesSent += this.#writer.heldBytes
       // Appended before the decision is waited for, so that one commit may carry both.
       const outcome = recordOutcome(this.#exchange, this.#gateway, this.#trailMs)
-      await this.#decision
-      const recorded = await outcome
+      const [recorded] = await Promise.all([outcome, this.#decision])
       if (this.#finished) return
       if (!recorded) this.#abandon()
       else if (this.#mayFlow()) {
@@ -227,7 +221,7 @@ class Relay implements UpstreamSink {
   readonly #interrupted = (): void => {
     if (this.#finished) return
     const exchange = this.#exchange
-    const { severedBy, refusal, response } = exchange
+    const { severedBy, response } = exchange
     if (exchange.answeredRaw) {
       this.#finish('done')
       return
@@ -236,7 +230,7 @@ class Relay implements UpstreamSink {
       this.#onDownstreamClose()
       return
     }
-    const denial = severedBy === undefined ? refusal : severedAnswer(severedBy)
+    const denial = overtakenBy(exchange)
     if (denial !== undefined && !response.headersSent) {
       this.#finish(denial)
       return

@@ -5,7 +5,7 @@ import type { RequestRecord } from '../../core/audit-record.ts'
 import { committed } from '../commit.ts'
 import type { Exchange } from '../exchange.ts'
 import { PATIENCE, type Gateway } from '../gateway.ts'
-import { severedAnswer } from '../in-flight.ts'
+import { overtakenBy } from '../in-flight.ts'
 import { recordedPath } from '../subjects.ts'
 
 const UNAVAILABLE: Decision = { denied: 'audit-unavailable', retryAfterMs: 5_000 }
@@ -15,7 +15,8 @@ const UNAVAILABLE: Decision = { denied: 'audit-unavailable', retryAfterMs: 5_000
  * the response waits (stages/forward), so that commit and upstream overlap. A refusal has one record, its outcome. Where the
  * trail cannot be written the decision becomes `audit-unavailable`; a lock's refusal stays what it is.
  */
-export async function record(exchange: Exchange, decision: Decision, gateway: Gateway): Promise<Decision> {
+export async function record(exchange: Exchange, judged: Decision, gateway: Gateway): Promise<Decision> {
+  const decision = isDenial(judged) ? judged : (overtakenBy(exchange) ?? judged)
   exchange.decision = labelOf(decision)
   if (isDenial(decision)) {
     exchange.reason = decision.denied
@@ -36,7 +37,8 @@ export async function record(exchange: Exchange, decision: Decision, gateway: Ga
     exchange,
     committed(gateway, ticket, (gateway.settings.patience ?? PATIENCE).trailMs),
   )
-  if (exchange.severedBy !== undefined) return record(exchange, severedAnswer(exchange.severedBy), gateway)
+  const overtaken = overtakenBy(exchange)
+  if (overtaken !== undefined) return record(exchange, overtaken, gateway)
   return held ? decision : record(exchange, UNAVAILABLE, gateway)
 }
 

@@ -54,5 +54,9 @@ export function settle(exchange: Exchange, gateway: Gateway): void {
 }
 
 function report(error: unknown, exchange: Exchange, gateway: Gateway): void {
-  gateway.logger.error('an exchange could not be settled', { id: exchange.id, error: String(error) })
+  try {
+    gateway.logger.error('an exchange could not be settled', { id: exchange.id, error: String(error) })
+  } catch {
+    // Nothing is left to tell it to.
+  }
 }

@@ -1,0 +1,88 @@
+// Callers that hold what they do not use: a slow head, a slow body, an idle connection, more connections than are served.
+import { describe, expect, test } from '@jest/globals'
+import { until, useRig } from '../support/rig.ts'
+import { request } from '../support/start-data-plane.ts'
+
+const start = useRig()
+const ROUTES = [{ path: '/open', methods: ['GET', 'POST'] }] as const
+
+describe('within the configured time', () => {
+  test.each([
+    ['no byte at all', ''],
+    ['half a request line', 'GET /op'],
+    ['half a head', 'GET /open HTTP/1.1\r\nHost: a\r\nX-A:'],
+  ])('a caller that sends %s is answered 408 and its connection ends', async (_name, bytes) => {
+    const { plane, upstream } = await start({ routes: ROUTES, limits: { headersTimeoutMs: 60, requestTimeoutMs: 60 } })
+    const client = await plane.connect()
+    if (bytes !== '') client.write(bytes)
+    await client.ended
+    expect(client.received.toString()).toMatch(/^(HTTP\/1\.1 408 |$)/)
+    expect(upstream.connections.length).toBe(0)
+    await until(() => plane.trail.requests.length === 1)
+    expect(plane.trail.requests).toMatchObject([{ status: 408, decision: 'rejected' }])
+  })
+
+  test('a body that does not come is answered 408, and the upstream sees an aborted request', async () => {
+    const { plane, upstream } = await start(
+      { routes: ROUTES, limits: { headersTimeoutMs: 60, requestTimeoutMs: 120 } },
+      () => undefined,
+    )
+    const client = await plane.connect()
+    client.write(request('POST', '/open', { 'Content-Length': '100' }, 'four'))
+    expect((await client.response()).status).toBe(408)
+    await client.ended
+    await upstream.connections[0]?.closed
+    expect(upstream.requests).toEqual([])
+    await until(() => plane.settled.length === 1)
+    expect(plane.trail.requests.at(-1)).toMatchObject({ phase: 'outcome', decision: 'rejected', status: 408 })
+    expect(plane.gateway.inFlight.size).toBe(0)
+  })
+
+  test('an idle connection is ended', async () => {
+    const { plane } = await start({ routes: ROUTES, limits: { idleTimeoutMs: 60 } })
+    const client = await plane.connect()
+    client.write(request('GET', '/open'))
+    expect((await client.response()).status).toBe(200)
+    await client.ended
+    expect(plane.trail.requests.length).toBe(2)
+  })
+
+  test('a denied caller that goes on sending is cut in the end', async () => {
+    const { plane } = await start({ routes: ROUTES })
+    plane.lock({ all: true })
+    const client = await plane.connect()
+    client.write(request('POST', '/open', { 'Content-Length': '900000' }))
+    expect((await client.response()).status).toBe(503)
+    let gone = false
+    client.socket.once('close', () => {
+      gone = true
+    })
+    const drip = (): void => {
+      if (!gone && client.socket.writable) client.socket.write('x', () => setImmediate(drip))
+    }
+    drip()
+    await until(() => gone || client.socket.destroyed)
+  }, 10_000)
+})
+
+test('connections beyond the limit are turned away at once', async () => {
+  const { plane } = await start({ routes: ROUTES })
+  expect(plane.server.maxConnections).toBeGreaterThan(1_000)
+  plane.server.maxConnections = 1
+  const first = await plane.connect()
+  const second = await plane.connect()
+  await second.ended
+  first.write(request('GET', '/open'))
+  expect((await first.response()).status).toBe(200)
+})
+
+test('a caller that resets an idle connection asked for nothing: nothing is recorded', async () => {
+  const { plane } = await start({ routes: ROUTES })
+  const client = await plane.connect()
+  client.write(request('GET', '/open'))
+  await client.response()
+  client.socket.resetAndDestroy()
+  expect((await plane.ask(request('GET', '/open'))).status).toBe(200)
+  await until(() => plane.settled.length === 2)
+  expect(plane.trail.requests.length).toBe(4)
+})
