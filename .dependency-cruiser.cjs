@@ -19,7 +19,7 @@ const noPackages = (name, from) => ({
 module.exports = {
   forbidden: [
     { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
-    { name: 'no-orphans', severity: 'error', from: { orphan: true, pathNot: '^src/(main|worker)[.]ts$' }, to: {} },
+    { name: 'no-orphans', severity: 'error', from: { orphan: true, pathNot: '^src/(main|app/worker)[.]ts$' }, to: {} },
     only('core-is-closed', 'core/', []),
     {
       name: 'core-is-pure',
@@ -53,15 +53,15 @@ module.exports = {
     {
       name: 'composition-roots',
       severity: 'error',
-      comment: 'only app.ts (main thread) and worker.ts (data-plane thread) wire adapters',
-      from: { path: '^src/', pathNot: ['^src/(app|worker)[.]ts$', '^src/adapters/'] },
+      comment: 'only app/ wires adapters',
+      from: { path: '^src/', pathNot: ['^src/app/', '^src/adapters/'] },
       to: { path: '^src/adapters/' },
     },
     {
       name: 'only-main-starts-the-app',
       severity: 'error',
-      from: { path: '^src/', pathNot: '^src/main[.]ts$' },
-      to: { path: '^src/(app|worker)[.]ts$' },
+      from: { path: '^src/', pathNot: ['^src/main[.]ts$', '^src/app/'] },
+      to: { path: '^src/app/' },
     },
     { name: 'src-never-imports-test', severity: 'error', from: { path: '^src/' }, to: { path: '^(test|demo|scripts)/' } },
     {

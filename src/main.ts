@@ -5,7 +5,7 @@ import { runCli } from './cli/run-cli.ts'
 import { processEnvironment } from './config/environment.ts'
 
 process.exitCode = await runCli(process.argv.slice(2), {
-  serve: async (options) => (await import('./app.ts')).serve(options),
+  serve: async (options) => (await import('./app/serve.ts')).serve(options),
   env: processEnvironment(),
   // eslint-disable-next-line no-restricted-syntax -- a client command starts without the adapters, for speed; its clock comes in here
   now: () => Date.now(),

@@ -19,6 +19,8 @@ export interface Telemetry {
   sessionChecked(result: SessionCheck): void
   throttled(route: string, detector: string): void
   observed(mode: string): void
+  /** A detector has found something, whatever its answer. */
+  anomaly(detector: string): void
   streamCut(): void
   recorded(count: number): void
   durable(seconds: number): void

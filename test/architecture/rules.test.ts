@@ -28,7 +28,7 @@ const VIOLATIONS: readonly (readonly [rule: string, file: string, text: string])
   ['config', 'src/config/knows-ports.ts', "import '../audit/thing.ts'"],
   ['cli', 'src/cli/knows-control.ts', "import '../control/thing.ts'"],
   ['composition-roots', 'src/control/names-adapter.ts', "import '../adapters/two/thing.ts'"],
-  ['only-main-starts-the-app', 'src/cli/starts-app.ts', "import '../app.ts'"],
+  ['only-main-starts-the-app', 'src/cli/starts-app.ts', "import '../app/serve.ts'"],
   ['src-never-imports-test', 'src/core/knows-test.ts', "import '../../test/thing.ts'"],
   [
     'permits-are-granted-in-one-place',
@@ -46,7 +46,7 @@ const PLAIN = [
   'src/config/thing.ts',
   'src/audit/thing.ts',
   'src/adapters/two/thing.ts',
-  'src/app.ts',
+  'src/app/serve.ts',
   'test/thing.ts',
 ]
 

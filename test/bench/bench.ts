@@ -24,7 +24,9 @@ const seconds = Number(values.seconds)
 const connections = Number(values.connections)
 const dir = mkdtempSync(path.join(os.tmpdir(), 'portcullis-bench-'))
 
-const missing = ['nginx', 'haproxy', 'wrk', 'taskset'].filter((program) => !['/usr/bin', '/usr/sbin', '/bin', '/sbin'].some((each) => existsSync(path.join(each, program))))
+const missing = ['nginx', 'haproxy', 'wrk', 'taskset'].filter(
+  (program) => !['/usr/bin', '/usr/sbin', '/bin', '/sbin'].some((each) => existsSync(path.join(each, program))),
+)
 if (missing.length > 0) {
   console.error(`npm run bench needs ${missing.join(', ')} (on Debian: apt-get install nginx haproxy wrk util-linux).`)
   process.exit(1)
@@ -42,7 +44,16 @@ const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256
 const b64 = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url')
 function token(n: number): string {
   const now = Math.floor(Date.now() / 1000)
-  const claims = { iss: 'https://otp.example.in', aud: 'registry', sub: `u${String(n)}`, sid: `s${String(n)}`, iat: now, exp: now + 3600, auth_time: now, amr: ['otp'] }
+  const claims = {
+    iss: 'https://otp.example.in',
+    aud: 'registry',
+    sub: `u${String(n)}`,
+    sid: `s${String(n)}`,
+    iat: now,
+    exp: now + 3600,
+    auth_time: now,
+    amr: ['otp'],
+  }
   const input = `${b64({ alg: 'ES256', kid: 'k1', typ: 'JWT' })}.${b64(claims)}`
   return `${input}.${sign('sha256', Buffer.from(input), { key: privateKey, dsaEncoding: 'ieee-p1363' }).toString('base64url')}`
 }
@@ -50,11 +61,19 @@ function token(n: number): string {
 const readToken = 'bench'
 
 /** A gateway with every check on; `audit` is the duty of its one route. */
-async function startGateway(name: string, upstream: number, audit: 'strict' | 'best-effort', frozen = false): Promise<{ port: number; pid: number }> {
+async function startGateway(
+  name: string,
+  upstream: number,
+  audit: 'strict' | 'best-effort',
+  frozen = false,
+): Promise<{ port: number; pid: number }> {
   const [port, control] = [await freePort(), await freePort()]
   const home = path.join(dir, name)
   const file = path.join(dir, `${name}.yaml`)
-  writeFileSync(path.join(dir, 'jwks.json'), JSON.stringify({ keys: [{ ...publicKey.export({ format: 'jwk' }), kid: 'k1', alg: 'ES256', use: 'sig' }] }))
+  writeFileSync(
+    path.join(dir, 'jwks.json'),
+    JSON.stringify({ keys: [{ ...publicKey.export({ format: 'jwk' }), kid: 'k1', alg: 'ES256', use: 'sig' }] }),
+  )
   writeFileSync(
     file,
     `gateway: { listen: "127.0.0.1:${String(port)}", workers: 1 }
@@ -66,9 +85,20 @@ routes: [{ id: rec, path: "/api/v2/beneficiaries/{id}", methods: [GET], upstream
 `,
   )
   const log: string[] = []
-  const child = startPinned(0, process.execPath, ['--disable-warning=ExperimentalWarning', path.join(root, 'src/main.ts'), 'serve', '--config', file], (text) => log.push(text))
+  const child = startPinned(
+    0,
+    process.execPath,
+    ['--disable-warning=ExperimentalWarning', path.join(root, 'src/main.ts'), 'serve', '--config', file],
+    (text) => log.push(text),
+  )
   for (let tries = 0; tries < 150; tries++) {
-    if (await fetch(`http://127.0.0.1:${String(control)}/readyz`).then((answer) => answer.ok, () => false)) return { port, pid: child.pid ?? 0 }
+    if (
+      await fetch(`http://127.0.0.1:${String(control)}/readyz`).then(
+        (answer) => answer.ok,
+        () => false,
+      )
+    )
+      return { port, pid: child.pid ?? 0 }
     await delay(100)
   }
   throw new Error(`the gateway was not ready: ${log.join('')}`)
@@ -88,20 +118,33 @@ const HTTP_PROXY = 'http-proxy 1.18.1, plain'
 try {
   const upstream = await freePort()
   startPinned(1, 'nginx', ['-c', upstreamConfig(dir, upstream)])
-  const [nginx, plain, checks, naive, floor] = [await freePort(), await freePort(), await freePort(), await freePort(), await freePort()]
+  const [nginx, plain, checks, naive, floor] = [
+    await freePort(),
+    await freePort(),
+    await freePort(),
+    await freePort(),
+    await freePort(),
+  ]
   const peer = (name: string): string => path.join(import.meta.dirname, name)
   const arms = {
     [STRICT]: await startGateway('strict', upstream, 'strict'),
     [BEST_EFFORT]: await startGateway('best-effort', upstream, 'best-effort'),
     [FROZEN]: await startGateway('frozen', upstream, 'best-effort', true),
-    [HAPROXY_CHECKS]: startPeer('haproxy', ['-db', '-f', haproxyChecksConfig(dir, checks, upstream, publicKey.export({ type: 'spki', format: 'pem' }))], checks),
+    [HAPROXY_CHECKS]: startPeer(
+      'haproxy',
+      ['-db', '-f', haproxyChecksConfig(dir, checks, upstream, publicKey.export({ type: 'spki', format: 'pem' }))],
+      checks,
+    ),
     'haproxy, plain': startPeer('haproxy', ['-db', '-f', haproxyPlainConfig(dir, plain, upstream)], plain),
     [NGINX]: startPeer('nginx', ['-c', nginxConfig(dir, nginx, upstream)], nginx),
     [HTTP_PROXY]: startPeer(process.execPath, [peer('http-proxy-peer.mjs'), String(naive), String(upstream)], naive),
     'node:http alone, no proxying': startPeer(process.execPath, [peer('floor-peer.mjs'), String(floor)], floor),
   }
   await delay(1000)
-  const script = writeScript(dir, Array.from({ length: 1000 }, (_, n) => token(n)))
+  const script = writeScript(
+    dir,
+    Array.from({ length: 1000 }, (_, n) => token(n)),
+  )
   const readings = new Map<string, Reading[]>(Object.keys(arms).map((name) => [name, []]))
   // The first round warms up and is thrown away.
   for (let round = 0; round <= rounds; round++) {
@@ -110,13 +153,26 @@ try {
       if (round > 0) readings.get(name)?.push(reading)
     }
   }
-  const figure = (name: string, read: (reading: Reading) => number): number => median((readings.get(name) ?? []).map(read))
+  const figure = (name: string, read: (reading: Reading) => number): number =>
+    median((readings.get(name) ?? []).map(read))
   const cpu = (name: string): number => figure(name, (each) => each.cpuUs)
   const rate = (name: string): number => figure(name, (each) => each.perSecond)
-  console.log(`${String(rounds)} rounds of ${String(seconds)} s, ${String(connections)} connections; gate on core 0, wrk and upstream on core 1; medians\n`)
-  console.log(`${'arm'.padEnd(38)}${'CPU us/request'.padStart(15)}${'requests/s'.padStart(12)}${'p99 ms'.padStart(9)}${'refused'.padStart(10)}${'memory MB'.padStart(11)}`)
+  console.log(
+    `${String(rounds)} rounds of ${String(seconds)} s, ${String(connections)} connections; gate on core 0, wrk and upstream on core 1; medians\n`,
+  )
+  console.log(
+    `${'arm'.padEnd(38)}${'CPU us/request'.padStart(15)}${'requests/s'.padStart(12)}${'p99 ms'.padStart(9)}${'refused'.padStart(10)}${'memory MB'.padStart(11)}`,
+  )
   for (const [name, { pid }] of Object.entries(arms)) {
-    const cells = [cpu(name).toFixed(1).padStart(15), rate(name).toFixed(0).padStart(12), figure(name, (each) => each.p99Ms).toFixed(2).padStart(9), String(figure(name, (each) => each.refused)).padStart(10), (residentBytes(pid) / 1e6).toFixed(0).padStart(11)]
+    const cells = [
+      cpu(name).toFixed(1).padStart(15),
+      rate(name).toFixed(0).padStart(12),
+      figure(name, (each) => each.p99Ms)
+        .toFixed(2)
+        .padStart(9),
+      String(figure(name, (each) => each.refused)).padStart(10),
+      (residentBytes(pid) / 1e6).toFixed(0).padStart(11),
+    ]
     console.log(name.padEnd(38) + cells.join(''))
   }
   const ratio = (label: string, value: number): void => {

@@ -19,10 +19,27 @@ request=function() i=i+1 return wrk.format("GET","/api/v2/beneficiaries/"..(i%10
   return script
 }
 
-export async function measure(options: { script: string; port: number; pid: number; seconds: number; connections: number }): Promise<Reading> {
+export async function measure(options: {
+  script: string
+  port: number
+  pid: number
+  seconds: number
+  connections: number
+}): Promise<Reading> {
   const { script, port, pid, seconds, connections } = options
   const before = cpuUs(pid)
-  const args = ['-c', '1', 'wrk', '-s', script, '-t1', `-c${String(connections)}`, `-d${String(seconds)}s`, '--latency', `http://127.0.0.1:${String(port)}/`]
+  const args = [
+    '-c',
+    '1',
+    'wrk',
+    '-s',
+    script,
+    '-t1',
+    `-c${String(connections)}`,
+    `-d${String(seconds)}s`,
+    '--latency',
+    `http://127.0.0.1:${String(port)}/`,
+  ]
   const text = await new Promise<string>((resolve, reject) => {
     execFile('taskset', args, (error, stdout) => {
       if (error === null) resolve(stdout)
@@ -41,4 +58,5 @@ export async function measure(options: { script: string; port: number; pid: numb
   }
 }
 
-export const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[values.length >> 1] ?? NaN
+export const median = (values: readonly number[]): number =>
+  [...values].sort((a, b) => a - b)[values.length >> 1] ?? NaN

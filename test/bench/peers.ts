@@ -6,7 +6,16 @@ import path from 'node:path'
 const RECORD = JSON.stringify({ ref: '12345678901234', name: 'A B C', yob: '1975', doses: 2, note: 'x'.repeat(930) })
 
 export function upstreamConfig(dir: string, port: number): string {
-  return write(dir, 'upstream.conf', nginx(dir, 'upstream', `server { listen 127.0.0.1:${String(port)}; location / { default_type application/json; return 200 '${RECORD}'; } }`, 'off'))
+  return write(
+    dir,
+    'upstream.conf',
+    nginx(
+      dir,
+      'upstream',
+      `server { listen 127.0.0.1:${String(port)}; location / { default_type application/json; return 200 '${RECORD}'; } }`,
+      'off',
+    ),
+  )
 }
 
 export function nginxConfig(dir: string, port: number, upstream: number): string {
@@ -35,7 +44,11 @@ defaults
 `
 
 export function haproxyPlainConfig(dir: string, port: number, upstream: number): string {
-  return write(dir, 'haproxy-plain.cfg', `${HAPROXY_BASE}frontend f\n  bind 127.0.0.1:${String(port)}\n  default_backend b\nbackend b\n  server s 127.0.0.1:${String(upstream)}\n`)
+  return write(
+    dir,
+    'haproxy-plain.cfg',
+    `${HAPROXY_BASE}frontend f\n  bind 127.0.0.1:${String(port)}\n  default_backend b\nbackend b\n  server s 127.0.0.1:${String(upstream)}\n`,
+  )
 }
 
 /** JWT ES256 verified, expiry, a map for locks, a stick table for the rate, a log line: what Portcullis does, less the durable trail. */

@@ -6,8 +6,16 @@ const TICK_US = 1e6 / Number(execFileSync('getconf', ['CLK_TCK']).toString())
 const running = new Set<ChildProcess>()
 
 /** Starts a program on one core. */
-export function startPinned(core: number, program: string, args: readonly string[], log: (text: string) => void = () => undefined): ChildProcess {
-  const child = spawn('taskset', ['-c', String(core), program, ...args], { stdio: ['ignore', 'pipe', 'pipe'], detached: true })
+export function startPinned(
+  core: number,
+  program: string,
+  args: readonly string[],
+  log: (text: string) => void = () => undefined,
+): ChildProcess {
+  const child = spawn('taskset', ['-c', String(core), program, ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
+  })
   child.stdout.on('data', (chunk: Buffer) => {
     log(chunk.toString())
   })

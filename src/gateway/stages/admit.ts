@@ -162,6 +162,7 @@ function checkThrottle(
     ...(lock?.limit === undefined ? {} : { lock: { id: lock.id, limit: lock.limit } }),
   })
   exchange.allowance = allowance
+  if (finding !== undefined) gateway.telemetry.anomaly(finding.detector)
   if (finding?.answer !== 'refuse') return undefined
   gateway.telemetry.throttled(route.id, finding.detector)
   return { denied: 'throttled', detector: finding.detector, retryAfterMs: finding.retryAfterMs }

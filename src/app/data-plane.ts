@@ -1,0 +1,68 @@
+// The data plane as the main thread starts it: the address claimed, the memory that workers share, the pool.
+import { extname } from 'node:path'
+import { claimListen } from '../adapters/node/claim-listen.ts'
+import type { PseudonymKey } from '../adapters/node/pseudonyms.ts'
+import { WorkerPool } from '../adapters/node/worker-pool.ts'
+import {
+  createTelemetrySlab,
+  type SeriesAnnouncement,
+  type TelemetrySlab,
+} from '../adapters/prometheus/telemetry-slab.ts'
+import type { DurableBatch } from '../audit/write-ahead.ts'
+import type { Config, GatewayConfig } from '../config/config.ts'
+import { LOCK_MEMORY_BYTES, lockMemory } from '../gateway/lock-view.ts'
+import type { Clock, Randomness } from '../ports/clock.ts'
+import type { Logger } from '../ports/logger.ts'
+import { createRateMemory } from '../throttle/rate-slab.ts'
+import type { WorkerStart } from './worker-start.ts'
+
+export type Pool = WorkerPool<Config, DurableBatch, SeriesAnnouncement>
+
+/** Counters of the rate limiter: 2^18 keys at once, 6 MiB. */
+const RATE_CELLS = 1 << 18
+
+export interface DataPlaneDeps {
+  readonly config: Config
+  readonly gateway: GatewayConfig
+  readonly gatewayName: string
+  readonly pseudonymKey: PseudonymKey
+  readonly clock: Clock
+  readonly randomness: Randomness
+  readonly logger: Logger
+  readonly onBatch: (batch: DurableBatch) => void
+  readonly onSlab: (thread: number, slab: TelemetrySlab) => void
+  readonly onSeries: (thread: number, announcement: SeriesAnnouncement) => void
+}
+
+/** Rejects where the address is taken. Nothing listens before `start` of the pool. */
+export async function openDataPlane(deps: DataPlaneDeps): Promise<Pool> {
+  const { config, gateway, randomness } = deps
+  const listen = await claimListen('gateway.listen', gateway.listen)
+  const locks = new SharedArrayBuffer(LOCK_MEMORY_BYTES)
+  const rates = createRateMemory(RATE_CELLS, Number.parseInt(randomness.hex(4), 16) | 0)
+  return new WorkerPool({
+    // In development TypeScript itself, in the build what became of it.
+    script: new URL(`./worker${extname(import.meta.url)}`, import.meta.url),
+    count: gateway.workers,
+    memory: lockMemory(locks),
+    leaseMs: config.store.leaseMs,
+    workerData: (_name, thread) => {
+      const telemetry = createTelemetrySlab()
+      deps.onSlab(thread, telemetry)
+      const start: Omit<WorkerStart, 'name' | 'thread' | 'tables'> = {
+        config: { ...config, gateway: { ...gateway, listen } },
+        gatewayName: deps.gatewayName,
+        locks,
+        rates,
+        telemetry,
+        pseudonymKey: deps.pseudonymKey,
+        reusePort: gateway.workers > 1,
+      }
+      return { ...start }
+    },
+    clock: deps.clock,
+    logger: deps.logger,
+    onBatch: deps.onBatch,
+    onSeries: deps.onSeries,
+  })
+}

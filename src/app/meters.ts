@@ -1,0 +1,61 @@
+// The metrics of a gateway: the main thread counts in a slab of its own, as every worker does, and gauges are read at scrape.
+import { createMetricsRegistry, type MetricsRegistry } from '../adapters/prometheus/metrics-registry.ts'
+import { createTelemetrySlab } from '../adapters/prometheus/telemetry-slab.ts'
+import { createWorkerTelemetry } from '../adapters/prometheus/worker-telemetry.ts'
+import type { Config } from '../config/config.ts'
+import { tableOf } from '../core/ledger.ts'
+import { countByMode, EMPTY_TABLE, isFrozen } from '../core/lock-table.ts'
+import type { Telemetry } from '../ports/telemetry.ts'
+import type { Parts } from './parts.ts'
+
+export interface Meters {
+  /** The main thread's own counts. */
+  readonly main: Telemetry
+  readonly registry: MetricsRegistry
+  /** Gauges show the gateway from now on; before, what an empty one would show. */
+  attach(parts: Parts, lastReloadOk: () => boolean): void
+}
+
+/** The main thread's slab stands beside those of the workers, whose numbers begin at 0. */
+const MAIN_THREAD = -1
+
+export function createMeters(version: string, config: Config): Meters {
+  let attached: { readonly parts: Parts; readonly lastReloadOk: () => boolean } | undefined
+  const registry = createMetricsRegistry({
+    version,
+    routes: config.routes,
+    detectors: ['request-rate'],
+    readGauges: () => {
+      const parts = attached?.parts
+      const table = parts === undefined ? EMPTY_TABLE : tableOf(parts.desk.ledger)
+      const now = parts?.clock.now() ?? 0
+      const proven = parts?.dataPlane.workers.every(({ alive, epoch }) => alive && epoch >= table.epoch) === true
+      return {
+        epoch: table.epoch,
+        frozen: isFrozen(table, now),
+        locksByMode: countByMode(table, now),
+        leaseRemainingSeconds: (parts?.dataPlane.leaseRemainingMs ?? 0) / 1000,
+        checkpointAgeSeconds: parts === undefined ? undefined : (now - parts.trail.sealer.checkpointAt) / 1000,
+        auditGaps: parts?.trail.gaps() ?? 0,
+        gateways: { proven: proven ? 1 : 0, missing: proven ? 0 : 1 },
+        reloadOk: attached?.lastReloadOk() ?? true,
+      }
+    },
+  })
+  const slab = createTelemetrySlab()
+  registry.addSlab(MAIN_THREAD, slab)
+  const main = createWorkerTelemetry(slab, (announcement) => {
+    registry.addSeries(MAIN_THREAD, announcement)
+  })
+  return {
+    main,
+    registry,
+    attach(parts, lastReloadOk) {
+      attached = { parts, lastReloadOk }
+      parts.desk.onChange((change) => {
+        if (change.event === 'proof' && change.missing.length === 0 && change.proven.length > 0)
+          registry.locked(change.elapsedMs / 1000)
+      })
+    },
+  }
+}

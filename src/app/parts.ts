@@ -1,0 +1,34 @@
+// The parts of a gateway once they are open. Types only: start.ts opens them in order, the other files of this folder join them.
+import type { PseudonymKey } from '../adapters/node/pseudonyms.ts'
+import type { Config } from '../config/config.ts'
+import type { Environment } from '../config/environment.ts'
+import type { OrderDesk } from '../control/order-desk.ts'
+import type { Clock, Randomness } from '../ports/clock.ts'
+import type { DataPlane } from '../ports/data-plane.ts'
+import type { Logger } from '../ports/logger.ts'
+import type { OrderVerifier } from '../ports/order-verifier.ts'
+import type { CleanUp } from './clean-up.ts'
+import type { Pool } from './data-plane.ts'
+import type { Meters } from './meters.ts'
+import type { Trail } from './trail.ts'
+
+export interface Base {
+  readonly env: Environment
+  readonly clock: Clock
+  readonly cleanUp: CleanUp
+  readonly logger: Logger
+  readonly randomness: Randomness
+  readonly pseudonymKey: PseudonymKey
+  readonly meters: Meters
+  readonly trail: Trail
+  /** Absent in a control-only member. */
+  readonly pool: Pool | undefined
+}
+
+export interface Parts extends Base {
+  /** Replaced by a reload. */
+  readonly running: { config: Config }
+  readonly dataPlane: DataPlane
+  readonly verifier: OrderVerifier
+  readonly desk: OrderDesk
+}

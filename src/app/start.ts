@@ -1,0 +1,141 @@
+// The order in which a gateway starts, and in reverse stops: store, trail, orders, data plane, control plane.
+import { lockDirectory } from '../adapters/file/directory-lock.ts'
+import { openOrderJournal } from '../adapters/file/order-journal.ts'
+import { createOrderVerifier } from '../adapters/jose/order-verifier.ts'
+import { loadPseudonymKey } from '../adapters/node/pseudonyms.ts'
+import { createRandomness } from '../adapters/node/randomness.ts'
+import { createLogger } from '../adapters/winston/logger.ts'
+import { snapshotOf } from '../config/check-reload.ts'
+import type { Config } from '../config/config.ts'
+import type { Environment } from '../config/environment.ts'
+import { writeGuard } from '../config/guard-file.ts'
+import { createOrderDesk } from '../control/order-desk.ts'
+import { tableOf } from '../core/ledger.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { DataPlane } from '../ports/data-plane.ts'
+import type { CleanUp } from './clean-up.ts'
+import { openControl, type Control } from './control.ts'
+import { openDataPlane } from './data-plane.ts'
+import { createMeters } from './meters.ts'
+import type { Base, Parts } from './parts.ts'
+import { openTrail } from './trail.ts'
+import { packageVersion } from './version.ts'
+import { openWatches, refuseBackDoor } from './watches.ts'
+
+export interface GatewayDeps {
+  readonly config: Config
+  readonly env: Environment
+  readonly clock: Clock
+  readonly cleanUp: CleanUp
+}
+
+export interface RunningGateway {
+  /** Reads the config anew, now. */
+  readonly reload: () => void
+  /** Lets what is in flight finish, seals the trail, frees the store. Resolves to whether nothing was cut or left unsealed. */
+  stop(): Promise<boolean>
+}
+
+/** Without a data plane there are no workers to tell. */
+const NO_DATA_PLANE: DataPlane = {
+  enforce: () => Promise.resolve([]),
+  prove: () => Promise.resolve([]),
+  workers: [],
+  leaseRemainingMs: 0,
+}
+
+/** Rejects with an Error of one line where something is in the way; what had been started until then is on `cleanUp`. */
+export async function startGateway(deps: GatewayDeps): Promise<RunningGateway> {
+  const base = await openBase(deps)
+  const parts = await openDesk(base, deps.config)
+  const { desk, pool, trail, clock, logger } = parts
+  refuseBackDoor(deps.config, parts)
+  writeGuard(deps.config.store.dir, snapshotOf(deps.config))
+  const watches = await openWatches(parts)
+  parts.meters.attach(parts, () => watches.config.lastReloadOk)
+  // Workers start with the table as everything that may lock has left it.
+  const port = await pool?.start(tableOf(desk.ledger))
+  await desk.start()
+  const control = await openControl(parts, watches)
+  trail.main.append({ kind: 'start', time: clock.now(), version: packageVersion(), epoch: desk.ledger.epoch })
+  logger.info('ready', { gateway: trail.gatewayName, epoch: desk.ledger.epoch, port, vkey: trail.sealer.vkey })
+  return {
+    reload: () => {
+      void watches.config.tick()
+    },
+    stop: () => stop(parts, control),
+  }
+}
+
+async function openBase({ config, env, clock, cleanUp }: GatewayDeps): Promise<Base> {
+  const logger = createLogger({ level: config.log.level, now: () => clock.now() })
+  const randomness = createRandomness()
+  const storeLock = lockDirectory(config.store.dir)
+  cleanUp.defer(() => {
+    storeLock.release()
+  })
+  const pseudonymKey = loadPseudonymKey(config.audit.pseudonymKeyFile)
+  const meters = createMeters(packageVersion(), config)
+  const trail = await openTrail({ config, clock, logger, cleanUp, telemetry: meters.main })
+  const pool =
+    config.gateway &&
+    (await openDataPlane({
+      config,
+      gateway: config.gateway,
+      gatewayName: trail.gatewayName,
+      pseudonymKey,
+      clock,
+      randomness,
+      logger,
+      onBatch: (batch) => {
+        trail.sealer.add(batch)
+      },
+      onSlab: (thread, slab) => {
+        meters.registry.addSlab(thread, slab)
+      },
+      onSeries: (thread, announcement) => {
+        meters.registry.addSeries(thread, announcement)
+      },
+    }))
+  if (pool !== undefined) cleanUp.defer(() => pool.stop(0))
+  return { env, clock, cleanUp, logger, randomness, pseudonymKey, meters, trail, pool }
+}
+
+async function openDesk(base: Base, config: Config): Promise<Parts> {
+  const { clock, logger, randomness, trail, cleanUp } = base
+  const journal = await openOrderJournal({ dir: config.store.dir, logger })
+  cleanUp.defer(() => journal.close())
+  const running = { config }
+  const dataPlane = base.pool ?? NO_DATA_PLANE
+  const verifier = createOrderVerifier()
+  const settings = () => ({
+    routes: running.config.routes,
+    responders: running.config.control.responders,
+    approvals: running.config.control.releaseApprovals,
+  })
+  const desk = await createOrderDesk({
+    journal,
+    dataPlane,
+    verifier,
+    trail: trail.main,
+    clock,
+    randomness,
+    logger,
+    settings,
+  })
+  cleanUp.defer(() => {
+    desk.close()
+  })
+  return { ...base, running, dataPlane, verifier, desk }
+}
+
+async function stop({ pool, trail, desk, clock, running, cleanUp, logger }: Parts, control: Control): Promise<boolean> {
+  control.drain()
+  logger.info('stopping: what is in flight may finish')
+  const clean = (await pool?.stop(running.config.gateway?.drainTimeoutMs ?? 0)) ?? true
+  trail.main.append({ kind: 'stop', time: clock.now(), version: packageVersion(), epoch: desk.ledger.epoch })
+  const failures = await cleanUp.run()
+  for (const failure of failures)
+    logger.error('stopping went wrong', { error: failure instanceof Error ? failure.message : String(failure) })
+  return clean && failures.length === 0
+}

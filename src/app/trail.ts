@@ -1,0 +1,102 @@
+// The main thread's side of the trail: the gateway's key, the sealer, and a write-ahead log for orders and proofs.
+import { createHash } from 'node:crypto'
+import path from 'node:path'
+import { loadSigner } from '../adapters/node/signer.ts'
+import { createRecorder } from '../audit/recorder.ts'
+import { openSealer, type Sealer } from '../audit/sealer.ts'
+import { openWriteAheadLog, type WriteAheadLog } from '../audit/write-ahead.ts'
+import type { Config } from '../config/config.ts'
+import type { AuditTrail } from '../ports/audit-trail.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { Logger } from '../ports/logger.ts'
+import type { Signer } from '../ports/signer.ts'
+import type { Telemetry } from '../ports/telemetry.ts'
+import type { CleanUp } from './clean-up.ts'
+
+export interface Trail {
+  readonly signer: Signer
+  /** Name of this gateway and origin of its log: it follows from the key, so that a moved store is noticed. */
+  readonly gatewayName: string
+  readonly sealer: Sealer
+  readonly main: AuditTrail
+  /** Records by which something was lost. */
+  readonly gaps: () => number
+  /** Why the trail cannot be written or sealed. */
+  readonly problems: () => readonly string[]
+  /** For the timer: seals what is durable, and looks whether the log can be written. */
+  tick(): Promise<void>
+}
+
+export interface TrailDeps {
+  readonly config: Config
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly cleanUp: CleanUp
+  readonly telemetry: Pick<Telemetry, 'recorded' | 'durable'>
+}
+
+/** Opens the sealer first: it takes over what a crash has left in the write-ahead logs. */
+export async function openTrail({ config, clock, logger, cleanUp, telemetry }: TrailDeps): Promise<Trail> {
+  const signer = loadGatewayKey(path.join(config.store.dir, 'gateway.key'))
+  const sealer = await openSealer({
+    dir: config.audit.dir,
+    signer,
+    now: () => clock.now(),
+    stateFile: path.join(config.store.dir, 'trail.state'),
+  })
+  const log = await openWriteAheadLog({
+    dir: config.audit.dir,
+    writer: 'main',
+    now: () => clock.monotonicMs(),
+    // Orders are few: a small segment, and no rest between commits.
+    preallocateBytes: 1 << 20,
+    lingerMs: 0,
+    onDurable: (batch) => {
+      sealer.add(batch)
+      telemetry.durable(batch.waitedMs / 1000)
+    },
+  })
+  if (!log.healthy) throw new Error(`${config.audit.dir}: the audit trail cannot be written: ${log.problem ?? ''}`)
+  const main = createRecorder({
+    log,
+    gateway: signer.name,
+    worker: 'main',
+    onRecord: () => {
+      telemetry.recorded(1)
+    },
+  })
+  let gaps = 0
+  for (const warning of sealer.recovered.warnings)
+    logger.warn('the trail ended in a torn entry, which nobody was told of', { warning })
+  for (const problem of sealer.recovered.problems) {
+    logger.error('THE TRAIL HAS A GAP', { problem })
+    main.append({ kind: 'gap', time: clock.now(), lost: 1, reason: problem })
+    gaps += 1
+  }
+  cleanUp.defer(() => closeTrail(log, sealer))
+  return {
+    signer,
+    gatewayName: signer.name,
+    sealer,
+    main,
+    gaps: () => gaps,
+    problems: () =>
+      [log.problem, sealer.problem]
+        .filter((problem) => problem !== undefined)
+        .map((problem) => `audit trail: ${problem}`),
+    async tick() {
+      await Promise.all([sealer.seal(), log.probe()])
+    },
+  }
+}
+
+async function closeTrail(log: WriteAheadLog, sealer: Sealer): Promise<void> {
+  await log.close()
+  await sealer.close()
+}
+
+function loadGatewayKey(file: string): Signer {
+  const { publicKeyRaw } = loadSigner(file, 'gateway')
+  const name = createHash('sha256').update(publicKeyRaw).digest('hex').slice(0, 12)
+  return loadSigner(file, `portcullis/gateway-${name}`)
+}

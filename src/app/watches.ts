@@ -1,0 +1,112 @@
+// What is looked at again and again: the config, the locks file, FREEZE and orders by file, the lease, the trail.
+import { checkReload, snapshotOf } from '../config/check-reload.ts'
+import type { Config } from '../config/config.ts'
+import { readGuard, writeGuard } from '../config/guard-file.ts'
+import { createConfigWatch, type ConfigWatch } from '../config/watch-config.ts'
+import { every, LOOK_EVERY_MS } from '../control/every.ts'
+import { createLocksFileWatch, type LocksFileWatch } from '../control/watch-locks-file.ts'
+import { createStoreWatch } from '../control/watch-store.ts'
+import { configLocks } from '../core/lock-flags.ts'
+import { tableOf } from '../core/ledger.ts'
+import type { Parts } from './parts.ts'
+
+export interface Watches {
+  readonly config: ConfigWatch
+  readonly locksFile: LocksFileWatch | undefined
+}
+
+const SEAL_EVERY_MS = 500
+
+/** A restart is judged like a reload, against the config that stood last. Throws an Error of one line that names the locks. */
+export function refuseBackDoor(config: Config, { desk, clock }: Pick<Parts, 'desk' | 'clock'>): void {
+  const { locks } = tableOf(desk.ledger)
+  const held = locks.filter(({ source }) => source === 'order' || source === 'freeze')
+  if (held.length === 0) return
+  const before = readGuard(config.store.dir)
+  if (before === undefined) {
+    const ids = held.map(({ id }) => id).join(', ')
+    throw new Error(
+      `${config.store.dir}/guard.json, the config that stood when they landed, is missing or damaged while locks are in force: ${ids}; put it back`,
+    )
+  }
+  const problems = checkReload(before, snapshotOf(config), { locks, now: clock.now() })
+  if (problems.length > 0)
+    throw new Error(problems.map(({ path, message }) => `${config.file}: ${path}: ${message}`).join('\n'))
+}
+
+/** First looks at everything that may lock, before any request is taken; then goes on looking. */
+export async function openWatches(parts: Parts): Promise<Watches> {
+  const { running, desk, clock, logger, cleanUp } = parts
+  await desk.setFlags('config', configLocks(desk.ledger.flags.config, running.config.routes, clock.now()))
+  const store = createStoreWatch({ dir: running.config.store.dir, desk, logger })
+  await store.look()
+  const locksFile =
+    running.config.locksFile === undefined
+      ? undefined
+      : createLocksFileWatch({
+          path: running.config.locksFile,
+          desk,
+          routes: () => running.config.routes,
+          clock,
+          logger,
+        })
+  // Twice: a text is believed to open only when it has been seen to stand.
+  await locksFile?.look()
+  await locksFile?.look()
+  const config = createConfigWatch({
+    running: running.config,
+    env: parts.env,
+    now: () => clock.now(),
+    locks: () => tableOf(desk.ledger).locks,
+    apply: (next) => applyConfig(parts, next),
+  })
+  await config.tick()
+  const stopListening = desk.onChange(({ event }) => {
+    if (event === 'release') config.lookAgain()
+  })
+  cleanUp.defer(stopListening)
+  cleanUp.defer(every(LOOK_EVERY_MS, () => store.look(), logger))
+  if (locksFile !== undefined) cleanUp.defer(every(LOOK_EVERY_MS, () => locksFile.look(), logger))
+  cleanUp.defer(every(LOOK_EVERY_MS, () => lookAtConfig(config, parts), logger))
+  cleanUp.defer(every(SEAL_EVERY_MS, () => parts.trail.tick(), logger))
+  keepLease(parts)
+  return { config, locksFile }
+}
+
+async function lookAtConfig(watch: ConfigWatch, { logger, running }: Parts): Promise<void> {
+  const before = watch.problems.join('\n')
+  if (await watch.tick())
+    logger.info('the config was read anew and is in force', {
+      file: running.config.file,
+      restartNeeded: watch.restartNeeded,
+    })
+  else if (watch.problems.length > 0 && watch.problems.join('\n') !== before) {
+    logger.error('the config on disk is refused; the running one stays', { problems: watch.problems })
+  }
+}
+
+/** New routes lock before they serve: their flags come first, and the workers after. */
+async function applyConfig(parts: Parts, next: Config): Promise<readonly string[]> {
+  const { running, desk, clock, pool } = parts
+  const problems = (await pool?.reload(next)) ?? []
+  if (problems.length > 0) {
+    await pool?.reload(running.config)
+    return problems
+  }
+  writeGuard(running.config.store.dir, snapshotOf(next))
+  parts.meters.registry.setRoutes(next.routes)
+  running.config = { ...next, store: running.config.store, audit: running.config.audit }
+  await desk.setFlags('config', configLocks(desk.ledger.flags.config, next.routes, clock.now()))
+  return []
+}
+
+/** A timer of its own: a look at a hung disk must not let the lease run out, a stopped main thread must. */
+function keepLease({ pool, running, cleanUp }: Parts): void {
+  if (pool === undefined) return
+  const timer = setInterval(() => {
+    pool.renewLease()
+  }, running.config.store.leaseMs / 4)
+  cleanUp.defer(() => {
+    clearInterval(timer)
+  })
+}

@@ -1,0 +1,21 @@
+// What a data-plane thread is started with. Types only: both composition roots agree on it.
+import type { MessagePort } from 'node:worker_threads'
+import type { PseudonymKey } from '../adapters/node/pseudonyms.ts'
+import type { TelemetrySlab } from '../adapters/prometheus/telemetry-slab.ts'
+import type { Config } from '../config/config.ts'
+import type { RateMemory } from '../throttle/rate-slab.ts'
+
+/** Crosses threads by structured clone; the pool adds `name`, `thread` and `tables`. */
+export interface WorkerStart {
+  readonly name: string
+  readonly thread: number
+  readonly tables: MessagePort
+  readonly config: Config
+  readonly gatewayName: string
+  readonly locks: SharedArrayBuffer
+  readonly rates: RateMemory
+  readonly telemetry: TelemetrySlab
+  readonly pseudonymKey: PseudonymKey
+  /** Several workers share the port. */
+  readonly reusePort: boolean
+}

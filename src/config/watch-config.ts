@@ -1,0 +1,96 @@
+// Hot reload: the config file is read anew when its bytes change; what is wrong is named and changes nothing.
+import { hash } from 'node:crypto'
+import type { Lock } from '../core/lock.ts'
+import type { Instant } from '../core/time.ts'
+import { checkReload, findRestartNeeded, snapshotOf } from './check-reload.ts'
+import type { Config } from './config.ts'
+import type { Environment } from './environment.ts'
+import { parseConfig } from './parse-config.ts'
+import { formatProblems } from './problem.ts'
+import { readText } from './read-config.ts'
+
+export interface ConfigWatchOptions {
+  readonly running: Config
+  readonly env: Environment
+  readonly now: () => Instant
+  /** The locks in force, judged at the time of the reload. */
+  readonly locks: () => readonly Lock[]
+  /** Takes the config; resolves with why it could not be taken. */
+  readonly apply: (next: Config) => Promise<readonly string[]>
+}
+
+export interface ConfigWatch {
+  /** Looks at the file; for the caller's timer and SIGHUP. Resolves to whether a new config was taken. Never rejects. */
+  tick(): Promise<boolean>
+  /** Judges the file anew at the next look: a lock that stood against it may be gone. */
+  lookAgain(): void
+  /** What is wrong with the file as it stands now; empty where the running config is the file's. */
+  readonly problems: readonly string[]
+  /** Keys that differ from the running process and need a restart. */
+  readonly restartNeeded: readonly string[]
+  /** Keeps the running config when false. */
+  readonly lastReloadOk: boolean
+}
+
+/** Polled rather than watched: file watches miss the link swaps of a ConfigMap. */
+export function createConfigWatch(options: ConfigWatchOptions): ConfigWatch {
+  let running = options.running
+  let seen: string | undefined
+  let problems: readonly string[] = []
+  let restartNeeded: readonly string[] = []
+  let busy = false
+
+  const judge = async (text: string): Promise<boolean> => {
+    const parsed = parseConfig(text, { file: running.file, env: options.env, now: options.now() })
+    if ('problems' in parsed) {
+      problems = formatProblems(parsed.problems, running.file).split('\n')
+      return false
+    }
+    const next = parsed.config
+    const refused = checkReload(snapshotOf(running), snapshotOf(next), { locks: options.locks(), now: options.now() })
+    if (refused.length > 0) {
+      problems = refused.map(({ path, message }) => `${running.file}: ${path}: ${message}`)
+      return false
+    }
+    problems = await options.apply(next)
+    if (problems.length > 0) return false
+    restartNeeded = findRestartNeeded(options.running, next)
+    running = next
+    return true
+  }
+
+  return {
+    async tick() {
+      if (busy) return false
+      busy = true
+      try {
+        const text = await readText(running.file)
+        const now = typeof text === 'string' ? hash('sha256', text) : text.problem
+        if (seen === undefined && typeof text === 'string') {
+          // The first look is at what the process was started with.
+          seen = now
+          return false
+        }
+        if (now === seen) return false
+        seen = now
+        if (typeof text === 'string') return await judge(text)
+        problems = [`${running.file} ${text.problem}`]
+        return false
+      } finally {
+        busy = false
+      }
+    },
+    lookAgain() {
+      if (problems.length > 0) seen = ''
+    },
+    get problems() {
+      return problems
+    },
+    get restartNeeded() {
+      return restartNeeded
+    },
+    get lastReloadOk() {
+      return problems.length === 0
+    },
+  }
+}

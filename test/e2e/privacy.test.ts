@@ -1,0 +1,108 @@
+// No citizen's identifier in clear: planted in every place that a request can hold one, then looked for in all that the product wrote.
+import { globSync, readFileSync, statSync } from 'node:fs'
+import net from 'node:net'
+import path from 'node:path'
+import { expect, test } from '@jest/globals'
+import { DEFAULT_ROUTES, signOrder, startGateway, startRawUpstream } from '../support/gateway-process.ts'
+
+/** The published sandbox number, a mobile from no assigned range, and a name: each spelled in the ways that a writer might. */
+const PLANTED = [
+  '999941057058',
+  '9999 4105 7058',
+  '5550012345',
+  'planted-citizen',
+  'planted-session',
+  'planted-otp-123456',
+]
+
+function sendRaw(port: number, bytes: string): Promise<void> {
+  return new Promise((resolve) => {
+    const socket = net.connect(port, '127.0.0.1', () => socket.write(bytes))
+    socket.on('data', () => undefined)
+    socket.on('close', () => {
+      resolve()
+    })
+    socket.on('error', () => {
+      resolve()
+    })
+  })
+}
+
+test('planted identifiers stand in no file, log, metric or answer', async () => {
+  const upstream = await startRawUpstream()
+  const gateway = await startGateway({ upstreamPort: upstream.port, routes: DEFAULT_ROUTES })
+  try {
+    const token = gateway.issuer.token({
+      sub: 'planted-citizen',
+      sid: 'planted-session',
+      record_ids: ['999941057058', '5550012345'],
+    })
+    const answers: string[] = []
+    const ask = async (at: string, init: RequestInit = {}): Promise<void> => {
+      const answer = await fetch(`${gateway.url}${at}`, init)
+      answers.push(JSON.stringify([...answer.headers]), await answer.text())
+    }
+    const authorization = `Bearer ${token}`
+    await ask('/api/v2/records/999941057058', { headers: { authorization } })
+    await ask('/api/v2/records/5550012345?mobile=5550012345&otp=planted-otp-123456', {
+      headers: { authorization, 'x-mobile': '5550012345', cookie: 'm=5550012345' },
+    })
+    await ask('/api/v2/records/9999%204105%207058', { headers: { authorization } })
+    await ask('/api/v2/records', {
+      method: 'POST',
+      body: '{"mobile":"5550012345","otp":"planted-otp-123456"}',
+      headers: { 'content-type': 'application/json' },
+    })
+    await ask('/nowhere/999941057058?x=5550012345', { headers: { 'user-agent': 'planted-citizen' } })
+    await ask('/api/v2/facilities', { headers: { authorization: 'Bearer planted-session' } })
+    await sendRaw(
+      gateway.port,
+      'GET /api/v2/records/999941057058 HTTP/1.1\r\nHost: 5550012345\r\nBad Header planted-citizen\r\n\r\n',
+    )
+    await sendRaw(gateway.port, 'PLANTED /999941057058 HTTP/1.1\r\n\r\n')
+    await sendRaw(gateway.port, 'GET /5550012345/../x HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n')
+    await gateway.order(
+      signOrder(gateway.people[0]!, {
+        kind: 'revoke',
+        subject: 'planted-citizen',
+        reason: 'stolen',
+        incident: 'INC-1',
+      }),
+    )
+    await gateway.order(
+      signOrder(gateway.people[0]!, {
+        kind: 'lock',
+        scope: { subjects: ['999941057058'] },
+        reason: 'x',
+        incident: 'INC-1',
+      }),
+    )
+    const pseudonyms = await fetch(`http://127.0.0.1:${gateway.controlPort}/api/v1/pseudonyms`, {
+      method: 'POST',
+      body: '{"kind":"subject","values":["999941057058"]}',
+      headers: { 'content-type': 'application/json' },
+    })
+    answers.push(await pseudonyms.text())
+    answers.push(
+      await (await fetch(`http://127.0.0.1:${gateway.controlPort}/metrics`)).text(),
+      await (await gateway.api('/api/v1/status')).text(),
+    )
+    expect(await gateway.stop()).toBe(0)
+
+    const files = globSync('data/**', { cwd: gateway.home })
+      .map((file) => path.join(gateway.home, file))
+      .filter((file) => statSync(file).isFile())
+    expect(files.length).toBeGreaterThan(4)
+    const written = new Map(files.map((file) => [file, readFileSync(file, 'latin1')]))
+    written.set('log', gateway.log())
+    answers.forEach((answer, index) => written.set(`answer ${index}`, answer))
+    for (const [where, text] of written)
+      for (const planted of PLANTED)
+        expect({ where, planted, found: text.includes(planted) }).toEqual({ where, planted, found: false })
+    // The run was real: the records are there, under pseudonyms.
+    expect([...written.values()].some((text) => text.includes('"route":"record.read"'))).toBe(true)
+  } finally {
+    await gateway.cleanUp()
+    await upstream.close()
+  }
+}, 60_000)
