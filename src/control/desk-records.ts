@@ -4,7 +4,9 @@ import type { Ledger, LedgerEntry } from '../core/ledger.ts'
 import type { Order } from '../core/order.ts'
 
 /** A longer JWS is left out of its record, whose id names it: the journal has it whole. */
-const JWS_IN_RECORD_MAX = 16_384
+const JWS_IN_RECORD_MAX = 8192
+/** An audit entry has at most 32 KiB: of a long list the record keeps the first. */
+const LOCKS_IN_RECORD_MAX = 100
 
 export function orderRecord(entry: LedgerEntry, outcome: OrderRecord['outcome'], ledger: Ledger): OrderRecord {
   const common = { time: entry.at, kind: 'order', outcome, epoch: ledger.epoch } as const
@@ -12,7 +14,13 @@ export function orderRecord(entry: LedgerEntry, outcome: OrderRecord['outcome'],
     case 'flags': {
       const [first] = entry.locks
       const word = first === undefined ? {} : { reason: first.reason, incident: first.incident }
-      return { ...common, order: 'flags', channel: entry.source, locks: entry.locks.map((lock) => lock.id), ...word }
+      return {
+        ...common,
+        order: 'flags',
+        channel: entry.source,
+        locks: firstOf(entry.locks.map((lock) => lock.id)),
+        ...word,
+      }
     }
     case 'freeze':
       return { ...common, order: 'freeze', channel: 'file', id: entry.id, locks: [entry.id], incident: 'FREEZE' }
@@ -39,8 +47,12 @@ function details(id: string, order: Order, ledger: Ledger): Pick<OrderRecord, 'l
     case 'revoke':
       return { reason: order.reason, incident: order.incident }
     case 'release':
-      return { locks: order.locks, reason: order.reason }
+      return { locks: firstOf(order.locks), reason: order.reason }
     case 'approve':
-      return { locks: ledger.proposals.get(order.release)?.locks ?? [] }
+      return { locks: firstOf(ledger.proposals.get(order.release)?.locks ?? []) }
   }
+}
+
+function firstOf(ids: readonly string[]): readonly string[] {
+  return ids.slice(0, LOCKS_IN_RECORD_MAX)
 }

@@ -166,7 +166,7 @@ async function makeDurable(
   const leftMs = (): number => Math.max(1, deps.limitMs - (deps.clock.monotonicMs() - startedMs))
   if (!(await state.writer.caughtUp(leftMs()))) return 'locks that were ordered before are not durable yet'
   const opens = applyEntry(state.ledger, entry).epoch !== state.ledger.epoch
-  const ticket = deps.trail.append(orderRecord(entry, opens ? 'accepted' : 'pending', state.ledger))
+  const ticket = appendSafely(deps, orderRecord(entry, opens ? 'accepted' : 'pending', state.ledger))
   if (ticket === undefined) return 'the audit trail cannot be written'
   const recorded = await settledWithin(deps.trail.durable(ticket), leftMs())
   if (recorded !== 'done') return `the audit trail ${recorded === 'late' ? 'is slow' : 'cannot be written'}`
@@ -216,12 +216,19 @@ async function prove(state: State, deps: KeeperDeps, shown: Shown): Promise<Proo
 
 /** For records that nothing waits for. */
 function record(deps: KeeperDeps, what: OrderRecord): void {
-  if (deps.trail.append(what) === undefined)
-    deps.logger.error('AN ORDER IS NOT IN THE TRAIL: the audit trail cannot be written', {
-      order: what.order,
-      outcome: what.outcome,
-      epoch: what.epoch,
-    })
+  if (appendSafely(deps, what) !== undefined) return
+  const { order, outcome, epoch } = what
+  deps.logger.error('AN ORDER IS NOT IN THE TRAIL: the audit trail cannot be written', { order, outcome, epoch })
+}
+
+/** Whatever the trail does: a lock that is in force is answered as one. */
+function appendSafely(deps: KeeperDeps, what: OrderRecord): number | undefined {
+  try {
+    return deps.trail.append(what)
+  } catch (error) {
+    deps.logger.error('the audit trail refused a record', { error: messageOf(error) })
+    return undefined
+  }
 }
 
 function emit(state: State, deps: KeeperDeps, change: DeskChange): void {

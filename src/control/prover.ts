@@ -15,6 +15,7 @@ import { valueWithin } from './within.ts'
 export const PROVEN_ROUTES_MAX = 20
 const CERTIFICATES_MAX = 256
 const PROVE_LIMIT_MS = 5000
+const PROOFS_IN_RECORD_MAX = 100
 
 export type ProofView = NonNullable<OrderAccepted['proof']>
 
@@ -42,22 +43,22 @@ export interface Prover {
   certificate(epoch: number): ProvenEpoch | undefined
 }
 
-export function createProver(deps: { dataPlane: DataPlane; trail: AuditTrail; clock: Clock; logger: Logger }): Prover {
-  const { dataPlane, trail, clock, logger } = deps
+export interface ProverDeps {
+  readonly dataPlane: DataPlane
+  readonly trail: AuditTrail
+  readonly clock: Clock
+  readonly logger: Logger
+}
+
+export function createProver(deps: ProverDeps): Prover {
+  const { dataPlane, clock, logger } = deps
   const certificates = new Map<number, ProvenEpoch>()
   const canaries = async (landed: Landed): Promise<readonly CanaryProof[] | undefined> => {
     const routes = canaryRoutes(landed, clock.now())
     if (routes.length === 0) return undefined
     const proofs = await valueWithin(dataPlane.prove(routes), PROVE_LIMIT_MS, [])
     keep(certificates, { epoch: landed.epoch, time: clock.now(), proofs })
-    const { epoch, order } = landed
-    trail.append({
-      time: clock.now(),
-      kind: 'proof',
-      epoch,
-      proofs: proofs.map(({ worker, route, status, refused }) => ({ worker, route, status, refused })),
-      ...(order === undefined ? {} : { order }),
-    })
+    recordProofs(deps, landed, proofs)
     return proofs
   }
   return {
@@ -69,6 +70,20 @@ export function createProver(deps: { dataPlane: DataPlane; trail: AuditTrail; cl
       return { proven, missing, elapsedMs: Math.round(clock.monotonicMs() - landed.startedMs) }
     },
     certificate: (epoch) => certificates.get(epoch),
+  }
+}
+
+/** In as many records as it takes: an audit entry has at most 32 KiB. */
+function recordProofs({ trail, clock }: ProverDeps, { epoch, order }: Landed, proofs: readonly CanaryProof[]): void {
+  for (let from = 0; from === 0 || from < proofs.length; from += PROOFS_IN_RECORD_MAX) {
+    const part = proofs.slice(from, from + PROOFS_IN_RECORD_MAX)
+    trail.append({
+      time: clock.now(),
+      kind: 'proof',
+      epoch,
+      proofs: part.map(({ worker, route, status, refused }) => ({ worker, route, status, refused })),
+      ...(order === undefined ? {} : { order }),
+    })
   }
 }
 

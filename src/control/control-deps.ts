@@ -1,0 +1,46 @@
+// What the control plane's HTTP side needs; app.ts gives it.
+import type { AuditTrail } from '../ports/audit-trail.ts'
+import type { Clock, Randomness } from '../ports/clock.ts'
+import type { StatusView } from '../ports/control-api.ts'
+import type { DataPlane } from '../ports/data-plane.ts'
+import type { Logger } from '../ports/logger.ts'
+import type { OrderVerifier } from '../ports/order-verifier.ts'
+import type { Pseudonyms } from '../ports/pseudonyms.ts'
+import type { Signer } from '../ports/signer.ts'
+import type { DeskSettings, OrderDesk } from './order-desk.ts'
+
+export interface ControlSettings extends DeskSettings {
+  /** SHA-256 of the read token, lower-case hex; absent: reading takes a login. */
+  readonly readTokenSha256?: string
+  /** Names, with or without a port, by which this control plane may be asked beside its own address. */
+  readonly names: readonly string[]
+}
+
+export interface Readiness {
+  readonly ready: boolean
+  /** By check: `true`, or what is wrong. */
+  readonly checks: Readonly<Record<string, boolean | string>>
+}
+
+export interface ControlDeps {
+  readonly desk: OrderDesk
+  /** Read anew at each request, so that a reload takes effect. */
+  readonly settings: () => ControlSettings
+  readonly verifier: OrderVerifier
+  readonly dataPlane: DataPlane
+  readonly trail: AuditTrail
+  readonly pseudonyms: Pseudonyms
+  readonly signer: Signer
+  readonly clock: Clock
+  readonly randomness: Randomness
+  readonly logger: Logger
+  readonly gatewayName: string
+  /** Where checkpoint and tiles lie. */
+  readonly auditDir: string
+  readonly audit: () => StatusView['audit']
+  /** Beside those of the desk: a locks file that cannot be read, a reload that was refused. */
+  readonly problems: () => readonly string[]
+  /** A lock never makes it unready. */
+  readonly readiness: () => Readiness
+  readonly metrics: () => Promise<{ readonly contentType: string; readonly body: string }>
+}

@@ -1,0 +1,67 @@
+// What stands: status, locks, certificates.
+import type { Certificate } from '../../ports/control-api.ts'
+import { tableOf } from '../../core/ledger.ts'
+import { canonicalJson } from '../canonical-json.ts'
+import type { ControlDeps } from '../control-deps.ts'
+import { sendProblem } from '../problem.ts'
+import { sendJson, type Answer, type Resource } from '../resource.ts'
+import { formatInstant, locksInForce, lockView, statusView } from '../views.ts'
+
+export function statusResources(deps: ControlDeps): readonly Resource[] {
+  const status: Answer = (_request, response) => {
+    sendJson(response, 200, statusView(deps))
+  }
+  const locks: Answer = (_request, response) => {
+    const { ledger } = deps.desk
+    sendJson(response, 200, {
+      epoch: ledger.epoch,
+      locks: locksInForce(ledger, deps.clock.now()).map((each) => lockView(deps, each)),
+    })
+  }
+  return [
+    { path: '/api/v1/status', access: 'read', methods: { GET: status } },
+    { path: '/api/v1/locks', access: 'read', methods: { GET: locks } },
+    { path: '/api/v1/locks/:id', access: 'read', methods: { GET: oneLock(deps) } },
+    { path: '/api/v1/certificates/:epoch', access: 'read', methods: { GET: certificate(deps) } },
+  ]
+}
+
+function oneLock(deps: ControlDeps): Answer {
+  return (request, response) => {
+    const { ledger } = deps.desk
+    const { id = '' } = request.params
+    const lock = tableOf(ledger).locks.find((each) => each.id === id)
+    if (lock !== undefined) sendJson(response, 200, lockView(deps, lock))
+    else
+      sendProblem(
+        response,
+        'not-found',
+        typeof id === 'string' && ledger.released.has(id) ? 'the lock has been released' : 'there is no such lock',
+      )
+  }
+}
+
+/** The signature is Ed25519 over the canonical JSON of the other fields, by the gateway's own key. */
+function certificate(deps: ControlDeps): Answer {
+  return (request, response) => {
+    const { epoch } = request.params
+    const proven =
+      typeof epoch === 'string' && /^\d{1,15}$/.test(epoch) ? deps.desk.certificate(Number(epoch)) : undefined
+    if (proven === undefined) {
+      sendProblem(
+        response,
+        'not-found',
+        'no certificate is kept of this epoch: it locked nothing that a canary can show, or is too long ago',
+      )
+      return
+    }
+    const unsigned = {
+      epoch: proven.epoch,
+      gateway: deps.gatewayName,
+      time: formatInstant(proven.time),
+      proofs: proven.proofs,
+    }
+    const signature = Buffer.from(deps.signer.sign(Buffer.from(canonicalJson(unsigned)))).toString('base64url')
+    sendJson(response, 200, { ...unsigned, signature } satisfies Certificate)
+  }
+}

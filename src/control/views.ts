@@ -1,0 +1,69 @@
+// The ledger as the API shows it (ports/control-api.ts).
+import { isFrozen, coveredRoutes } from '../core/lock-table.ts'
+import { tableOf, type Ledger, type Proposal } from '../core/ledger.ts'
+import { modeAt, type Lock } from '../core/lock.ts'
+import type { Instant } from '../core/time.ts'
+import type { GatewayView, LockView, PendingRelease, StatusView } from '../ports/control-api.ts'
+import type { ControlDeps } from './control-deps.ts'
+
+/** RFC 3339 in UTC. */
+export function formatInstant(instant: Instant): string {
+  return new Date(instant).toISOString()
+}
+
+export function lockView(deps: ControlDeps, lock: Lock): LockView {
+  const { id, scope, source, onExpiry, reason, incident } = lock
+  const epoch = deps.desk.ledger.held.get(id)?.epoch
+  return {
+    id,
+    scope,
+    mode: modeAt(lock, deps.clock.now()) ?? lock.mode,
+    source,
+    since: formatInstant(lock.since),
+    onExpiry,
+    reason,
+    incident,
+    covers: coveredRoutes(lock, deps.settings().routes),
+    ...(lock.until === undefined ? {} : { until: formatInstant(lock.until) }),
+    ...(lock.by === undefined ? {} : { by: lock.by }),
+    ...(epoch === undefined ? {} : { epoch }),
+  }
+}
+
+/** Locks that refuse, or would: one that has opened by itself is not among them. */
+export function locksInForce(ledger: Ledger, now: Instant): readonly Lock[] {
+  return tableOf(ledger).locks.filter((lock) => modeAt(lock, now) !== undefined)
+}
+
+function pendingView(proposal: Proposal): PendingRelease {
+  const { id, locks, reason, at, signers, required } = proposal
+  return { id, locks, reason, since: formatInstant(at), approvals: signers.map(({ name }) => name), required }
+}
+
+function gatewayView({ dataPlane, desk, gatewayName }: ControlDeps): GatewayView {
+  const { workers, leaseRemainingMs } = dataPlane
+  const { epoch } = desk.ledger
+  return {
+    name: gatewayName,
+    epoch,
+    leaseRemainingMs,
+    workers,
+    proven: workers.every((worker) => worker.alive && worker.epoch >= epoch),
+  }
+}
+
+export function statusView(deps: ControlDeps): StatusView {
+  const { desk, clock } = deps
+  const now = clock.now()
+  const gateway = gatewayView(deps)
+  return {
+    epoch: desk.ledger.epoch,
+    frozen: isFrozen(tableOf(desk.ledger), now),
+    now: formatInstant(now),
+    locks: locksInForce(desk.ledger, now).map((lock) => lockView(deps, lock)),
+    pendingReleases: desk.pendingReleases(now).map(pendingView),
+    fleet: { gateways: [gateway], proven: gateway.proven ? 1 : 0, total: 1 },
+    audit: deps.audit(),
+    problems: [...desk.problems, ...deps.problems()],
+  }
+}
