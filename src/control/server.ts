@@ -23,6 +23,15 @@ import { createSessions, type Caller, type Sessions } from './sessions.ts'
 
 const BODY_BYTES_MAX = 131_072
 
+/** For `http.createServer` and `https.createServer`: a request that trickles in holds no connection for long. */
+export const CONTROL_SERVER_OPTIONS = {
+  maxHeaderSize: 16_384,
+  headersTimeout: 10_000,
+  requestTimeout: 15_000,
+  keepAliveTimeout: 5_000,
+  connectionsCheckingInterval: 1_000,
+} as const
+
 export function createControlServer(deps: ControlDeps): Express {
   const sessions = createSessions(deps.clock, deps.randomness, deps.settings)
   const app = express()

@@ -8,7 +8,7 @@ export async function settledWithin(promise: Promise<unknown>, limitMs: number):
   const late = new Promise<Outcome>((resolve) => {
     timer = setTimeout(() => {
       resolve('late')
-    }, limitMs)
+    }, limitMs).unref()
   })
   const settled = promise.then(
     (): Outcome => 'done',
