@@ -64,7 +64,7 @@ function splitOf(n: number): number {
 }
 
 /** Hash of the leaves from `low` up to `high`, put together from perfect subtrees. */
-export function rangeHash(read: NodeReader, low: number, high: number): Hash {
+function rangeHash(read: NodeReader, low: number, high: number): Hash {
   const size = high - low
   if (size === 0) return emptyRoot
   if (Number.isInteger(Math.log2(size)) && low % size === 0) return read(Math.log2(size), low / size)

@@ -18,7 +18,7 @@ export interface Vkey {
   readonly publicKeyRaw: Uint8Array
 }
 
-export interface NoteSignature {
+interface NoteSignature {
   readonly name: string
   readonly id: string
   readonly signature: Buffer

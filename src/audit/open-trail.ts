@@ -8,10 +8,10 @@ import { createVkey, formatVkey, type Vkey } from './note.ts'
 import { type Generation, hexOf, readState, type SealState } from './seal-state.ts'
 import { TileStore } from './tile-store.ts'
 
-export type RefusalCode = 'other_key' | 'no_checkpoint' | 'rolled_back' | 'forked' | 'damaged'
+type RefusalCode = 'other_key' | 'no_checkpoint' | 'rolled_back' | 'forked' | 'damaged'
 
 /** This trail must not be gone on with; the message says why, and what an operator can do. */
-export class TrailRefused extends Error {
+class TrailRefused extends Error {
   readonly code: RefusalCode
 
   constructor(code: RefusalCode, message: string) {

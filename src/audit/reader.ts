@@ -17,7 +17,7 @@ export interface ReadOptions {
 }
 
 /** Entries under the trail's checkpoint; 0 where there is none that can be read. */
-export async function readSize(dir: string, files: Files = nodeFiles): Promise<number> {
+async function readSize(dir: string, files: Files = nodeFiles): Promise<number> {
   const note = parseNote((await files.read(join(dir, 'checkpoint')))?.toString() ?? '')
   const checkpoint = 'problem' in note ? note : parseCheckpoint(note.text)
   return 'problem' in checkpoint ? 0 : checkpoint.size

@@ -344,12 +344,16 @@ describe('opening', () => {
     await writeTrail(place, [records('w1', 0, 3)])
     const other = { signer: createSigner('gw.example/audit', 2) }
     await expect(openTestSealer(place, other)).rejects.toMatchObject({ code: 'other_key' })
+    const vkey = readFileSync(join(place.dir, 'vkey'), 'utf8')
+    writeFileSync(join(place.dir, 'vkey'), vkey.replace('+A', '+B'))
+    await expect(openTestSealer(place)).rejects.toMatchObject({ code: 'other_key' })
     rmSync(join(place.dir, 'vkey'))
     await expect(openTestSealer(place, other)).rejects.toMatchObject({ code: 'other_key' })
     await expect(openTestSealer(place, { signer: createSigner('other.example') })).rejects.toMatchObject({
       code: 'other_key',
     })
     expect((await openTestSealer(place)).size).toBe(3)
+    expect(readFileSync(join(place.dir, 'vkey'), 'utf8')).toBe(vkey)
   })
 
   test('a trail that was rolled back, replaced or emptied is refused, and none of them is signed over', async () => {
@@ -439,6 +443,21 @@ describe('opening', () => {
       damage(copy)
       await expect(openTestSealer(copy)).rejects.toMatchObject({ code })
     }
+  })
+
+  test('a last block that was never wholly written is dropped with a warning, and all before it is kept', async () => {
+    const place = createPlace()
+    await leaveWal(place, 'w1', records('w1', 0, 21))
+    const path = join(place.dir, 'wal/w1-1.wal')
+    writeFileSync(path, readFileSync(path).fill(0, 2048 + 512))
+    const sealer = await openTestSealer(place)
+    expect(sealer.recovered).toEqual({
+      entries: 14,
+      warnings: ['wal/w1-1.wal, offset 2048: a block that was never wholly written, and so never acknowledged'],
+      problems: [],
+    })
+    expect(await readEntries(place)).toEqual(records('w1', 0, 14))
+    expect(await verifyTrail(place.dir)).toMatchObject({ ok: true, warnings: [] })
   })
 
   test('a damaged segment is kept as evidence, what is intact in it is sealed, and the loss is told', async () => {

@@ -394,13 +394,14 @@ test('a segment that was deleted or replaced is noticed by a probe, and left for
   }
 })
 
+const programs = { mount: 'mount', unmount: 'umount' }
 const isRoot = process.getuid?.() === 0
 ;(isRoot ? test : test.skip)(
   'a full file system, of a real kernel: rejects, and recovers when there is room again',
   async () => {
     const place = createPlace()
     mkdirSync(place.dir, { recursive: true })
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=400k', 'tmpfs', place.dir])
+    execFileSync(programs.mount, ['-t', 'tmpfs', '-o', 'size=400k', 'tmpfs', place.dir])
     try {
       const log = await openTestLog(place, 'w1', { retryAfterMs: 0, now: createNow() })
       writeFileSync(join(place.dir, 'ballast'), Buffer.alloc(200 << 10))
@@ -420,7 +421,7 @@ const isRoot = process.getuid?.() === 0
       expect(found.flaws).toEqual([])
       expect(found.entries).toHaveLength(last)
     } finally {
-      execFileSync('umount', [place.dir])
+      execFileSync(programs.unmount, [place.dir])
     }
   },
 )
