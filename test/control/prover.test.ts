@@ -103,3 +103,15 @@ test('what was shown is kept for the last 256 epochs', async () => {
   })
   expect(prover.certificate(257)).toBeDefined()
 })
+
+test('many workers are recorded in parts, since an audit entry has at most 32 KiB', async () => {
+  const trail = createFakeTrail([])
+  const dataPlane = createFakeDataPlane(
+    [],
+    Array.from({ length: 64 }, (_, index) => `worker-${index}`),
+  )
+  const prover = createProver({ dataPlane, trail, clock: createFakeClock(), logger: silentLogger })
+  await prover.prove({ epoch: 1, locks: [lockOf({ all: true })], routes, reports: [], startedMs: 0 })
+  expect(trail.records.flatMap((record) => (record.kind === 'proof' ? record.proofs : []))).toHaveLength(64 * 20)
+  for (const record of trail.records) expect(JSON.stringify(record).length).toBeLessThan(32_000)
+})
