@@ -35,14 +35,14 @@ export interface KeeperDeps {
 }
 
 /** A change that is in force. */
-export interface Landing {
+interface Landing {
   readonly epoch: number
   /** Resolves once the workers have reported, and with whether it is durable; never rejects. */
   readonly durable: Promise<boolean>
   readonly proof: Promise<ProofView>
 }
 
-export type Opening = { readonly epoch: number; readonly proof: Promise<ProofView> } | { readonly unavailable: string }
+type Opening = { readonly epoch: number; readonly proof: Promise<ProofView> } | { readonly unavailable: string }
 
 export interface LedgerKeeper {
   readonly ledger: Ledger

@@ -12,7 +12,7 @@ import type { Logger } from '../ports/logger.ts'
 import { valueWithin } from './within.ts'
 
 /** A canary a route and worker: enough to show it, few enough to be quick. */
-export const PROVEN_ROUTES_MAX = 20
+const PROVEN_ROUTES_MAX = 20
 const CERTIFICATES_MAX = 256
 const PROVE_LIMIT_MS = 5000
 const PROOFS_IN_RECORD_MAX = 100

@@ -4,7 +4,7 @@ import type { AuditTrail } from '../ports/audit-trail.ts'
 import type { Clock } from '../ports/clock.ts'
 
 /** Records of their own in one second; the rest of that second is counted into one. */
-export const REFUSALS_MAX = 100
+const REFUSALS_MAX = 100
 const WINDOW_MS = 1000
 const PROBLEMS_MAX = 10
 

@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
-import { execFileSync } from 'node:child_process'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createLocksFileWatch, type LocksFileWatch } from '../../src/control/watch-locks-file.ts'
+import { makeFifo } from '../support/control-fifo.ts'
 import { createRig, type Rig, type RigOptions } from '../support/control-desk.ts'
 
 let dir: string
@@ -190,7 +190,7 @@ describe('a file that is gone changes nothing', () => {
     mkdirSync(file)
     expect(await after(2)).toEqual(ALL)
     rmSync(file, { recursive: true })
-    execFileSync('mkfifo', [file])
+    makeFifo(file)
     expect(await after(2)).toEqual(ALL)
     rmSync(file)
     symlinkSync(join(dir, 'nowhere'), file)

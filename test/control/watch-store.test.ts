@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { existsSync, linkSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { execFileSync } from 'node:child_process'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createStoreWatch } from '../../src/control/watch-store.ts'
+import { makeFifo } from '../support/control-fifo.ts'
 import { createRig, people, type RigOptions } from '../support/control-desk.ts'
 import { LOCK_ALL } from '../support/control-signing.ts'
 
@@ -37,7 +37,7 @@ describe('FREEZE', () => {
     ['a file with words', (path) => writeFileSync(path, 'leak!')],
     ['a folder', (path) => mkdirSync(path)],
     ['a link to nowhere', (path) => symlinkSync('nowhere', path)],
-    ['a pipe', (path) => void execFileSync('mkfifo', [path])],
+    ['a pipe', (path) => makeFifo(path)],
   ]
   test.each(makes)('%s freezes at the next look', async (_, make) => {
     const { rig, look } = await createWatching()
@@ -146,7 +146,7 @@ describe('a signed order put into the folder', () => {
     symlinkSync(join(dir, 'elsewhere'), join(dir, 'orders/soft.jws'))
     linkSync(join(dir, 'elsewhere'), join(dir, 'orders/hard.jws'))
     mkdirSync(join(dir, 'orders/folder.jws'))
-    execFileSync('mkfifo', [join(dir, 'orders/pipe.jws')])
+    makeFifo(join(dir, 'orders/pipe.jws'))
     put('large.jws', jws.padEnd(65_537))
     await look(3)
     expect(orders()).toEqual(['folder', 'hard', 'large', 'pipe', 'soft'].map((name) => `${name}.jws.refused`))

@@ -15,7 +15,7 @@ const MAGIC = Buffer.from('portcullis orders 1\n')
 const MARK_AT = 512
 const MARK_BYTES = 72
 
-export const GENESIS: Buffer = sha256(MAGIC)
+const GENESIS: Buffer = sha256(MAGIC)
 
 function sha256(...parts: readonly Uint8Array[]): Buffer {
   const hash = createHash('sha256')

@@ -8,7 +8,7 @@ import type { OrderJournal } from '../../ports/order-journal.ts'
 import { FENCE } from './journal-file.ts'
 import type { AppendCall, ThreadReply } from './order-journal-thread.ts'
 
-export const JOURNAL_FILE = 'orders.journal'
+const JOURNAL_FILE = 'orders.journal'
 
 export interface OrderJournalOptions {
   /** `store.dir`; made where it does not exist. */

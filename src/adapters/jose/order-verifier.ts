@@ -5,7 +5,7 @@ import type { OrderVerifier, VerifiedOrder } from '../../ports/order-verifier.ts
 import type { Responder } from '../../core/responder.ts'
 
 /** A longer JWS is refused before it is looked into. */
-export const ORDER_BYTES_MAX = 65_536
+const ORDER_BYTES_MAX = 65_536
 const SIGNATURE_BYTES = 64
 const KEYS_MAX = 1000
 

@@ -4,7 +4,7 @@ import { sendProblem } from '../problem.ts'
 import { bodyField, sendJson, type Answer, type Resource } from '../resource.ts'
 import { NONCE_MS, SESSION_MS, type Sessions } from '../sessions.ts'
 
-export const LOGIN_TYP = 'portcullis-login+jwt'
+const LOGIN_TYP = 'portcullis-login+jwt'
 
 export function loginResources(deps: ControlDeps, sessions: Sessions): readonly Resource[] {
   const nonce: Answer = (_request, response) => {
