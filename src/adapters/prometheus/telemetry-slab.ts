@@ -15,7 +15,7 @@ export interface SeriesAnnouncement {
   readonly labels: Readonly<Record<string, string>>
 }
 
-/** Enough for about sixty routes with all that commonly becomes of them; 32 KiB a worker. */
+/** 32 KiB a worker: enough for a hundred routes, which take 30 cells each and one for each method, status and decision. */
 const SLOTS = 4096
 /** Kept back for the series that count what found no slot. */
 const SLOTS_RESERVED = 64

@@ -87,16 +87,17 @@ describe('before anything has happened', () => {
   })
 
   test('the gauges tell the state at the moment of the scrape', async () => {
-    const readings = { ...calm }
+    let readings = calm
     const registry = createMetricsRegistry({ version: '0.1.0', routes, detectors: [], readGauges: () => readings })
     const before = await scrape(registry)
-    Object.assign(readings, {
+    readings = {
+      ...calm,
       epoch: 8,
       frozen: true,
       reloadOk: false,
       checkpointAgeSeconds: undefined,
       gateways: { proven: 3, missing: 0 },
-    })
+    }
     const after = await scrape(registry)
     const both = (name: string): unknown[] => [before.get(name), after.get(name)]
     expect(both('lock_epoch')).toEqual([7, 8])
