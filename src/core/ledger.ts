@@ -170,11 +170,11 @@ export function isEnrolled(guard: Guard, by: Responder, kind: OrderKind): boolea
 function land(ledger: Ledger, lock: Lock, guard: Guard): Ledger {
   if (ledger.held.has(lock.id) || ledger.tombstones.has(lock.id)) return ledger
   const landed = { lock, epoch: ledger.epoch + 1, guard }
-  if (!ledger.released.has(lock.id))
-    return { ...ledger, epoch: landed.epoch, held: new Map(ledger.held).set(lock.id, landed) }
-  const tombstones = new Map(ledger.tombstones).set(lock.id, landed)
+  const next = ledger.released.has(lock.id)
+    ? { ...ledger, tombstones: new Map(ledger.tombstones).set(lock.id, landed) }
+    : { ...ledger, epoch: landed.epoch, held: new Map(ledger.held).set(lock.id, landed) }
   return settle(
-    { ...ledger, tombstones },
+    next,
     [...ledger.proposals.values()].filter(({ locks }) => locks.includes(lock.id)),
   )
 }
@@ -202,6 +202,11 @@ function settle(ledger: Ledger, affected: readonly Proposal[]): Ledger {
   return { ...ledger, epoch, proposals, released, held, tombstones }
 }
 
+/** One order of signatures for all gateways, whatever order they came in. */
+function byTime(a: Approval, b: Approval): number {
+  return a.at - b.at || (JSON.stringify(a.by) < JSON.stringify(b.by) ? -1 : 1)
+}
+
 /**
  * The proposal with everybody who has signed it so far, and whether they are enough: different people, each enrolled when each
  * of the locks landed, one of them a commander. A lock that is not here yet asks for nothing until it comes.
@@ -214,7 +219,7 @@ function count(ledger: Ledger, proposal: Proposal): Proposal {
   )
   const signers = proposal.signers.slice(0, 1)
   const counted = signers.filter((by) => guards.every((guard) => isEnrolled(guard, by, 'release')))
-  for (const { by } of approvals.toSorted((a, b) => a.at - b.at || (a.by.name < b.by.name ? -1 : 1))) {
+  for (const { by } of approvals.toSorted(byTime)) {
     if (signers.some((signer) => isSamePerson(signer, by))) continue
     signers.push(by)
     if (guards.every((guard) => isEnrolled(guard, by, 'approve'))) counted.push(by)
