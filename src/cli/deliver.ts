@@ -9,7 +9,12 @@ import type { SignedOrder } from './signing-key.ts'
 import { numberField, parseAccepted, textField } from './views.ts'
 
 export type Delivery = { readonly control: ControlAddress } & (
-  { readonly accepted: OrderAccepted } | { readonly failed: readonly string[] }
+  | {
+      readonly accepted: OrderAccepted
+      /** The order came there before us: by a courier, or under another name of the same gateway. */
+      readonly isSecond?: true
+    }
+  | { readonly failed: readonly string[] }
 )
 
 /** How long each control plane may wait for its fleet's proof: as it was written, and in milliseconds. */
@@ -49,7 +54,7 @@ function readDelivery(order: SignedOrder, answer: Answer): Delivery {
   const { control } = answer
   if ('unreachable' in answer) return { control, failed: [answer.unreachable] }
   if (answer.status === 409 && textField(answer.body, 'id') === order.id)
-    return { control, accepted: earlier(order, answer.body) }
+    return { control, accepted: earlier(order, answer.body), isSecond: true }
   if (answer.status !== 201) return { control, failed: refusalLines(answer) }
   const accepted = parseAccepted(answer.body)
   if (accepted === undefined)
@@ -78,11 +83,17 @@ export function failedOf(deliveries: readonly Delivery[]): readonly (Delivery & 
   return deliveries.filter((each) => 'failed' in each)
 }
 
-/** Who has not shown that it refuses: workers and gateways that the proofs miss, and control planes that gave no proof. */
+/**
+ * Who has not shown that it refuses: workers and gateways that the proofs miss, and control planes that gave no proof. A second
+ * delivery brings none, and needs none where the first one's proof speaks for the same fleet.
+ */
 export function missingOf(deliveries: readonly Delivery[]): readonly string[] {
-  return deliveries.flatMap((each) =>
-    'accepted' in each && each.accepted.proof !== undefined ? each.accepted.proof.missing : [each.control],
-  )
+  const isProven = acceptedOf(deliveries).some(({ accepted }) => accepted.proof !== undefined)
+  return deliveries.flatMap((each) => {
+    if (!('accepted' in each)) return [each.control]
+    if (each.isSecond === true && isProven) return []
+    return each.accepted.proof?.missing ?? [each.control]
+  })
 }
 
 export function exitCodeOf(deliveries: readonly Delivery[], waited: boolean): ExitCode {

@@ -3,7 +3,7 @@ import type { Instant } from '../core/time.ts'
 import type { ReadStream, WriteStream } from 'node:tty'
 
 /** Starts the gateway and resolves with the exit code once it has stopped. It prints its own problems. */
-export type Serve = (options: { configFile: string }) => Promise<number>
+type Serve = (options: { configFile: string }) => Promise<number>
 
 export interface Machine {
   readonly serve: Serve

@@ -17,6 +17,8 @@ export function addReasonOptions(command: Command): Command {
 }
 
 const WAIT_DEFAULT = '2s'
+/** A control plane waits no longer. */
+const WAIT_MAX_MS = 30_000
 
 export function addWaitOption(command: Command): Command {
   return command.option(
@@ -27,8 +29,9 @@ export function addWaitOption(command: Command): Command {
 }
 
 function parseWait(text: string): string {
-  if ((parseDuration(text) ?? 0) > 0) return text
-  throw new InvalidArgumentError('Give a duration such as 2s or 500ms.')
+  const ms = parseDuration(text) ?? 0
+  if (ms > 0 && ms <= WAIT_MAX_MS) return text
+  throw new InvalidArgumentError('Give a duration such as 2s or 500ms, at most 30s.')
 }
 
 /** `--wait` alone is given as true. */

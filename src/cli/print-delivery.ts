@@ -53,6 +53,6 @@ export function printShortfall(
   if (waited && missing.length > 0) printer.note({ style: 'red', text: 'NOT PROVEN' }, `: ${missing.join(', ')}`)
 }
 
-export function routeCount(count: number): string {
+function routeCount(count: number): string {
   return count === 1 ? '1 route' : `${count} routes`
 }

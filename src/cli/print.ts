@@ -4,7 +4,7 @@ import type { Machine } from './machine.ts'
 
 export type Style = 'bold' | 'dim' | 'red' | 'yellow' | 'green'
 
-export interface Styled {
+interface Styled {
   readonly style: Style
   readonly text: string
 }

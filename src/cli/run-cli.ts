@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
 import type { Context, Define } from './command.ts'
 import { CommandFailure, EXIT } from './failure.ts'
+import { shieldIds } from './ids.ts'
 import type { Machine } from './machine.ts'
 import { createPrinter, type Printer } from './print.ts'
 
@@ -28,6 +29,8 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
   audit: { summary: 'check the audit trail offline', load: () => import('./commands/audit.ts') },
 }
 
+const TAKES_IDS = ['release', 'approve']
+
 /** Runs the command that `argv` (without node and script) names. Resolves with the exit code (contract, 1); never rejects. */
 export async function runCli(argv: readonly string[], machine: Machine): Promise<number> {
   const printer = createPrinter(machine)
@@ -41,12 +44,22 @@ export async function runCli(argv: readonly string[], machine: Machine): Promise
         code = ended
       },
     })
-    await program.parseAsync(argv, { from: 'user' })
+    await program.parseAsync(shielded(argv, program), { from: 'user' })
     await output.settled()
     return code
   } catch (error) {
     return endBadly(error, argv, printer)
   }
+}
+
+/** Arguments of release and approve are ids, and an id may begin with a dash. */
+function shielded(argv: readonly string[], program: Command): readonly string[] {
+  const command = program.commands.find((each) => each.name() === argv[0])
+  if (command === undefined || !TAKES_IDS.includes(command.name())) return argv
+  return shieldIds(
+    argv,
+    command.options.flatMap((option) => option.long ?? []),
+  )
 }
 
 /** A reader that has seen enough (`| head`) is no failure; a full disk behind `> file` is one. */

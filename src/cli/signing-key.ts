@@ -103,7 +103,7 @@ export async function sign(
     .sign(key.privateKey)
 }
 
-export const ORDER_TYP = 'portcullis-order+jwt'
+const ORDER_TYP = 'portcullis-order+jwt'
 export const LOGIN_TYP = 'portcullis-login+jwt'
 
 export async function signOrder(

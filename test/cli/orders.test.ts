@@ -170,6 +170,16 @@ describe('freeze', () => {
     expect(stdout).toContain('epoch 9')
   })
 
+  test('a second delivery brings no proof, and the first one speaks for it', async () => {
+    control.answerOrder = ({ id }) => problem(409, 'conflict', 'this order was accepted before', { id, epoch: 4 })
+    expect((await give(['freeze', '--reason', 'leak', '--wait'])).code).toBe(3)
+    const other = await startStandIn({ keys })
+    other.answerOrder = proving(['gw-1/0'], [])
+    const { code } = await give(['freeze', '--reason', 'leak', '--wait', '--control', other.url])
+    await other.close()
+    expect(code).toBe(0)
+  })
+
   test('an answer for another order than was sent is not believed', async () => {
     control.answerOrder = () => ({ status: 201, body: { id: 'other', epoch: 4, covers: [], durable: true } })
     const { code, stderr } = await give(['freeze', '--reason', 'leak'])
@@ -240,6 +250,7 @@ describe('lock', () => {
     [['--limit', '6/m'], '--limit goes with mode throttle'],
     [['--status', '404'], 'Allowed choices are 503'],
     [['--wait', 'long'], 'Give a duration'],
+    [['--wait', '31s'], 'at most 30s'],
   ])('%j is refused before anything is sent', async (flags, expected) => {
     const { code, stderr } = await give(['lock', '--route', 'a.read', '--reason', 'x', ...flags])
     expect(code).toBe(2)

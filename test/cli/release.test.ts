@@ -70,6 +70,17 @@ describe('release', () => {
     expect(short.stderr).toContain('at least 12 characters')
   })
 
+  test('takes ids that begin with a dash, before and after other options', async () => {
+    const dashed = ['-LockTwo0000ddddddddddddddddddddddddddddddd', '--LockThree0eeeeeeeeeeeeeeeeeeeeeeeeeeeeeee']
+    control.status = { ...control.status, locks: dashed.map((id) => ({ ...LOCK, id })) }
+    const { code, stderr } = await give('night-desk', 'release', ...dashed, '--reason', 'mended')
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+    await give('night-desk', 'release', '--reason', 'mended', '-LockTwo0000d')
+    expect(control.orders.map(({ order }) => order.locks)).toEqual([dashed, dashed.slice(0, 1)])
+    const typo = await give('night-desk', 'release', LOCK.id, '--reson', 'mended')
+    expect(typo.stderr).toContain('Did you mean --reason?')
+  })
+
   test('--all takes what orders and FREEZE hold, and leaves what the locks file opens', async () => {
     const { code, stdout } = await give('night-desk', 'release', '--all', '--reason', 'mended', '--json')
     expect(code).toBe(0)
