@@ -16,8 +16,10 @@ export interface VerificationKey {
 
 export interface KeySet {
   readonly keys: readonly VerificationKey[]
-  /** Members that were left out, and why; never the keys themselves. */
+  /** Members that nobody should list or pin, and why; never the keys themselves. */
   readonly problems: readonly string[]
+  /** Members that are none of our business: keys for encryption, or of algorithms that are not pinned. */
+  readonly ignored: readonly string[]
 }
 
 const KEYS_MAX = 100
@@ -46,12 +48,14 @@ export async function parseKeySet(bytes: Uint8Array, algorithms: readonly string
   if (!Array.isArray(members) || members.length > KEYS_MAX) return undefined
   const keys: VerificationKey[] = []
   const problems: string[] = []
+  const ignored: string[] = []
   for (const [index, member] of (members as readonly unknown[]).entries()) {
     const found = await readMember(member, algorithms)
-    if (typeof found === 'string') problems.push(`key ${index + 1} is left out: ${found}`)
-    else keys.push(...found.filter((key) => !keys.some((other) => other.id === key.id)))
+    if ('problem' in found) problems.push(`key ${index + 1} is left out: ${found.problem}`)
+    else if ('ignored' in found) ignored.push(`key ${index + 1} is left out: ${found.ignored}`)
+    else keys.push(...found.keys.filter((key) => !keys.some((other) => other.id === key.id)))
   }
-  return { keys, problems }
+  return { keys, problems, ignored }
 }
 
 /** `ambiguous`: several keys would do, and trying one after the other lets whoever adds a key to the set speak for all of them. */
@@ -64,22 +68,33 @@ export function findKey(
   return fitting.length > 1 ? 'ambiguous' : fitting[0]
 }
 
-async function readMember(
-  member: unknown,
-  algorithms: readonly string[],
-): Promise<readonly VerificationKey[] | string> {
-  if (!isObject(member)) return 'it is no object'
+type Member =
+  { readonly keys: readonly VerificationKey[] } | { readonly problem: string } | { readonly ignored: string }
+
+async function readMember(member: unknown, algorithms: readonly string[]): Promise<Member> {
+  if (!isObject(member)) return { problem: 'it is no object' }
+  const problem = checkMember(member)
+  if (problem !== undefined) return { problem }
+  const { use, key_ops: operations } = member
+  if (use !== undefined && use !== 'sig') return { ignored: 'it is not for signatures' }
+  if (operations !== undefined && !(Array.isArray(operations) && operations.includes('verify')))
+    return { ignored: 'it is not for verifying' }
   const usable = algorithms.filter((alg) => fits(member, alg))
-  const problem =
-    checkMember(member) ?? (usable.length === 0 ? `it fits none of ${algorithms.join(', ')}` : checkStrength(member))
-  if (problem !== undefined) return problem
+  if (usable.length === 0) return { ignored: `it fits none of ${algorithms.join(', ')}` }
+  const weakness = checkStrength(member)
+  if (weakness !== undefined) return { problem: weakness }
+  return importMember(member, usable)
+}
+
+async function importMember(member: Readonly<Record<string, unknown>>, algorithms: readonly string[]): Promise<Member> {
   const kid = member.kid as string | undefined
   const jwk = publicPart(member)
   try {
     const thumbprint = await calculateJwkThumbprint(jwk)
-    return await Promise.all(usable.map((alg) => importKey(jwk, alg, `${alg} ${thumbprint} ${kid ?? ''}`, kid)))
+    const imports = algorithms.map((alg) => importKey(jwk, alg, `${alg} ${thumbprint} ${kid ?? ''}`, kid))
+    return { keys: await Promise.all(imports) }
   } catch {
-    return 'its numbers are no public key'
+    return { problem: 'its numbers are no public key' }
   }
 }
 
@@ -100,10 +115,6 @@ function checkMember(member: Readonly<Record<string, unknown>>): string | undefi
   if (member.kty === 'oct') return 'a symmetric key has no place in a key set'
   if (member.d !== undefined) return 'it is a private key: whoever reads the set can sign with it'
   if (member.kid !== undefined && typeof member.kid !== 'string') return 'its kid is no text'
-  if (member.use !== undefined && member.use !== 'sig') return 'it is not for signatures'
-  const { key_ops: operations } = member
-  if (operations !== undefined && !(Array.isArray(operations) && operations.includes('verify')))
-    return 'it is not for verifying'
   return undefined
 }
 

@@ -74,7 +74,8 @@ export function createKeySource(options: KeySourceOptions): KeySource {
         if (set === undefined) throw new Error('not a JSON Web Key Set (RFC 7517)')
         keys = replaceKeys(keys, set.keys)
         bytes = fresh
-        const empty = keys.length === 0 ? [`no key of it can verify ${options.algorithms.join(', ')}`] : []
+        const empty =
+          keys.length > 0 ? [] : [`no key of it can verify ${options.algorithms.join(', ')}`, ...set.ignored]
         setProblem = [...empty, ...set.problems].map((each) => `${place}: ${each}`).join('; ') || undefined
       }
       failures = 0

@@ -2,7 +2,7 @@
 import { open } from 'node:fs/promises'
 
 /** A key set larger than this is none. */
-export const KEY_SET_BYTES_MAX = 1_048_576
+const KEY_SET_BYTES_MAX = 1_048_576
 
 export type ReadFile = (file: string) => Promise<Uint8Array>
 export type Fetch = (

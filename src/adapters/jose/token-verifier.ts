@@ -37,7 +37,7 @@ export interface TokenVerifierOptions {
   readonly pendingMax?: number
 }
 
-export interface KeyProblem {
+interface KeyProblem {
   readonly issuer: string
   readonly from: 'file' | 'url'
   readonly detail: string

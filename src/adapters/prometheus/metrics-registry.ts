@@ -6,7 +6,7 @@ import { registerFamily } from './register-family.ts'
 import { createSlabSums } from './slab-sums.ts'
 import type { SeriesAnnouncement, TelemetrySlab } from './telemetry-slab.ts'
 
-export interface RouteLabels {
+interface RouteLabels {
   readonly id: string
   readonly methods: readonly string[]
 }
