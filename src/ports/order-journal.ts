@@ -5,9 +5,10 @@ import type { LedgerEntry } from '../core/ledger.ts'
  * with synchronous writes into preallocated space, so that hung file calls elsewhere never delay a freeze.
  *
  * `append` resolves once the entry survives power loss; it rejects where that failed, and the entry is then not there. With
- * `limitMs` it rejects also where that took longer, and the entry is then withdrawn: it counts neither now nor at any later
- * open, whatever the disk does with what it was given. A torn last entry, which was never acknowledged, is dropped at open;
- * any other damage refuses to open, naming file and offset.
+ * `limitMs` it rejects also where that took longer, and the entry is then withdrawn: it takes two writes to count, and the
+ * second is made only where the first was durable in time. Only a crash inside that second write can leave a withdrawn entry
+ * that counts. A torn last entry, which was never acknowledged, is dropped at open; any other damage refuses to open, naming
+ * file and offset.
  */
 export interface OrderJournal {
   /** Entries found at open. */

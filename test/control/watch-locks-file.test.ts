@@ -146,7 +146,7 @@ const BROKEN: readonly [string, string][] = [
   ['an unknown route', 'freeze: false\nroutes: { recrod.read: open }\n'],
   ['an unknown flag', 'freeze: false\nroutes: { record.read: opne }\n'],
   ['a mapping without its entries', 'freeze: false\nroutes:\ntags:\n'],
-  ['an alias', 'freeze: &a false\nroutes: { record.read: *a }\n'],
+  ['an alias', 'freeze: false\nroutes: { record.read: &a open, facilities: *a }\n'],
   ['a tag of its own', 'freeze: !!js/function "x"\n'],
   ['NUL bytes', '\0'.repeat(100)],
   ['more than a mebibyte', `${OPEN}# ${'x'.repeat(1024 * 1024)}\n`],
@@ -163,6 +163,13 @@ test.each(BROKEN)('a file that is %s changes nothing and is said once, in log an
   await after(1)
   expect(watch.problems).toEqual([])
   expect(rig.desk.ledger.epoch).toBe(1)
+})
+
+test('an empty file is called empty', async () => {
+  const { watch, after } = await createLocked()
+  writeFileSync(file, '')
+  await after(1)
+  expect(watch.problems).toEqual([`${file}: it is empty`])
 })
 
 describe('a file that is gone changes nothing', () => {

@@ -4,6 +4,7 @@ import { createOrderDesk, type DeskDeps, type OrderDesk } from '../../src/contro
 import type { LedgerEntry } from '../../src/core/ledger.ts'
 import type { Responder } from '../../src/core/responder.ts'
 import type { Route } from '../../src/core/route.ts'
+import type { OrderJournal } from '../../src/ports/order-journal.ts'
 import {
   createFakeClock,
   createFakeDataPlane,
@@ -53,11 +54,13 @@ export interface Rig {
 
 export interface RigOptions extends Partial<Pick<DeskDeps, 'limitMs' | 'retryMs' | 'reportLimitMs'>> {
   readonly entries?: readonly LedgerEntry[]
+  /** In place of the fake one. */
+  readonly journal?: OrderJournal
   readonly isStarted?: boolean
 }
 
 export async function createRig(options: RigOptions = {}): Promise<Rig> {
-  const { entries, isStarted = true, ...limits } = options
+  const { entries, journal, isStarted = true, ...limits } = options
   const log: CallLog = []
   const fakes = {
     clock: createFakeClock(),
@@ -69,6 +72,7 @@ export async function createRig(options: RigOptions = {}): Promise<Rig> {
   const settings = { routes: ROUTES, responders: Object.values(people).map(publicPart), approvals: 2 }
   const desk = await createOrderDesk({
     ...fakes,
+    ...(journal === undefined ? {} : { journal }),
     verifier: createOrderVerifier(),
     randomness: createFakeRandomness(),
     settings: () => settings,

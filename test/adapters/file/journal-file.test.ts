@@ -209,6 +209,7 @@ describe('an entry with a fence', () => {
     })
     const journal = openJournalFile(file, disk)
     expect(() => journal.appendFenced('release', fence)).toThrow('withdrawn')
+    expect(disk.syncs).toBe(1)
     journal.append('later')
     journal.close()
     expect(payloadsIn(join(dir, 'killed'))).toEqual([])
@@ -224,6 +225,26 @@ describe('an entry with a fence', () => {
     expect(() => journal.appendFenced('release', fence)).toThrow('withdrawn')
     journal.close()
     expect(payloadsIn()).toEqual([])
+  })
+
+  test('that could not be voided at once is voided before anything else is written', () => {
+    const fence = newFence()
+    const disk = faultyDisk(2, () => withdraw(fence))
+    const journal = openJournalFile(file, {
+      ...disk,
+      datasync: (fd) => {
+        if (disk.syncs === 2) {
+          disk.syncs++
+          failing()
+        }
+        disk.datasync(fd)
+      },
+    })
+    expect(() => journal.appendFenced('release', fence)).toThrow('withdrawn')
+    expect(payloadsIn()).toEqual(['release'])
+    journal.append('lock')
+    journal.close()
+    expect(payloadsIn()).toEqual(['lock'])
   })
 
   test('whose second write fails counts for nothing, and is voided before anything else is written', () => {
