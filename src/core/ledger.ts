@@ -45,7 +45,7 @@ export interface HeldLock {
 }
 
 /** A signature under a release, which may come before the release itself. */
-export interface Approval {
+interface Approval {
   readonly by: Responder
   readonly at: Instant
 }

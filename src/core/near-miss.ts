@@ -68,16 +68,6 @@ function shapeOf(template: string): string {
   return template.replaceAll(/\{[^}*]+(\*?)\}/g, '{$1}')
 }
 
-/** The reading that folds most: what every other reading of a canonical path has in common. Pure and total. */
-export function skeletonOf(path: string): string {
-  const segments: string[] = []
-  for (const text of splitAgain(cut(path.slice(1).split('/').map(unfold)))) {
-    if (withoutParams(text).trim() === '..') segments.pop()
-    else if (bareOf(text) !== '') segments.push(bareOf(text))
-  }
-  return join(segments)
-}
-
 /**
  * Every reading that a lenient upstream may have of a canonical path, or undefined where one of them has a dot segment or a
  * control. Upstreams differ in how often they have decoded when they split at slashes or end the path at a `?` or `#`, in

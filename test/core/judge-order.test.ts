@@ -106,7 +106,7 @@ describe('the scope of a lock order', () => {
     const routes = Array.from({ length: 10_000 }, (_, index) => `recxrd-${index}`)
     const started = performance.now()
     expect(aDesk().give('x', aLockOrder({ routes }), DESK)?.problems).toHaveLength(20)
-    expect(performance.now() - started).toBeLessThan(200)
+    expect(performance.now() - started).toBeLessThan(2_000)
   })
 
   test('known names, and dimensions that are not known beforehand, are taken', () => {

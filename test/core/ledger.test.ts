@@ -220,6 +220,13 @@ describe('a signature that comes before what it signs', () => {
     const guard: Guard = { ...GUARD, responders: [...GUARD.responders, second] }
     const both = [{ ...lock, guard }, release, anEntry('approve-1', anApproval('release-1'), second)]
     expect(apply(both).held.has('lock-1')).toBe(true)
+    expect([...apply(both.slice(1)).released]).toEqual([])
+  })
+
+  test('a release by a key that was not enrolled is none, whoever approves it', () => {
+    const theirs = anEntry('release-1', aRelease(['lock-1']), aResponder('late', 'commander'))
+    expect(apply([lock, theirs, approval]).held.has('lock-1')).toBe(true)
+    expect(apply([theirs, approval, lock]).held.has('lock-1')).toBe(true)
   })
 })
 

@@ -1,7 +1,7 @@
 // What a lenient upstream would read as another route is never forwarded, and ordinary paths are.
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
-import { compileNearMissGuard, isNearMiss, skeletonOf } from '../../src/core/near-miss.ts'
+import { compileNearMissGuard, isNearMiss } from '../../src/core/near-miss.ts'
 import { compileRoutes, isWrongMethod, matchRoute, type Route } from '../../src/core/route.ts'
 import { isRefused, parseTarget } from '../../src/core/target.ts'
 import { readLeniently, type Leniency } from './lenient-upstream.ts'
@@ -92,6 +92,8 @@ describe('a lenient reading of a strict route, beside a catch-all', () => {
     ['parameters that hold a slash', '/foo/bar;x=%252Fy'],
     ['parameters before a slash that comes to light', '/foo%252Fbar%3Bx=%252Fy'],
     ['an opaque slash under a parameter', '/Records/a%252Fb'],
+    ['an opaque slash under a parameter, before a question mark', '/Records/a%252Fb%253Fx/tail'],
+    ['parameters that hold a slash, before a fullwidth one', '/records%3Bx=%252Fy%25ef%25bc%258f7'],
     ['a colon encoded', '/verbs%3Alist'],
     ['a colon encoded twice', '/verbs%253Alist'],
   ])('%s is a near miss', (_name, path) => {
@@ -103,6 +105,8 @@ describe('a lenient reading of a strict route, beside a catch-all', () => {
     for (const path of ['/Foo/bar', '/foo/bar;', '/foo/bar.', '/foo/bar/', '/foo/%EF%BD%82ar'])
       expect(bare(path)).toBe('near miss')
     expect(bare('/other')).toBe('no route')
+    const two = gate(aRoute('/foo/bar', { id: 'read' }), aRoute('/foo/bar', { id: 'write', methods: ['POST'] }))
+    for (const method of ['GET', 'HEAD', 'POST']) expect(two('/FOO/bar', method)).toBe('near miss')
   })
 
   test('a route that is open is guarded from a catch-all that is locked', () => {
@@ -136,6 +140,7 @@ describe('an ordinary path is no near miss of its own route', () => {
     ['an id with parameters', '/records/7;v=2', 'record'],
     ['an id with a dot at its end', '/records/abc.', 'record'],
     ['a percentage', '/records/100%25', 'record'],
+    ['a percentage encoded twice', '/records/100%2525', 'record'],
     ['an id with a question mark', '/records/why%3F', 'record'],
     ['a file name', '/assets/app.min.js', 'all'],
     ['a name with dots in brackets', '/pages/%5B...slug%5D.js', 'all'],
@@ -185,35 +190,17 @@ describe('properties', () => {
   const word = fc.stringMatching(/^[A-Za-z0-9~+_-]{1,8}$/)
   const name = fc.oneof(word, fc.constantFrom('%E0%A4%AE', 'caf%C3%A9', 'A%20b', 'x.y', '50%25', 'a@b', "d'or"))
 
-  test('a path that is its own skeleton is never a near miss where every literal is one too', () => {
+  test('a path with nothing to fold is never a near miss where no literal has anything to fold either', () => {
     const plain = gate(aRoute('/foo/bar', { id: 'locked' }), aRoute('/records/{recordId}', { id: 'record' }), ALL)
     fc.assert(
       fc.property(
         fc.array(fc.constantFrom('foo', 'bar', 'records', 'a-1', '~x', 'x.y', 'z'), { minLength: 1, maxLength: 4 }),
         (parts) => {
           const path = `/${parts.join('/')}`
-          expect(skeletonOf(path)).toBe(path)
           expect(plain(path)).not.toBe('near miss')
         },
       ),
       { numRuns: 300 },
-    )
-  })
-
-  test('the skeleton of a skeleton is itself', () => {
-    fc.assert(
-      fc.property(
-        fc.array(fc.constantFrom(...'aA./;%'.split(''), '%2561', '%20', '%E2%84%AA', '%25', '%252F', '..', '%3F'), {
-          maxLength: 10,
-        }),
-        (parts) => {
-          const target = parseTarget(`/${parts.join('')}`)
-          if (isRefused(target)) return
-          const skeleton = skeletonOf(target.path)
-          expect(skeletonOf(skeleton)).toBe(skeleton)
-        },
-      ),
-      { numRuns: 1_000 },
     )
   })
 
@@ -244,7 +231,7 @@ describe('properties', () => {
       const path = `/${unit.repeat(Math.floor(8_000 / unit.length))}x`
       const started = performance.now()
       for (let round = 0; round < 3; round++) strict(path)
-      expect([unit, performance.now() - started < 300]).toEqual([unit, true])
+      expect([unit, performance.now() - started < 1_000]).toEqual([unit, true])
     }
   })
 })

@@ -179,8 +179,8 @@ describe('lock orders that are refused', () => {
     ['an empty list beside another', { scope: { routes: ['a'], tags: [] } }, 'order.scope.tags must be a list'],
     ['a list of null', { scope: { routes: null } }, 'order.scope.routes must be a list'],
     ['a text for a list', { scope: { tags: 'pii' } }, 'order.scope.tags must be a list'],
-    ['a list with an empty text', { scope: { tags: [''] } }, 'order.scope.tags must be a list'],
-    ['a list with a number', { scope: { tags: [7] } }, 'order.scope.tags must be a list'],
+    ['a list with an empty text', { scope: { tags: ['pii', ''] } }, 'order.scope.tags must be a list'],
+    ['a list with a number', { scope: { tags: ['pii', 7] } }, 'order.scope.tags must be a list'],
     [
       'a list without end',
       { scope: { tags: Array.from({ length: 10_001 }, () => 'x') } },

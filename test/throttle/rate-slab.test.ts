@@ -102,6 +102,21 @@ describe('across threads', () => {
       expect(seen).not.toContain(0)
     }
   })
+
+  test('two threads never hold a lock under the same mark', () => {
+    const memory = createRateMemory(8, 7)
+    const words = new Int32Array(memory.words)
+    const seen: unknown[] = []
+    const limit = {
+      get count() {
+        seen.push(words[gateOf(memory, 'key')])
+        return 1e9
+      },
+      periodMs: 1_000,
+    }
+    for (const thread of [0, 1, 2, 3]) createRateSlab(memory, thread).count('key', limit, 0)
+    expect(new Set(seen).size).toBe(4)
+  })
 })
 
 describe('a key', () => {
@@ -156,6 +171,16 @@ describe('a key', () => {
     expect(slab.count('new', limit, 5_000).allowed).toBe(false)
     // The oldest has gone; the next oldest is still there.
     expect(slab.count('old-7', limit, 1_008).remaining).toBe(0)
+  })
+})
+
+describe('a set that is full of limited keys', () => {
+  test('gives a new key an allowance of its own, not what another has used up', () => {
+    const slab = createRateSlab(createRateMemory(8, 7), 0)
+    const limit = { count: 2, periodMs: 60_000 }
+    for (let number = 0; number < 8; number++)
+      for (const _request of [1, 2]) slab.count(`full-${number}`, limit, 1_000 + number)
+    expect(slab.count('new', limit, 2_000)).toMatchObject({ allowed: true, remaining: 1 })
   })
 })
 
