@@ -116,6 +116,43 @@ describe('the outcome', () => {
     expect((await client.response({ head: ask === HEAD })).complete).toBe(true)
   })
 
+  test.each(RESPONSES.filter(([, ask]) => ask === GET))(
+    'is durable before the last byte of a response to an unsafe method %s',
+    async (_name, _ask, answer) => {
+      const { plane } = await start({ routes: [STRICT] }, () => answer)
+      const client = await plane.connect()
+      plane.trail.mode = 'hold'
+      plane.trail.only = 'outcome'
+      client.write(POST)
+      await plane.trail.waitedFor(1)
+      await turns()
+      const early = client.received.toString('latin1')
+      if (answer.includes('chunked')) expect(early.endsWith('0\r\n\r\n')).toBe(false)
+      else expect(early).toBe('')
+      plane.trail.release()
+      expect((await client.response()).complete).toBe(true)
+    },
+  )
+
+  test('is durable before the last byte of a response that was held back as long as its decision', async () => {
+    const bytes = 300_000
+    const { plane } = await start(
+      { routes: [STRICT] },
+      () => `HTTP/1.1 200 OK\r\nContent-Length: ${bytes}\r\n\r\n${'x'.repeat(bytes)}`,
+    )
+    const client = await plane.connect()
+    plane.trail.mode = 'hold'
+    client.write(GET)
+    await plane.trail.waitedFor(1)
+    await turns(100)
+    plane.trail.release()
+    await plane.trail.waitedFor(2)
+    await turns(100)
+    expect(client.received.length).toBeLessThan(bytes)
+    plane.trail.release()
+    expect((await client.response()).body.length).toBe(bytes)
+  })
+
   test('is durable before the last byte of a response that came in parts', async () => {
     const { plane, upstream } = await start(
       { routes: [STRICT] },
@@ -203,6 +240,34 @@ describe('where the trail cannot be written', () => {
     const client = await plane.connect()
     client.write(GET)
     expect((await client.response()).status).toBe(503)
+    expect(client.received.includes('real')).toBe(false)
+  })
+
+  test('for the outcome alone, a response of which only the head had come becomes 503', async () => {
+    const { plane, upstream } = await start({ routes: [STRICT] }, () => 'HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n')
+    plane.trail.mode = 'reject'
+    plane.trail.only = 'outcome'
+    const client = await plane.connect()
+    client.write(GET)
+    await upstream.requested(1)
+    await turns()
+    upstream.connections[0]?.socket.write('four')
+    expect((await client.response()).status).toBe(503)
+    expect(client.received.includes('four')).toBe(false)
+  })
+
+  test.each([
+    ['refuses', 'full'],
+    ['fails', 'reject'],
+    ['hangs', 'hang'],
+  ] as const)('for the decision alone, and %s, nothing of a safe method’s response leaves', async (_name, mode) => {
+    const { plane } = await start({ routes: [STRICT], settings: QUICK })
+    plane.trail.mode = mode
+    plane.trail.only = 'decision'
+    const client = await plane.connect()
+    client.write(GET)
+    expect((await client.response()).status).toBe(503)
+    await turns()
     expect(client.received.includes('real')).toBe(false)
   })
 

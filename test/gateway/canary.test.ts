@@ -26,6 +26,8 @@ describe('a canary', () => {
       })),
     )
     expect(upstream.connections.length).toBe(0)
+    expect(plane.trail.records).toEqual([])
+    expect(plane.settled).toEqual([])
   })
 
   test('asks by an unsafe method where the route has one, so that a read-only lock is shown', async () => {

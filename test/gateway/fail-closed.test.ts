@@ -73,12 +73,17 @@ describe('what fails later', () => {
     expect(answer.body.includes('real')).toBe(false)
   })
 
-  test('the clock, when the upstream answers: 500 and the upstream is cut', async () => {
+  test('the clock, once, when the upstream answers: 500 and the upstream is cut', async () => {
     failing = false
+    const failsOnce = (work: () => number) => () => {
+      if (!failing) return work()
+      failing = false
+      return fail()
+    }
     const { plane, upstream } = await start(
       {
         routes: [{ ...ROUTE, audit: 'best-effort' }],
-        gateway: ({ clock }) => ({ clock: broken(clock, 'monotonicMs') }),
+        gateway: ({ clock }) => ({ clock: { ...clock, monotonicMs: failsOnce(clock.monotonicMs) } }),
       },
       () => {
         failing = true
@@ -89,6 +94,18 @@ describe('what fails later', () => {
     expect(answer.status).toBe(500)
     expect(answer.body.includes('real')).toBe(false)
     await upstream.connections[0]?.closed
+  })
+
+  test('a check: the failure is told as a problem, recorded as an error, and logged', async () => {
+    failing = true
+    const { plane } = await start({
+      routes: [ROUTE],
+      gateway: () => ({ detectors: [{ name: 'broken', observe: fail }] }),
+    })
+    const answer = await plane.ask(request('GET', '/record/7', { Authorization: `Bearer ${plane.token()}` }))
+    expect(JSON.parse(answer.body.toString())).toMatchObject({ type: 'urn:portcullis:problem:internal', status: 500 })
+    expect(plane.trail.requests).toMatchObject([{ phase: 'outcome', decision: 'error', status: 500 }])
+    expect(plane.errors.length).toBe(1)
   })
 
   test('the clock, in the middle of a download: the download is cut', async () => {

@@ -134,6 +134,9 @@ describe('while the decision is being recorded', () => {
     plane.trail.release()
     expect((await client.response()).status).toBe(200)
     expect(upstream.requests.map(({ body: { length } }) => length)).toEqual([100_000])
+    // Judged again, under the table that is in force now.
+    const decisions = plane.trail.requests.filter(({ phase }) => phase === 'decision')
+    expect(decisions.map(({ epoch }) => epoch)).toEqual([1, 2])
   })
 })
 
@@ -150,12 +153,15 @@ describe('while the request waits for a connection', () => {
     await plane.trail.appended(2)
     plane.lock({ routes: ['record'] })
     expect((await second.response()).status).toBe(503)
+    // Its place in the queue is free: the next one is served over the same connection.
+    const third = plane.ask(request('GET', '/slow?3'))
+    await plane.trail.appended(4)
     upstream.answer = () => OK
     upstream.connections[0]?.socket.write(OK)
     expect((await first.response()).status).toBe(200)
-    await turns()
-    expect(upstream.requests.map(({ target }) => target)).toEqual(['/slow'])
-    expect(upstream.connections.map(({ requests }) => requests.length)).toEqual([1])
+    expect((await third).status).toBe(200)
+    expect(upstream.requests.map(({ target }) => target)).toEqual(['/slow', '/slow?3'])
+    expect(upstream.connections.length).toBe(1)
   })
 
   test('a lock whose table has not come is seen when the request is taken from the queue', async () => {

@@ -90,6 +90,24 @@ describe('a download that runs', () => {
     expect(client.received.length).toBeLessThan(1_500_000)
   })
 
+  test('whose last bytes wait for their record is cut, and the cut is recorded after it', async () => {
+    const rig = await start({ routes: [{ path: '/record', audit: 'strict' }] }, () => undefined)
+    const client = await opened(rig, CHUNKED, 'four')
+    rig.plane.trail.mode = 'hold'
+    rig.upstream.connections[0]?.socket.write('0\r\n\r\n')
+    await rig.plane.trail.waitedFor(1)
+    rig.plane.trail.mode = 'sync'
+    rig.plane.lock({ all: true })
+    expect(await client.ended).toBe('reset')
+    rig.plane.trail.release()
+    await until(() => rig.plane.settled.length === 1)
+    expect(rig.plane.trail.requests.map(({ phase, decision, reason }) => [phase, decision, reason])).toEqual([
+      ['decision', 'allow', undefined],
+      ['outcome', 'allow', undefined],
+      ['outcome', 'locked', 'severed'],
+    ])
+  })
+
   test('outside the scope of the lock goes on', async () => {
     const rig = await start({ routes: [{ path: '/record' }, { path: '/other' }] }, () => undefined)
     const client = await opened(rig, CHUNKED, 'four')
@@ -258,6 +276,9 @@ describe('on a unix socket, where there is no RST', () => {
       await Promise.all(clients.map(({ ended }) => ended))
       await Promise.all(upstream.connections.map(({ closed }) => closed))
       expect(plane.cuts).toBe(3)
+      await until(() => plane.settled.length === 3)
+      const outcomes = plane.trail.requests.filter(({ phase }) => phase === 'outcome')
+      expect(outcomes.map(({ reason }) => reason)).toEqual(['severed', 'severed', 'severed'])
     } finally {
       await plane.close()
       await upstream.close()

@@ -1,4 +1,5 @@
 // Bytes at the pace of those who read them: aborts, timeouts, bodies, backpressure both ways.
+import type { IncomingMessage } from 'node:http'
 import { describe, expect, test } from '@jest/globals'
 import { field, problemOf } from '../support/raw-client.ts'
 import { turns, until, useRig } from '../support/rig.ts'
@@ -56,6 +57,17 @@ describe('a caller that goes away', () => {
     }
     expect(upstream.requests).toEqual([])
     await until(() => plane.gateway.inFlight.size === 0)
+  })
+
+  test('by a reset, in the middle of an upload: it has aborted, it has not sent a malformed request', async () => {
+    const { plane, upstream } = await start({ routes: ROUTES }, () => undefined)
+    const client = await plane.connect()
+    client.write(request('POST', '/open', { 'Content-Length': '1000' }, 'four'))
+    await upstream.sawBytes(1)
+    client.socket.resetAndDestroy()
+    await upstream.connections[0]?.closed
+    await until(() => plane.settled.length === 1)
+    expect(plane.trail.requests.at(-1)).toMatchObject({ decision: 'allow', reason: 'aborted', status: 499 })
   })
 
   test('while its record is being written: the upstream is not called', async () => {
@@ -312,6 +324,29 @@ describe('backpressure', () => {
     await until(() => plane.settled.length === 1)
     expect(plane.trail.requests.at(-1)).toMatchObject({ reason: 'aborted', status: 200 })
   })
+})
+
+test('a body that was answered before it had been passed on does not stop the requests behind it', async () => {
+  const { plane, upstream } = await start({ routes: ROUTES, settings: LARGE }, () => undefined)
+  let inbound: IncomingMessage | undefined
+  plane.server.prependListener('request', (each) => (inbound ??= each))
+  const client = await plane.connect()
+  client.write(request('POST', '/open', { 'Transfer-Encoding': 'chunked' }, '1\r\nx\r\n'))
+  await upstream.sawBytes(1)
+  upstream.connections[0]?.socket.pause()
+  // Until every buffer on the way to the upstream is full, and half of the request's own.
+  const piece = `1000\r\n${'x'.repeat(4096)}\r\n`
+  while ((inbound?.readableLength ?? 0) < 30_000) {
+    client.write(piece)
+    await turns(2)
+  }
+  client.write(`9c40\r\n${'x'.repeat(40_000)}\r\n0\r\n\r\n`)
+  await until(() => inbound?.complete ?? false)
+  upstream.connections[0]?.socket.write(OK)
+  expect((await client.response()).status).toBe(200)
+  upstream.answer = () => OK
+  client.write(GET)
+  expect((await client.response()).status).toBe(200)
 })
 
 describe('events', () => {

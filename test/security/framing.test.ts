@@ -1,6 +1,8 @@
 // Framing over raw sockets: what two parsers might read as two different requests reaches no upstream (advisory classes C).
+import type { Socket } from 'node:net'
 import { describe, expect, test } from '@jest/globals'
-import { field } from '../support/raw-client.ts'
+import type { Verification } from '../../src/ports/token-verifier.ts'
+import { connectRaw, field } from '../support/raw-client.ts'
 import { fieldOf } from '../support/raw-upstream.ts'
 import { turns, until, useRig } from '../support/rig.ts'
 import { request } from '../support/start-data-plane.ts'
@@ -379,6 +381,31 @@ describe('pipelined requests', () => {
     expect(answer.body.toString()).toBe('0123456789abcdefghij')
     expect((await client.response()).status).toBe(400)
     expect(await client.ended).toBe('end')
+  })
+
+  test('a flood of garbage within a body that waits for its session is refused once', async () => {
+    const { plane } = await start({
+      routes: [{ path: '/open', methods: ['POST'], session: { level: 'required', bind: [] } }],
+    })
+    const release = Promise.withResolvers<Verification>()
+    plane.verifier.answer = () => release.promise
+    const sockets: Socket[] = []
+    plane.server.on('connection', (socket: Socket) => void sockets.push(socket))
+    const client = await connectRaw(plane.port, true)
+    client.write(`${POST}Authorization: Bearer a\r\nTransfer-Encoding: chunked\r\n\r\n`)
+    await until(() => plane.gateway.inFlight.size === 1)
+    for (let count = 0; count < 20; count++) {
+      client.write('zz\r\n')
+      await turns(1)
+    }
+    await client.response()
+    expect(sockets[0]?.listenerCount('close')).toBeLessThan(8)
+    release.resolve({ refused: 'invalid', detail: '' })
+    await client.ended
+    client.close()
+    await until(() => plane.settled.length === 1)
+    expect(client.received.toString('latin1').match(/^HTTP\//gm)?.length).toBe(1)
+    expect(plane.trail.requests).toMatchObject([{ decision: 'rejected', status: 400 }])
   })
 
   test('after Connection: close are not taken', async () => {

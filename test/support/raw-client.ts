@@ -40,8 +40,10 @@ export function problemOf(response: RawResponse): Record<string, unknown> {
   return JSON.parse(response.body.toString('utf8')) as Record<string, unknown>
 }
 
-export async function connectRaw(to: number | string): Promise<RawClient> {
-  const socket = typeof to === 'number' ? net.connect(to, '127.0.0.1') : net.connect(to)
+/** Half-open: the caller goes on sending when the other side has ended. */
+export async function connectRaw(to: number | string, allowHalfOpen = false): Promise<RawClient> {
+  const where = typeof to === 'number' ? { port: to, host: '127.0.0.1' } : { path: to }
+  const socket = net.connect({ ...where, allowHalfOpen })
   await new Promise<void>((resolve, reject) => {
     socket.once('connect', resolve)
     socket.once('error', reject)

@@ -30,7 +30,7 @@ export function createUpstreamClient(upstreams: Readonly<Record<string, Upstream
       return attempt
     },
     async close() {
-      await Promise.all([...targets.values()].flat().map((target) => target.pool.destroy()))
+      await Promise.all([...targets.values()].flat().map((target) => target.pool.close()))
     },
   }
 }

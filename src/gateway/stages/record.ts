@@ -16,7 +16,9 @@ const UNAVAILABLE: Decision = { denied: 'audit-unavailable', retryAfterMs: 5_000
  * trail cannot be written the decision becomes `audit-unavailable`; a lock's refusal stays what it is.
  */
 export async function record(exchange: Exchange, judged: Decision, gateway: Gateway): Promise<Decision> {
-  const decision = isDenial(judged) ? judged : (overtakenBy(exchange) ?? judged)
+  // A denial stands, unless the caller has been told another one already.
+  const stands = isDenial(judged) && !exchange.answeredRaw
+  const decision = stands ? judged : (overtakenBy(exchange) ?? judged)
   exchange.decision = labelOf(decision)
   if (isDenial(decision)) {
     exchange.reason = decision.denied

@@ -33,8 +33,6 @@ export async function recordOutcome(exchange: Exchange, gateway: Gateway, waitMs
 /** Never throws: the exchange has been answered. */
 export function settle(exchange: Exchange, gateway: Gateway): void {
   gateway.inFlight.leave(exchange)
-  // What is left of a request that was answered early is read away, so that its connection does not stand still.
-  if (exchange.response.writableFinished) exchange.request.resume()
   if (exchange.isCanary) return
   recordOutcome(exchange, gateway, 0).catch((error: unknown) => {
     report(error, exchange, gateway)

@@ -123,16 +123,16 @@ describe('a retry', () => {
     call.abort()
   })
 
-  test('is not made twice', async () => {
-    const upstream = await upstreamWith((_request, { socket, requests }) => {
-      if (upstream.requests.length === 1 && requests.length === 1) return OK
-      socket.end()
-      return undefined
-    })
-    const client = clientOf([at(upstream)], { connectionsMax: 1 })
-    await ask(client).ended
+  test('is not made twice, though the next connection was kept alive too and has closed as well', async () => {
+    const upstream = await upstreamWith(() => undefined)
+    const client = clientOf([at(upstream)], { connectionsMax: 3 })
+    const first = [ask(client), ask(client), ask(client)]
+    await upstream.requested(3)
+    for (const { socket } of upstream.connections) socket.write(OK)
+    await Promise.all(first.map(({ ended }) => ended))
+    upstream.answer = closesOnReuse('end')
     expect(await ask(client).ended).toMatchObject({ failure: 'reset', starts: 2 })
-    expect(upstream.requests.length).toBe(3)
+    expect(upstream.requests.length).toBe(5)
   })
 
   test.each([
@@ -148,6 +148,7 @@ describe('a retry', () => {
     const { body, ...rest } = more as Partial<UpstreamRequest> & { body?: () => Readable }
     expect(await ask(client, { ...rest, ...(body === undefined ? {} : { body: body() }) }).ended).toMatchObject({
       failure: 'reset',
+      starts: 1,
     })
     expect(upstream.requests.length).toBe(2)
   })
