@@ -5,22 +5,33 @@ import { createWorkerTelemetry } from '../adapters/prometheus/worker-telemetry.t
 import type { Config } from '../config/config.ts'
 import { tableOf } from '../core/ledger.ts'
 import { countByMode, EMPTY_TABLE, isFrozen } from '../core/lock-table.ts'
+import type { OrderDesk } from '../control/order-desk.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { DataPlane } from '../ports/data-plane.ts'
 import type { Telemetry } from '../ports/telemetry.ts'
-import type { Parts } from './parts.ts'
+import type { Trail } from './trail.ts'
+
+/** What gauges are read from. */
+export interface Metered {
+  readonly desk: OrderDesk
+  readonly dataPlane: DataPlane
+  readonly trail: Trail
+  readonly clock: Clock
+}
 
 export interface Meters {
   /** The main thread's own counts. */
   readonly main: Telemetry
   readonly registry: MetricsRegistry
   /** Gauges show the gateway from now on; before, what an empty one would show. */
-  attach(parts: Parts, lastReloadOk: () => boolean): void
+  attach(parts: Metered, lastReloadOk: () => boolean): void
 }
 
 /** The main thread's slab stands beside those of the workers, whose numbers begin at 0. */
 const MAIN_THREAD = -1
 
 export function createMeters(version: string, config: Config): Meters {
-  let attached: { readonly parts: Parts; readonly lastReloadOk: () => boolean } | undefined
+  let attached: { readonly parts: Metered; readonly lastReloadOk: () => boolean } | undefined
   const registry = createMetricsRegistry({
     version,
     routes: config.routes,

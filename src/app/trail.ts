@@ -66,8 +66,7 @@ export async function openTrail({ config, clock, logger, cleanUp, telemetry }: T
     },
   })
   let gaps = 0
-  for (const warning of sealer.recovered.warnings)
-    logger.warn('the trail ended in a torn entry, which nobody was told of', { warning })
+  for (const warning of sealer.recovered.warnings) logger.warn('the trail was brought in after a crash', { warning })
   for (const problem of sealer.recovered.problems) {
     logger.error('THE TRAIL HAS A GAP', { problem })
     main.append({ kind: 'gap', time: clock.now(), lost: 1, reason: problem })

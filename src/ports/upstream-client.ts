@@ -43,5 +43,6 @@ export interface UpstreamSink {
 /** Sends requests to the configured upstreams over kept-alive connections. Never throws; every call ends in onEnd or onFailure. */
 export interface UpstreamClient {
   send(request: UpstreamRequest, sink: UpstreamSink): UpstreamCall
+  /** Takes no new request; resolves once the open ones have ended. */
   close(): Promise<void>
 }

@@ -111,11 +111,9 @@ test('a config with mistakes: each with line and column, exit 2', async () => {
 test.each(['SIGTERM', 'SIGINT'] as const)(
   '%s: what is in flight finishes, the trail is sealed, exit 0',
   async (signal) => {
-    let release: (() => void) | undefined
+    const open: http.ServerResponse[] = []
     const upstream = http.createServer((_request, response) => {
-      release = () => {
-        response.end('{"finished":true}')
-      }
+      open.push(response)
     })
     await new Promise<void>((resolve) => upstream.listen(0, '127.0.0.1', resolve))
     cleanUps.push(() => {
@@ -126,7 +124,7 @@ test.each(['SIGTERM', 'SIGINT'] as const)(
     const gateway = await prepare((upstream.address() as AddressInfo).port, routes)
     await gateway.start()
     const answer = gateway.get('/slow')
-    expect(await eventually(async () => release !== undefined)).toBe(true)
+    expect(await eventually(async () => open.length > 0)).toBe(true)
     const stopped = gateway.stop(signal)
     // New callers are refused while the open one is waited for.
     expect(
@@ -137,7 +135,7 @@ test.each(['SIGTERM', 'SIGINT'] as const)(
         ),
       ),
     ).toBe(true)
-    release?.()
+    for (const response of open) response.end('{"finished":true}')
     expect(await (await answer).json()).toEqual({ finished: true })
     expect(await stopped).toBe(0)
     expect(readdirSync(path.join(gateway.home, 'data/audit'))).not.toContain('wal')

@@ -167,6 +167,7 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<DataPla
       sessionChecked: () => undefined,
       throttled: () => undefined,
       observed: () => undefined,
+      anomaly: () => undefined,
       streamCut: () => undefined,
       recorded: () => undefined,
       durable: () => undefined,
