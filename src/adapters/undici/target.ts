@@ -51,6 +51,7 @@ export class Target {
   readonly #waiting = new Set<Waiter>()
   #running = 0
   #isDown = false
+  #onIdle: (() => void) | undefined
 
   constructor(origin: string, limits: TargetLimits) {
     this.#connectionsMax = limits.connectionsMax
@@ -104,7 +105,9 @@ export class Target {
 
   /** Takes back what has not begun; false where it has. */
   cancel(waiter: Waiter): boolean {
-    return this.#waiting.delete(waiter)
+    const waited = this.#waiting.delete(waiter)
+    if (waited) this.#tellIfIdle()
+    return waited
   }
 
   /** To be called once for each `begin`. */
@@ -116,6 +119,20 @@ export class Target {
       next.begin()
       return
     }
+    this.#tellIfIdle()
+  }
+
+  /** Resolves once nothing runs and nothing waits any more, with the connections closed. */
+  async close(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      this.#onIdle = resolve
+      this.#tellIfIdle()
+    })
+    await this.pool.destroy()
+  }
+
+  #tellIfIdle(): void {
+    if (this.load === 0) this.#onIdle?.()
   }
 
   markDown(): void {

@@ -22,15 +22,18 @@ export function createUpstreamClient(upstreams: Readonly<Record<string, Upstream
     ]),
   )
   let turn = 0
+  let isClosed = false
   return {
     send(request, sink) {
       turn = (turn + 1) % 0x4000_0000
-      const attempt = new Attempt(pickTarget(targets.get(request.upstream) ?? [], turn), request, sink)
+      const eligible = isClosed ? undefined : targets.get(request.upstream)
+      const attempt = new Attempt(pickTarget(eligible ?? [], turn), request, sink)
       attempt.enter()
       return attempt
     },
     async close() {
-      await Promise.all([...targets.values()].flat().map((target) => target.pool.close()))
+      isClosed = true
+      await Promise.all([...targets.values()].flat().map((target) => target.close()))
     },
   }
 }

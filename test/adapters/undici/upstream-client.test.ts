@@ -19,7 +19,8 @@ import { turns, until } from '../../support/rig.ts'
 
 const opened: { close(): Promise<void> }[] = []
 afterEach(async () => {
-  for (const each of opened.splice(0).reverse()) await each.close()
+  // The upstreams first: what is open ends with them.
+  for (const each of opened.splice(0)) await each.close()
 })
 
 async function upstreamWith(answer: Answer = () => OK): Promise<RawUpstream> {
@@ -370,13 +371,43 @@ describe('failures have their names', () => {
   })
 })
 
-test('closing ends what is open', async () => {
-  const upstream = await upstreamWith(() => undefined)
-  const client = clientOf([at(upstream)], { connectionsMax: 1 })
-  const [open, waiting] = [ask(client), ask(client)]
-  await upstream.requested(1)
-  await client.close()
-  expect((await open.ended).failure).toBeDefined()
-  expect((await waiting.ended).failure).toBeDefined()
-  await until(() => upstream.connections.every(({ isClosed }) => isClosed))
+describe('closing', () => {
+  test('lets what runs and what waits end, takes nothing new, and closes the connections then', async () => {
+    const upstream = await upstreamWith(() => undefined)
+    const client = clientOf([at(upstream)], { connectionsMax: 1 })
+    const [open, waiting] = [ask(client), ask(client, { target: '/b' })]
+    await upstream.requested(1)
+    let isClosed = false
+    const closed = client.close().then(() => {
+      isClosed = true
+    })
+    expect(await ask(client).ended).toMatchObject({ failure: 'refused', starts: 0 })
+    await turns()
+    expect(isClosed).toBe(false)
+    upstream.answer = () => OK
+    upstream.connections[0]?.socket.write(OK)
+    expect(await open.ended).toMatchObject({ status: 200 })
+    expect(await waiting.ended).toMatchObject({ status: 200 })
+    await closed
+    await until(() => upstream.connections.every((connection) => connection.isClosed))
+  })
+
+  test('does not wait for what has been aborted, running or waiting', async () => {
+    const upstream = await upstreamWith(() => undefined)
+    const client = clientOf([at(upstream)], { connectionsMax: 1 })
+    const [open, waiting] = [ask(client), ask(client)]
+    await upstream.requested(1)
+    const closed = client.close()
+    waiting.call.abort()
+    open.call.abort()
+    await closed
+  })
+
+  test('an idle client is closed at once', async () => {
+    const upstream = await upstreamWith()
+    const client = clientOf([at(upstream)])
+    await ask(client).ended
+    await client.close()
+    await until(() => upstream.connections.every((connection) => connection.isClosed))
+  })
 })
