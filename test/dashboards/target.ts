@@ -1,10 +1,6 @@
-// What Prometheus scrapes: a metrics endpoint whose numbers come from two worker threads.
-import { once } from 'node:events'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { Worker } from 'node:worker_threads'
-import { createMetricsRegistry } from '../../src/adapters/prometheus/metrics-registry.ts'
-import { createTelemetrySlab, type SeriesAnnouncement } from '../../src/adapters/prometheus/telemetry-slab.ts'
+// What Prometheus scrapes: a real gateway process with two workers, under traffic of every kind, with locks that land.
+import { setTimeout as delay } from 'node:timers/promises'
+import { signOrder, startGateway, startRawUpstream } from '../support/gateway-process.ts'
 
 export interface Target {
   /** `host:port` of the control plane, whose metrics stand at /metrics. */
@@ -12,52 +8,51 @@ export interface Target {
   stop(): Promise<void>
 }
 
-/** Under traffic of every kind, with a lock that has landed, until it is stopped. */
+const ROUTES = `
+  - { id: record.read, path: "/api/v2/records/{recordId}", methods: [GET], upstream: registry, tags: [pii], session: { level: required, maxAge: 15m, bind: { param.recordId: claim.record_ids } } }
+  - { id: facilities, path: /api/v2/facilities, methods: [GET], upstream: registry, session: none, audit: best-effort, throttle: { requests: 5/s } }
+  - { id: locked, path: /api/v2/locked, methods: [GET], upstream: registry, session: none }
+  - { id: watched, path: /api/v2/watched, methods: [GET], upstream: registry, session: none }
+`
+
+/** Each request in turn until it is stopped: allowed, unauthenticated, forbidden, throttled, rejected, locked and observed. */
 export async function startTarget(): Promise<Target> {
-  let epoch = 1
-  const registry = createMetricsRegistry({
-    version: '0.1.0',
-    routes: ['beneficiary.read', 'appointment.write'].map((id) => ({ id, methods: ['GET'] })),
-    detectors: ['request-rate'],
-    readGauges: () => ({
-      epoch: (epoch += 1),
-      frozen: false,
-      locksByMode: { deny: 1, 'read-only': 0, 'step-up': 0, throttle: 0, observe: 1 },
-      leaseRemainingSeconds: 1.8,
-      checkpointAgeSeconds: 0.3,
-      auditGaps: 0,
-      gateways: { proven: 1, missing: 0 },
-      reloadOk: true,
-    }),
-  })
-  const workers = [1, 2].map((thread) => {
-    const slab = createTelemetrySlab()
-    registry.addSlab(thread, slab)
-    const worker = new Worker(new URL('traffic-thread.ts', import.meta.url), { workerData: { slab } })
-    worker.on('message', (announcement: SeriesAnnouncement) => registry.addSeries(thread, announcement))
-    return worker
-  })
-  const locks = setInterval(() => {
-    registry.locked(0.02)
-  }, 200)
-  const server = createServer((request, response) => {
-    if (request.url !== '/metrics') return void response.writeHead(404).end()
-    void registry.render().then((text) => response.setHeader('content-type', registry.contentType).end(text))
-  }).listen(0, '127.0.0.1')
-  await once(server, 'listening')
+  const upstream = await startRawUpstream()
+  const gateway = await startGateway({ upstreamPort: upstream.port, routes: ROUTES, workers: 2 })
+  const [desk] = gateway.people
+  if (desk === undefined) throw new Error('there is nobody to give orders')
+  const lock = (routes: readonly string[], mode: string): Promise<Response> =>
+    gateway.order(
+      signOrder(desk, { kind: 'lock', scope: { routes }, mode, reason: 'drill', incident: 'INC-1' }),
+      '?wait=2s',
+    )
+  await lock(['locked'], 'deny')
+  await lock(['watched'], 'observe')
+
+  const token = gateway.issuer.token({ record_ids: ['r1'] })
+  const stopping = new AbortController()
+  const traffic = (async () => {
+    for (let round = 0; !stopping.signal.aborted; round++) {
+      await Promise.all([
+        gateway.get('/api/v2/records/r1', token),
+        gateway.get('/api/v2/records/r2', token),
+        gateway.get('/api/v2/records/r1'),
+        gateway.get('/api/v2/facilities'),
+        gateway.get('/nowhere'),
+        gateway.get('/api/v2/locked'),
+        gateway.get('/api/v2/watched'),
+      ])
+      if (round % 20 === 19) await lock(['locked'], 'deny')
+      await delay(20)
+    }
+  })()
   return {
-    address: `127.0.0.1:${(server.address() as AddressInfo).port}`,
+    address: `127.0.0.1:${gateway.controlPort}`,
     stop: async () => {
-      clearInterval(locks)
-      await Promise.all(
-        workers.map((worker) => {
-          worker.postMessage('end')
-          return once(worker, 'exit')
-        }),
-      )
-      server.closeAllConnections()
-      server.close()
-      await once(server, 'close')
+      stopping.abort()
+      await traffic
+      await gateway.cleanUp()
+      await upstream.close()
     },
   }
 }
