@@ -50,7 +50,6 @@ const NEVER_FORWARDED: ReadonlySet<string> = new Set([
   'x-http-method-override',
   'x-method-override',
   'x-host',
-  'x-middleware-subrequest',
   'x-request-id',
   'traceparent',
   'proxy',
@@ -59,7 +58,8 @@ const NEVER_FORWARDED: ReadonlySet<string> = new Set([
   'content-length',
 ])
 
-const FORWARDING_PREFIX = 'x-forwarded-'
+/** Families of them: forwarding, and what middleware of Next.js and Vinext says to itself (CVE-2025-29927). */
+const NEVER_FORWARDED_PREFIX = /^x-(?:forwarded|middleware|vinext)-/
 
 /** Remembers how each field name is judged; names come from clients, so the memory is bounded. */
 const judged = new Map<string, { readonly lower: string; readonly dropped: boolean }>()
@@ -72,14 +72,14 @@ function judgeName(name: string): { readonly lower: string; readonly dropped: bo
   const spelled = lower.replaceAll('_', '-')
   const verdict = {
     lower,
-    dropped: HOP_BY_HOP.has(spelled) || NEVER_FORWARDED.has(spelled) || spelled.startsWith(FORWARDING_PREFIX),
+    dropped: HOP_BY_HOP.has(spelled) || NEVER_FORWARDED.has(spelled) || NEVER_FORWARDED_PREFIX.test(spelled),
   }
   if (judged.size < JUDGED_MAX) judged.set(name, verdict)
   return verdict
 }
 
 /** Names in the Connection fields, in lower case: they belong to this hop (RFC 9110, 7.6.1). */
-function nominated(raw: readonly string[]): ReadonlySet<string> | undefined {
+export function nominated(raw: readonly string[]): ReadonlySet<string> | undefined {
   let names: Set<string> | undefined
   for (let index = 0; index < raw.length; index += 2) {
     const name = raw[index] ?? ''

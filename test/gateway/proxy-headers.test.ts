@@ -142,6 +142,8 @@ const SPOOFED = [
   'X-HTTP-Method',
   'X-Method-Override',
   'X-Middleware-Subrequest',
+  'X-Middleware-Next',
+  'X-Vinext-Mw-Ctx',
   'X-Request-Id',
   'Traceparent',
   'Proxy',

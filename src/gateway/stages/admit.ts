@@ -12,7 +12,8 @@ import { lockTargetOf, type Exchange } from '../exchange.ts'
 import type { Gateway } from '../gateway.ts'
 import { STALE } from '../in-flight.ts'
 import { refusesWhenStale } from '../lock-view.ts'
-import { readSource, subjectsOf } from '../subjects.ts'
+import { checkSources, readSource } from '../sources.ts'
+import { subjectsOf } from '../subjects.ts'
 
 export async function admit(exchange: Exchange, gateway: Gateway): Promise<Decision> {
   if (exchange.refusal !== undefined) return exchange.refusal
@@ -21,6 +22,8 @@ export async function admit(exchange: Exchange, gateway: Gateway): Promise<Decis
 
   const early = checkLocks(exchange, route, gateway)
   if (early.denial !== undefined) return early.denial
+  const ambiguous = checkSources(exchange, route)
+  if (ambiguous !== undefined) return ambiguous
 
   const credential = await verifyCredential(exchange, route, gateway)
   if (credential !== undefined) return credential

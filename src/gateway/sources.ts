@@ -1,0 +1,89 @@
+// Where a request names people: what is read there is what any upstream would read there, or the request is refused.
+import type { Denial } from '../core/decision.ts'
+import type { Source } from '../core/policy.ts'
+import type { Route } from '../core/route.ts'
+import type { Exchange } from './exchange.ts'
+import { nominated } from './headers.ts'
+
+/** The values at a source, decoded; none where it is absent, several where it is repeated. */
+export function readSource(exchange: Exchange, source: Source): readonly string[] {
+  switch (source.in) {
+    case 'param': {
+      const value = exchange.params[source.name]
+      return value === undefined ? [] : [value]
+    }
+    case 'query':
+      return queryOf(exchange).getAll(source.name)
+    case 'header':
+      return headerValues(exchange.request.rawHeaders, source.name)
+  }
+}
+
+/** More people than these are not named in one request: each is recorded, and judged by each lock. */
+const VALUES_MAX = 64
+
+/**
+ * A route that judges by a query parameter or counts people by it must see the parameters that its upstream sees: `;` parts
+ * them at some (golang/go#25192), and names fold at others (case, `id[]`, `id.x`, a blank in front).
+ */
+export function checkSources(exchange: Exchange, route: Route): Denial | undefined {
+  const { subjects, session } = route.policy
+  const sources = [...subjects, ...session.bind.map((binding) => binding.source)]
+  if (sources.length === 0) return undefined
+  if (sources.some((source) => readSource(exchange, source).length > VALUES_MAX)) {
+    return { denied: 'malformed-request', detail: 'The request names too many records.' }
+  }
+  const names = sources.filter((source) => source.in === 'query').map(({ name }) => name)
+  return names.length === 0 || isPlainQuery(exchange, names) ? undefined : AMBIGUOUS
+}
+
+const AMBIGUOUS: Denial = {
+  denied: 'malformed-target',
+  detail: 'The query of the request target can be read in more than one way.',
+}
+
+function isPlainQuery(exchange: Exchange, names: readonly string[]): boolean {
+  const query = exchange.target?.query ?? ''
+  if (query === '') return true
+  if (/;|%3b/i.test(query)) return false
+  const folded = new Map(names.map((name) => [foldName(name), name]))
+  for (const name of queryOf(exchange).keys()) {
+    const meant = folded.get(foldName(name))
+    if (meant !== undefined && meant !== name) return false
+  }
+  return true
+}
+
+/** What the most lenient upstream makes of a parameter's name: PHP and qs cut at `[`, PHP writes `_` for dots and blanks. */
+function foldName(name: string): string {
+  return name
+    .normalize('NFKC')
+    .trimStart()
+    .replace(/[[\0].*$/s, '')
+    .replaceAll(/[. ]/g, '_')
+    .toUpperCase()
+    .toLowerCase()
+}
+
+function queryOf(exchange: Exchange): URLSearchParams {
+  return new URLSearchParams(exchange.target?.query ?? '')
+}
+
+/**
+ * Every field that an upstream may take for this one: each repetition (Node keeps the first of some), and the spelling with
+ * underscores (CGI and WSGI read both as one). A field that Connection names does not reach the upstream: it is absent.
+ */
+function headerValues(raw: readonly string[], name: string): readonly string[] {
+  const wanted = spell(name)
+  const dropped = nominated(raw)
+  const values: string[] = []
+  for (let index = 0; index < raw.length; index += 2) {
+    const each = raw[index] ?? ''
+    if (spell(each) === wanted && !dropped?.has(each.toLowerCase())) values.push(raw[index + 1] ?? '')
+  }
+  return values
+}
+
+function spell(name: string): string {
+  return name.toLowerCase().replaceAll('_', '-')
+}
