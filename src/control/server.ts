@@ -82,8 +82,8 @@ function introduce({ randomness }: ControlDeps): RequestHandler {
   }
 }
 
-/** Probes are asked by any name: they tell nothing and change nothing. */
-const PROBES: readonly string[] = ['/healthz', '/readyz']
+/** Probes and scrapes come by any name, a service's or a pod's: they take no credential, name nobody and change nothing. */
+const PROBES: readonly string[] = ['/healthz', '/readyz', '/metrics']
 
 function refuseForeign({ settings }: ControlDeps): RequestHandler {
   return (request, response, next) => {
