@@ -63,7 +63,12 @@ module.exports = {
       from: { path: '^src/', pathNot: ['^src/main[.]ts$', '^src/app/'] },
       to: { path: '^src/app/' },
     },
-    { name: 'src-never-imports-test', severity: 'error', from: { path: '^src/' }, to: { path: '^(test|demo|scripts)/' } },
+    {
+      name: 'src-never-imports-test',
+      severity: 'error',
+      from: { path: '^src/' },
+      to: { path: '^(test|demo|scripts)/' },
+    },
     {
       name: 'permits-are-granted-in-one-place',
       severity: 'error',

@@ -3,12 +3,24 @@ import tseslint from 'typescript-eslint'
 const clock = [
   { selector: "MemberExpression[object.name='Date'][property.name='now']", message: 'time comes through ports/clock' },
   { selector: "NewExpression[callee.name='Date'][arguments.length=0]", message: 'time comes through ports/clock' },
-  { selector: "MemberExpression[object.name='performance'][property.name='now']", message: 'time comes through ports/clock' },
-  { selector: "MemberExpression[object.name='process'][property.name='hrtime']", message: 'time comes through ports/clock' },
-  { selector: "MemberExpression[object.name='Math'][property.name='random']", message: 'randomness comes through ports/clock' },
+  {
+    selector: "MemberExpression[object.name='performance'][property.name='now']",
+    message: 'time comes through ports/clock',
+  },
+  {
+    selector: "MemberExpression[object.name='process'][property.name='hrtime']",
+    message: 'time comes through ports/clock',
+  },
+  {
+    selector: "MemberExpression[object.name='Math'][property.name='random']",
+    message: 'randomness comes through ports/clock',
+  },
 ]
 const environment = [
-  { selector: "MemberExpression[object.name='process'][property.name='env']", message: 'only config/ reads the environment' },
+  {
+    selector: "MemberExpression[object.name='process'][property.name='env']",
+    message: 'only config/ reads the environment',
+  },
 ]
 const purity = [
   { selector: ':function[async=true]', message: 'core is synchronous: facts in, decision out' },

@@ -1,4 +1,5 @@
 // The metrics of a gateway: the main thread counts in a slab of its own, as every worker does, and gauges are read at scrape.
+import type { GaugeReadings } from '../adapters/prometheus/gauges.ts'
 import { createMetricsRegistry, type MetricsRegistry } from '../adapters/prometheus/metrics-registry.ts'
 import { createTelemetrySlab } from '../adapters/prometheus/telemetry-slab.ts'
 import { createWorkerTelemetry } from '../adapters/prometheus/worker-telemetry.ts'
@@ -12,7 +13,7 @@ import type { Telemetry } from '../ports/telemetry.ts'
 import type { Trail } from './trail.ts'
 
 /** What gauges are read from. */
-export interface Metered {
+interface Metered {
   readonly desk: OrderDesk
   readonly dataPlane: DataPlane
   readonly trail: Trail
@@ -30,28 +31,46 @@ export interface Meters {
 /** The main thread's slab stands beside those of the workers, whose numbers begin at 0. */
 const MAIN_THREAD = -1
 
+interface Attached {
+  readonly parts: Metered
+  readonly lastReloadOk: () => boolean
+}
+
+const NO_LOCKS = countByMode(EMPTY_TABLE, 0)
+const EMPTY: GaugeReadings = {
+  epoch: 0,
+  frozen: false,
+  locksByMode: NO_LOCKS,
+  leaseRemainingSeconds: 0,
+  checkpointAgeSeconds: undefined,
+  auditGaps: 0,
+  gateways: { proven: 0, missing: 1 },
+  reloadOk: true,
+}
+
+function readGauges({ parts, lastReloadOk }: Attached): GaugeReadings {
+  const table = tableOf(parts.desk.ledger)
+  const now = parts.clock.now()
+  const proven = parts.dataPlane.workers.every(({ alive, epoch }) => alive && epoch >= table.epoch)
+  return {
+    epoch: table.epoch,
+    frozen: isFrozen(table, now),
+    locksByMode: countByMode(table, now),
+    leaseRemainingSeconds: parts.dataPlane.leaseRemainingMs / 1000,
+    checkpointAgeSeconds: (now - parts.trail.sealer.checkpointAt) / 1000,
+    auditGaps: parts.trail.gaps(),
+    gateways: { proven: proven ? 1 : 0, missing: proven ? 0 : 1 },
+    reloadOk: lastReloadOk(),
+  }
+}
+
 export function createMeters(version: string, config: Config): Meters {
-  let attached: { readonly parts: Metered; readonly lastReloadOk: () => boolean } | undefined
+  let attached: Attached | undefined
   const registry = createMetricsRegistry({
     version,
     routes: config.routes,
     detectors: ['request-rate'],
-    readGauges: () => {
-      const parts = attached?.parts
-      const table = parts === undefined ? EMPTY_TABLE : tableOf(parts.desk.ledger)
-      const now = parts?.clock.now() ?? 0
-      const proven = parts?.dataPlane.workers.every(({ alive, epoch }) => alive && epoch >= table.epoch) === true
-      return {
-        epoch: table.epoch,
-        frozen: isFrozen(table, now),
-        locksByMode: countByMode(table, now),
-        leaseRemainingSeconds: (parts?.dataPlane.leaseRemainingMs ?? 0) / 1000,
-        checkpointAgeSeconds: parts === undefined ? undefined : (now - parts.trail.sealer.checkpointAt) / 1000,
-        auditGaps: parts?.trail.gaps() ?? 0,
-        gateways: { proven: proven ? 1 : 0, missing: proven ? 0 : 1 },
-        reloadOk: attached?.lastReloadOk() ?? true,
-      }
-    },
+    readGauges: () => (attached === undefined ? EMPTY : readGauges(attached)),
   })
   const slab = createTelemetrySlab()
   registry.addSlab(MAIN_THREAD, slab)

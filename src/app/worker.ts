@@ -1,6 +1,5 @@
 // Composition root of a data-plane thread: builds the gateway from the config it was started with, listens, and obeys the main thread.
 import type { Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { parentPort, workerData } from 'node:worker_threads'
 import { createAddresses } from '../adapters/ipaddr/addresses.ts'
 import { createTokenVerifier, type RefreshingTokenVerifier } from '../adapters/jose/token-verifier.ts'
@@ -99,10 +98,10 @@ async function run(): Promise<Running> {
   }
   const server = createGatewayServer(gateway, config.gateway.limits)
   // The table is taken before the first connection can come.
-  void view.current
+  if (view.current === undefined) logger.debug('started before its table: frozen until it comes')
   await listen(server, config.gateway.listen)
   const address = server.address()
-  post({ type: 'listening', port: address === null || typeof address === 'string' ? 0 : (address as AddressInfo).port })
+  post({ type: 'listening', port: address === null || typeof address === 'string' ? 0 : address.port })
   return { gateway, server, log, verifier }
 }
 

@@ -49,7 +49,7 @@ export interface OrderRecord extends Common {
   readonly jws?: string
 }
 
-export interface ProofRecord extends Common {
+interface ProofRecord extends Common {
   readonly kind: 'proof'
   readonly epoch: number
   readonly order?: string
@@ -61,13 +61,13 @@ export interface ProofRecord extends Common {
   }[]
 }
 
-export interface GapRecord extends Common {
+interface GapRecord extends Common {
   readonly kind: 'gap'
   readonly lost: number
   readonly reason: string
 }
 
-export interface LifeRecord extends Common {
+interface LifeRecord extends Common {
   readonly kind: 'start' | 'stop'
   readonly version: string
   readonly epoch: number

@@ -37,7 +37,7 @@ export type LedgerEntry =
 
 export type OrderChannel = 'api' | 'file'
 
-export interface HeldLock {
+interface HeldLock {
   readonly lock: Lock
   /** Epoch at which it landed. */
   readonly epoch: number

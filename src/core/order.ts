@@ -6,7 +6,7 @@ import { isPseudonym } from './pseudonym.ts'
 import { parseDuration, parseInstant, parseLimit, type Instant, type Limit } from './time.ts'
 import type { OrderKind } from './responder.ts'
 
-export interface LockOrder {
+interface LockOrder {
   readonly kind: 'lock'
   readonly scope: LockScope
   readonly mode: LockMode

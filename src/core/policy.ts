@@ -5,7 +5,7 @@ import type { Limit } from './time.ts'
 export type Posture = 'frozen' | 'read-only' | 'serve'
 
 /** Whether a response may leave before its record is durable. */
-export type AuditDuty = 'strict' | 'best-effort' | 'off'
+type AuditDuty = 'strict' | 'best-effort' | 'off'
 
 /** The route's own lock flag, set by the config file. */
 export type RouteFlag = 'open' | 'deny' | 'read-only' | 'step-up'
@@ -17,7 +17,7 @@ export interface Source {
 }
 
 /** The identifier at `source` must be (one of) the values of the session's `claim`. */
-export interface Binding {
+interface Binding {
   readonly source: Source
   readonly claim: string
 }
@@ -29,7 +29,7 @@ export interface SessionPolicy {
   readonly bind: readonly Binding[]
 }
 
-export interface ThrottlePolicy {
+interface ThrottlePolicy {
   /** Requests of one session, or of one address where there is no session. */
   readonly requests?: Limit
   /** Different people (subjects) read by one session; enforced by the detectors. */
