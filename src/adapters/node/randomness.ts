@@ -6,7 +6,7 @@ const POOL_BYTES = 4096
 const ID_BYTES = 16
 const FRACTION_BYTES = 6
 
-/** Request ids and fractions are cut from a pool of random bytes that is used once: a call into the kernel for each would cost more than the id. */
+/** Ids, hex and fractions are cut from a pool of random bytes that is used once: a call into the kernel for each would cost more than the id. */
 export function createRandomness(): Randomness {
   const pool = Buffer.allocUnsafeSlow(POOL_BYTES)
   let used = POOL_BYTES
@@ -24,7 +24,11 @@ export function createRandomness(): Randomness {
       const at = take(ID_BYTES)
       return pool.toString('base64url', at, at + ID_BYTES)
     },
-    hex: (bytes) => randomBytes(bytes).toString('hex'),
+    hex: (bytes) => {
+      if (bytes > POOL_BYTES) return randomBytes(bytes).toString('hex')
+      const at = take(bytes)
+      return pool.toString('hex', at, at + bytes)
+    },
     fraction: () => pool.readUIntBE(take(FRACTION_BYTES), FRACTION_BYTES) / 2 ** 48,
   }
 }
