@@ -37,6 +37,8 @@ export class TileStore {
   readonly #dir: string
   #tree: TileTree
   #bundle: readonly Buffer[]
+  /** What extensions have begun to write since the last one was adopted; one that failed may have left torn files. */
+  readonly #attempted = new Map<string, TileName>()
 
   private constructor(files: Files, dir: string, { tree, bundle }: Extension) {
     this.#files = files
@@ -129,6 +131,7 @@ export class TileStore {
       await this.#files.makeDir(dirname(path))
       for (let dir = dirname(path); dir.length >= this.#dir.length; dir = dirname(dir)) written.add(dir)
     }
+    this.#attempted.set(path, name)
     await writeSynced(this.#files, path, bytes)
     const back = await this.#files.read(path)
     if (back === undefined || !back.equals(bytes))
@@ -149,6 +152,12 @@ export class TileStore {
       await this.#files.remove(path)
       if (now?.index !== old.index) await this.#files.removeDir(dirname(path))
     }
+    for (const [path, name] of this.#attempted) {
+      if (widthAt(tree.size, name.level, name.index) === name.width) continue
+      await this.#files.remove(path)
+      await this.#files.removeDir(dirname(path))
+    }
+    this.#attempted.clear()
   }
 
   /** Removes what an interrupted seal left: tiles beyond the log's end, and partial ones that have become stale. */

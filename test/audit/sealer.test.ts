@@ -216,6 +216,42 @@ describe('sealing', () => {
     await sealer.close()
   })
 
+  test('a tile that a full disk cut short is gone once the log has grown past it', async () => {
+    const place = createPlace()
+    let isFull = false
+    const files: Files = {
+      ...nodeFiles,
+      write: async (fd, bytes, position) => {
+        if (!isFull) return nodeFiles.write(fd, bytes, position)
+        // Half of it fits, as on a disk that fills up.
+        await nodeFiles.write(fd, bytes.subarray(0, bytes.length >> 1), position)
+        throw Object.assign(new Error('ENOSPC: injected'), { code: 'ENOSPC' })
+      },
+    }
+    const sealer = await openTestSealer(place, { files })
+    const log = await openTestLog(place, 'w1', {
+      onDurable: (batch) => {
+        sealer.add(batch)
+      },
+    })
+    await appendAll(log, records('w1', 0, 100))
+    await sealer.seal()
+    for (const [from, count] of [
+      [100, 40],
+      [140, 200],
+    ] as const) {
+      await appendAll(log, records('w1', from, count))
+      isFull = true
+      expect(await sealer.seal()).toMatchObject({ added: 0, problem: expect.stringMatching('ENOSPC') as unknown })
+      isFull = false
+    }
+    await appendAll(log, records('w1', 340, 5))
+    expect(await sealer.seal()).toMatchObject({ size: 345 })
+    await log.close()
+    await sealer.close()
+    expect(await verifyTrail(place.dir, { vkey: sealer.vkey })).toMatchObject({ ok: true, size: 345, problems: [] })
+  })
+
   test('that fails keeps everything, says why, and is done by the next call', async () => {
     const place = createPlace()
     let isFull = false
