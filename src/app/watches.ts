@@ -68,7 +68,7 @@ export async function openWatches(parts: Parts): Promise<Watches> {
   cleanUp.defer(every(LOOK_EVERY_MS, () => store.look(), logger))
   if (locksFile !== undefined) cleanUp.defer(every(LOOK_EVERY_MS, () => locksFile.look(), logger))
   cleanUp.defer(every(LOOK_EVERY_MS, () => lookAtConfig(config, parts), logger))
-  cleanUp.defer(every(SEAL_EVERY_MS, () => parts.trail.tick(), logger))
+  cleanUp.defer(every(SEAL_EVERY_MS, createTrailLook(parts), logger))
   keepLease(parts)
   return { config, locksFile }
 }
@@ -82,6 +82,23 @@ async function lookAtConfig(watch: ConfigWatch, { logger, running }: Parts): Pro
     })
   else if (watch.problems.length > 0 && watch.problems.join('\n') !== before) {
     logger.error('the config on disk is refused; the running one stays', { problems: watch.problems })
+  }
+}
+
+/** Seals, and says once in the log that the trail cannot be written, and once that it can again. */
+function createTrailLook({ trail, pool, logger }: Parts): () => Promise<void> {
+  let said = ''
+  return async () => {
+    await trail.tick()
+    const problems = [...trail.problems(), ...(pool?.trailProblems ?? [])]
+    const now = problems.join('\n')
+    if (now === said) return
+    said = now
+    if (problems.length > 0)
+      logger.error('THE TRAIL CANNOT BE WRITTEN: strict routes answer audit-unavailable; locks still work', {
+        problems,
+      })
+    else logger.info('the trail can be written again')
   }
 }
 
