@@ -1,6 +1,7 @@
 // Every file of the directory has a reason to be there: nothing may hide beside what is verified.
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { codeOf } from './files.ts'
 import type { Findings } from './findings.ts'
 import { type Hash, leafHash, rootOf } from './merkle.ts'
 import {
@@ -32,7 +33,7 @@ export interface FilesPass {
 
 /** Paths of everything below the directory that is no directory, in no particular order. */
 function* walk(dir: string, below = ''): Generator<{ path: string; isFile: boolean }> {
-  for (const entry of readdirSync(join(dir, below), { withFileTypes: true })) {
+  for (const entry of unlessGone(() => readdirSync(join(dir, below), { withFileTypes: true })) ?? []) {
     const path = below === '' ? entry.name : `${below}/${entry.name}`
     if (entry.isDirectory()) yield* walk(dir, path)
     else yield { path, isFile: entry.isFile() }
@@ -43,16 +44,35 @@ function* walk(dir: string, below = ''): Generator<{ path: string; isFile: boole
 export function verifyFiles(pass: FilesPass): void {
   let leftovers = 0
   for (const { path, isFile } of walk(pass.dir)) {
-    const name = parseTilePath(path)
-    if (!isFile) pass.findings.problem('this is no regular file', { file: path })
-    else if (name !== undefined) leftovers += verifyTileFile(pass, path, name) ? 1 : 0
-    else if (path.endsWith('.tmp')) verifyUnfinished(pass, path)
-    else if (!isExpected(path)) pass.findings.problem('this file does not belong to the trail', { file: path })
+    if (unlessGone(() => verifyFile(pass, path, isFile)) === true) leftovers += 1
   }
   if (leftovers > 0) {
     pass.findings.warn(
       `${leftovers} tiles beyond the checkpoint: a seal was interrupted, and the next one writes them again`,
     )
+  }
+}
+
+/** Returns true for a tile beyond the checkpoint. */
+function verifyFile(pass: FilesPass, path: string, isFile: boolean): boolean {
+  const name = parseTilePath(path)
+  if (!isFile) pass.findings.problem('this is no regular file', { file: path })
+  else if (name !== undefined) return verifyTileFile(pass, path, name)
+  else if (path.endsWith('.tmp')) verifyUnfinished(pass, path)
+  else if (!isExpected(path)) pass.findings.problem('this file does not belong to the trail', { file: path })
+  return false
+}
+
+/**
+ * A gateway at work removes what it is done with between our look at the directory and at the file. What must be there was
+ * read before (verify-log), so a file that has gone is none to complain of.
+ */
+function unlessGone<T>(look: () => T): T | undefined {
+  try {
+    return look()
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return undefined
+    throw error
   }
 }
 
