@@ -54,3 +54,23 @@ const SAFE_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TR
 export function isSafeMethod(method: string): boolean {
   return SAFE_METHODS.has(method)
 }
+
+/** The closed set of methods that metrics know; any other is `OTHER`, so that no caller can make a series. */
+export const METHODS = [
+  'GET',
+  'HEAD',
+  'POST',
+  'PUT',
+  'PATCH',
+  'DELETE',
+  'OPTIONS',
+  'TRACE',
+  'CONNECT',
+  'OTHER',
+] as const
+
+export type Method = (typeof METHODS)[number]
+
+export function methodLabel(method: string): Method {
+  return METHODS.find((known) => known === method) ?? 'OTHER'
+}

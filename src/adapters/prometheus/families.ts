@@ -65,18 +65,6 @@ export function cellsOf(name: FamilyName): number {
   return buckets === undefined ? 1 : buckets.length + 2
 }
 
-export const METHODS = [
-  'GET',
-  'HEAD',
-  'POST',
-  'PUT',
-  'PATCH',
-  'DELETE',
-  'OPTIONS',
-  'TRACE',
-  'CONNECT',
-  'OTHER',
-] as const
 export const DECISIONS = [
   'allow',
   'locked',

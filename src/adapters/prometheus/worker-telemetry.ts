@@ -1,6 +1,7 @@
 // The worker's end of the metrics: plain additions to memory that it alone writes.
+import { METHODS } from '../../core/policy.ts'
 import type { SettledExchange, Telemetry } from '../../ports/telemetry.ts'
-import { DECISIONS, METHODS, SESSION_RESULTS } from './families.ts'
+import { DECISIONS, SESSION_RESULTS } from './families.ts'
 import {
   boundsOf,
   createSlabWriter,

@@ -1,20 +1,9 @@
 // The last stage: every exchange ends here, whatever became of it.
+import { methodLabel } from '../../core/policy.ts'
 import { committed } from '../commit.ts'
 import type { Exchange } from '../exchange.ts'
 import type { Gateway } from '../gateway.ts'
 import { requestRecord } from './record.ts'
-
-const METHODS: ReadonlySet<string> = new Set([
-  'GET',
-  'HEAD',
-  'POST',
-  'PUT',
-  'PATCH',
-  'DELETE',
-  'OPTIONS',
-  'TRACE',
-  'CONNECT',
-])
 
 /**
  * Appends the outcome, once. Resolves to false where a strict route's outcome did not become durable within `waitMs`: then
@@ -40,7 +29,7 @@ export function settle(exchange: Exchange, gateway: Gateway): void {
   try {
     gateway.telemetry.settled({
       route: exchange.route?.id ?? 'none',
-      method: METHODS.has(exchange.method) ? exchange.method : 'OTHER',
+      method: methodLabel(exchange.method),
       status: exchange.status,
       decision: exchange.decision,
       durationMs: gateway.clock.monotonicMs() - exchange.startedMs,
