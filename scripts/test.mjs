@@ -7,7 +7,7 @@ import { ensurePackages } from './packages.mjs'
 import { environment, install, root, runtime } from './setup.mjs'
 
 install()
-ensurePackages(['prometheus'])
+ensurePackages(['prometheus', 'redis-server'])
 
 const node = runtime()
 const only = process.argv.slice(2)
