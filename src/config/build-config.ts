@@ -3,7 +3,16 @@ import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
 import type { RoutePolicy, Source } from '../core/policy.ts'
 import { paramNames, type Route } from '../core/route.ts'
-import type { Config, GatewayConfig, IssuerConfig, Listen, UpstreamConfig } from './config.ts'
+import type {
+  CertificateFiles,
+  Config,
+  GatewayConfig,
+  HealthConfig,
+  IssuerConfig,
+  LimitsConfig,
+  Listen,
+  UpstreamConfig,
+} from './config.ts'
 import { DEFAULTS } from './defaults.ts'
 import { findEffective, sessionPolicyOf } from './effective.ts'
 import { parseSource } from './scalars.ts'
@@ -17,12 +26,11 @@ export function buildConfig(document: ConfigDocument, file: string): Config {
   const { control, gateway, store } = document
   return {
     file: resolve(file),
-    ...(gateway === undefined ? {} : { gateway: gatewayOf(gateway, listenAt(gateway.listen)) }),
+    ...(gateway === undefined ? {} : { gateway: gatewayOf(gateway, listenAt(gateway.listen), places.resolve) }),
     control: {
       listen: listenAt(control.listen),
-      ...(control.tls === undefined
-        ? {}
-        : { tls: { cert: places.resolve(control.tls.cert), key: places.resolve(control.tls.key) } }),
+      ...(control.tls === undefined ? {} : { tls: resolved(control.tls, places.resolve) }),
+      names: [...new Set(control.names)],
       responders: control.responders.map(({ name, role, key, retired }) => ({
         name,
         role,
@@ -34,7 +42,7 @@ export function buildConfig(document: ConfigDocument, file: string): Config {
     },
     store: { kind: 'embedded', dir: places.storeDir, leaseMs: store.lease },
     upstreams: Object.fromEntries(
-      Object.entries(document.upstreams).map(([name, upstream]) => [name, upstreamOf(upstream)]),
+      Object.entries(document.upstreams).map(([name, upstream]) => [name, upstreamOf(upstream, places.resolve)]),
     ),
     routes: document.routes.map((route, index) => routeOf(document, route, index)),
     session: {
@@ -47,33 +55,90 @@ export function buildConfig(document: ConfigDocument, file: string): Config {
   }
 }
 
-function gatewayOf(gateway: NonNullable<ConfigDocument['gateway']>, listen: Listen): GatewayConfig {
-  const { limits, workers } = gateway
+function gatewayOf(
+  gateway: NonNullable<ConfigDocument['gateway']>,
+  listen: Listen,
+  absolute: (path: string) => string,
+): GatewayConfig {
+  const { workers, tls } = gateway
   // A unix socket has one worker: two threads cannot share its path.
   const most = 'path' in listen ? 1 : availableParallelism()
   return {
     listen,
     workers: workers === 'auto' ? most : workers,
     trustedProxies: gateway.trustedProxies,
-    limits: {
-      headerBytesMax: limits.headerBytes,
-      headersMax: limits.headerCount,
-      bodyBytesMax: limits.bodyBytes,
-      headersTimeoutMs: limits.headersTimeout,
-      requestTimeoutMs: limits.requestTimeout,
-      idleTimeoutMs: limits.idleTimeout,
-    },
+    ...(tls === undefined
+      ? {}
+      : {
+          tls: {
+            ...resolved(tls, absolute),
+            ...(tls.clientCa === undefined ? {} : { clientCa: absolute(tls.clientCa) }),
+          },
+        }),
+    limits: limitsOf(gateway.limits),
     drainTimeoutMs: gateway.drainTimeout,
   }
 }
 
-function upstreamOf(upstream: ConfigDocument['upstreams'][string]): UpstreamConfig {
+function resolved({ cert, key }: CertificateFiles, absolute: (path: string) => string): CertificateFiles {
+  return { cert: absolute(cert), key: absolute(key) }
+}
+
+function limitsOf(limits: NonNullable<ConfigDocument['gateway']>['limits']): LimitsConfig {
   return {
-    targets: upstream.targets ?? (upstream.url === undefined ? [] : [upstream.url]),
+    headerBytesMax: limits.headerBytes,
+    headersMax: limits.headerCount,
+    urlBytesMax: limits.urlBytes,
+    bodyBytesMax: limits.bodyBytes,
+    headersTimeoutMs: limits.headersTimeout,
+    requestTimeoutMs: limits.requestTimeout,
+    idleTimeoutMs: limits.idleTimeout,
+    minimumRate: { bytesPerSecond: limits.minimumRate.bytes, graceMs: limits.minimumRate.grace },
+    connectionsMax: limits.connections,
+    connectionsPerAddressMax: limits.connectionsPerAddress,
+    requestsPerConnectionMax: limits.requestsPerConnection,
+  }
+}
+
+function upstreamOf(upstream: ConfigDocument['upstreams'][string], absolute: (path: string) => string): UpstreamConfig {
+  const { tls, health, queue } = upstream
+  const targets = (upstream.targets ?? (upstream.url === undefined ? [] : [upstream.url])).map((target) =>
+    target.startsWith('unix:') ? `unix:${absolute(target.slice('unix:'.length))}` : target,
+  )
+  return {
+    targets,
     connectTimeoutMs: upstream.connectTimeout,
     headersTimeoutMs: upstream.headersTimeout,
     bodyTimeoutMs: upstream.bodyTimeout,
     connectionsMax: upstream.connections,
+    inFlightMax: upstream.maxInFlight ?? upstream.connections * targets.length,
+    queue: { requestsMax: queue.requests, timeoutMs: queue.timeout },
+    ...(tls === undefined ? {} : { tls: upstreamTlsOf(tls, absolute) }),
+    ...(health === undefined ? {} : { health: healthOf(health) }),
+  }
+}
+
+function upstreamTlsOf(
+  { ca, cert, key, serverName }: NonNullable<ConfigDocument['upstreams'][string]['tls']>,
+  absolute: (path: string) => string,
+): NonNullable<UpstreamConfig['tls']> {
+  return {
+    ...(ca === undefined ? {} : { ca: absolute(ca) }),
+    ...(cert === undefined ? {} : { cert: absolute(cert) }),
+    ...(key === undefined ? {} : { key: absolute(key) }),
+    ...(serverName === undefined ? {} : { serverName }),
+  }
+}
+
+function healthOf(health: NonNullable<ConfigDocument['upstreams'][string]['health']>): HealthConfig {
+  const { path, interval, timeout, healthyAfter, unhealthyAfter, status } = health
+  return {
+    path,
+    intervalMs: interval,
+    timeoutMs: timeout,
+    healthyAfter,
+    unhealthyAfter,
+    ...(status === undefined ? {} : { statuses: [...new Set(status)] }),
   }
 }
 

@@ -209,6 +209,8 @@ export function findRestartNeeded(running: Config, next: Config): readonly strin
   const settings = (config: Config): Readonly<Record<string, string | number | undefined>> => ({
     'gateway.listen': config.gateway && formatListen(config.gateway.listen),
     'gateway.workers': config.gateway?.workers,
+    // A listener speaks TLS from its start or never; other files for it are taken.
+    'gateway.tls': config.gateway?.tls === undefined ? 'off' : 'on',
     'control.listen': formatListen(config.control.listen),
     'control.tls': JSON.stringify(config.control.tls),
     'store.dir': config.store.dir,

@@ -5,26 +5,57 @@ import type { Route } from '../core/route.ts'
 /** A TCP address or a unix socket. */
 export type Listen = { readonly host: string; readonly port: number } | { readonly path: string }
 
+/** Absolute paths of PEM files. */
+export interface CertificateFiles {
+  readonly cert: string
+  readonly key: string
+}
+
+export interface LimitsConfig {
+  /** Bytes of all request header fields together. */
+  readonly headerBytesMax: number
+  readonly headersMax: number
+  /** Bytes of the request target. */
+  readonly urlBytesMax: number
+  readonly bodyBytesMax: number
+  readonly headersTimeoutMs: number
+  readonly requestTimeoutMs: number
+  readonly idleTimeoutMs: number
+  /** Of a request body, on average since its first byte, judged once `graceMs` have passed; 0: none. */
+  readonly minimumRate: { readonly bytesPerSecond: number; readonly graceMs: number }
+  /** Of each worker. */
+  readonly connectionsMax: number
+  /** Of each worker; trusted proxies and unix sockets are not counted. */
+  readonly connectionsPerAddressMax: number
+  readonly requestsPerConnectionMax: number
+}
+
 export interface GatewayConfig {
   readonly listen: Listen
   readonly workers: number
   /** CIDRs whose X-Forwarded-For is believed. */
   readonly trustedProxies: readonly string[]
-  readonly limits: {
-    /** Bytes of all request header fields together. */
-    readonly headerBytesMax: number
-    readonly headersMax: number
-    readonly bodyBytesMax: number
-    readonly headersTimeoutMs: number
-    readonly requestTimeoutMs: number
-    readonly idleTimeoutMs: number
-  }
+  /** `clientCa`: authorities of the certificates that every client must show. */
+  readonly tls?: CertificateFiles & { readonly clientCa?: string }
+  readonly limits: LimitsConfig
   /** How long in-flight exchanges may take to finish after SIGTERM. */
   readonly drainTimeoutMs: number
 }
 
+export interface HealthConfig {
+  /** Path and query of a GET. */
+  readonly path: string
+  readonly intervalMs: number
+  readonly timeoutMs: number
+  /** Good and bad checks in a row that change what is thought of a target. */
+  readonly healthyAfter: number
+  readonly unhealthyAfter: number
+  /** Status codes that are good; absent: 200 to 299. */
+  readonly statuses?: readonly number[]
+}
+
 export interface UpstreamConfig {
-  /** Origins: scheme, host and port, no path. */
+  /** Origins (scheme, host and port, no path), or `unix:` and the absolute path of a socket. */
   readonly targets: readonly string[]
   readonly connectTimeoutMs: number
   /** From the last byte sent to the first byte of the answer. */
@@ -32,6 +63,19 @@ export interface UpstreamConfig {
   /** Between two reads of the body. */
   readonly bodyTimeoutMs: number
   readonly connectionsMax: number
+  /** Requests of a worker that all targets together answer at once; never more than their connections. */
+  readonly inFlightMax: number
+  /** Requests of a worker beyond these. */
+  readonly queue: { readonly requestsMax: number; readonly timeoutMs: number }
+  /** Absolute paths of PEM files; `cert` and `key` stand together. Only where every target is https. */
+  readonly tls?: {
+    readonly ca?: string
+    readonly cert?: string
+    readonly key?: string
+    readonly serverName?: string
+  }
+  /** Absent: no active check. */
+  readonly health?: HealthConfig
 }
 
 export interface IssuerConfig {
@@ -46,7 +90,9 @@ export interface IssuerConfig {
 
 export interface ControlConfig {
   readonly listen: Listen
-  readonly tls?: { readonly cert: string; readonly key: string }
+  readonly tls?: CertificateFiles
+  /** Host names by which it may be asked, with or without a port, in lower case. */
+  readonly names: readonly string[]
   readonly responders: readonly Responder[]
   readonly releaseApprovals: number
   /** SHA-256 of the read token, hex. */

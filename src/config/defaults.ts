@@ -15,6 +15,8 @@ export const DEFAULTS = {
       headerBytes: '16KiB',
       /** HAProxy takes 101; a browser sends about twenty. */
       headerCount: 100,
+      /** RFC 9110, 4.1, asks for 8000 at least; nginx and Apache take 8 KiB. */
+      urlBytes: '8KiB',
       /** A scanned document fits; nginx takes 1 MiB. Bodies are streamed, so this bounds the upstream's work, not our memory. */
       bodyBytes: '16MiB',
       /** A client that takes longer for its header fields holds a socket on purpose (slowloris). */
@@ -23,11 +25,25 @@ export const DEFAULTS = {
       requestTimeout: '5m',
       /** Longer than the 60 s of common load balancers, so that it is they who close, and no request meets a closing socket. */
       idleTimeout: '65s',
+      minimumRate: {
+        /** The number of IIS and Kestrel, the speed of a modem of 2400 bit/s: slower is a place held on purpose (slowloris). */
+        bytes: '240B',
+        /** Kestrel gives 5 s, Apache 20 s: one lost packet on a poor radio link is a pause of some seconds. */
+        grace: '10s',
+      },
+      /** Some 10 KiB each: 100 MiB a worker at most. Well below the 65,536 files that a service is commonly given. */
+      connections: 10_000,
+      /** A carrier's address stands for some hundred phones of six connections each; it still takes ten machines to fill a worker. */
+      connectionsPerAddress: 1_000,
+      /** nginx's number: what a connection has gathered is let go, and long-lived ones are spread over workers anew. */
+      requestsPerConnection: 1_000,
     },
   },
   control: {
     /** Loopback: orders are signed, but what the console shows is not for the network. */
     listen: '127.0.0.1:9080',
+    /** A page anywhere can have its name point here (DNS rebinding): only names that were written down are ours. */
+    names: [] as string[],
     /** The proposer and one other: a release always takes two people. */
     releaseApprovals: 2,
   },
@@ -46,6 +62,22 @@ export const DEFAULTS = {
     bodyTimeout: '60s',
     /** For each target and worker. More requests than this wait in the gateway, where a lock still reaches them. */
     connections: 128,
+    queue: {
+      /** Eight times the connections: at 30 ms an answer the last of them waits a quarter of a second. */
+      requests: 1_024,
+      /** Who has waited as long is about to give up; an answer now is better than work for nobody. */
+      timeout: '5s',
+    },
+    health: {
+      /** With three failures a dead target is out within 15 s; refused connections pass it over at once, without any check. */
+      interval: '5s',
+      /** A target that cannot say within this that it is well would keep citizens waiting longer. */
+      timeout: '2s',
+      /** One answer may be luck. */
+      healthyAfter: 2,
+      /** One lost packet is no outage, and each target less is load on the others. */
+      unhealthyAfter: 3,
+    },
   },
   route: {
     /** The route's own lock flag. */

@@ -5,7 +5,7 @@ import { isReachedBy, parseListen } from './listen.ts'
 import { parseOpenApi, type OpenApiDocument } from './openapi-document.ts'
 import { planRoutes, type PlannedRoute } from './openapi-routes.ts'
 import type { Problem } from './problem.ts'
-import { origin } from './scalars.ts'
+import { origin } from './scalars-network.ts'
 
 export interface FromOpenApi {
   /** Name of the document, for the first line of the result. */

@@ -52,8 +52,9 @@ export function parseConfig(
   const draft = draftOf(document)
   checkRoutes(draft, report)
   checkControl(draft, now, report)
-  checkAddresses(draft, report)
-  checkDirectories(draft, placesOf(draft, file), report)
+  const places = placesOf(draft, file)
+  checkAddresses(draft, places, report)
+  checkDirectories(draft, places, report)
   problems.push(...findings.flatMap((finding) => locate(finding, source, overridden)))
   if (result.success && problems.length === 0) return { config: buildConfig(result.data, file) }
   return { problems: sortProblems(problems) }

@@ -6,7 +6,7 @@ import { parseTemplate } from '../core/route.ts'
 import { isRefused, parseTarget } from '../core/target.ts'
 import { parseDuration, parseInstant, parseLimit, type Limit } from '../core/time.ts'
 import type { Listen } from './config.ts'
-import { checkEd25519Key } from './ed25519-key.ts'
+import { checkEd25519Key } from '../core/ed25519-key.ts'
 import { parseListen } from './listen.ts'
 import { quote } from './problem.ts'
 
@@ -21,7 +21,7 @@ export function list<T extends z.ZodType>(element: T, right: string): z.ZodArray
 }
 
 /** A text that `parse` turns into a T, or into what is wrong with it. */
-function parsed<T>(
+export function parsed<T>(
   right: string,
   parse: (text: string) => T | { readonly problem: string },
   pattern?: RegExp,
@@ -228,31 +228,6 @@ export const cidr = parsed<string>(
     if (kind.parse(address).toString() !== network)
       return { problem: `${quote(value)} has bits behind its prefix, did you mean ${network}/${Number(bits)}?` }
     return `${network}/${Number(bits)}`
-  },
-)
-
-/** An upstream's origin: scheme, host and port. Messages never repeat it: it may hold credentials. */
-export const origin = parsed<string>(
-  'must be the URL of an upstream, as in http://127.0.0.1:9000',
-  (value): string | { problem: string } => {
-    const scheme = /^([A-Za-z][A-Za-z0-9+.-]*):\/\//.exec(value)?.[1]?.toLowerCase()
-    if (scheme === undefined) return { problem: 'is no URL: write it with its scheme, as in http://127.0.0.1:9000' }
-    if (scheme !== 'http' && scheme !== 'https')
-      return { problem: `the scheme must be http or https, not ${quote(scheme)}` }
-    if (/^[^/]+:\/\/[^/?#]*@/.test(value))
-      return {
-        problem: 'must not hold credentials: they would end in logs; give the upstream another way to know the gateway',
-      }
-    if (/^[^/]+:\/\/[^/?#]*[/?#]./.test(value) || /[?#]/.test(value)) {
-      return {
-        problem:
-          'must be scheme, host and port alone, with no path or query: the request target is forwarded exactly as it was authorised',
-      }
-    }
-    const url = /^[^\s\\%]+$/.test(value) && URL.canParse(value) ? new URL(value) : undefined
-    if (url === undefined || url.hostname === '' || url.port === '0')
-      return { problem: 'is no URL of a host and port: write it as http://127.0.0.1:9000' }
-    return url.origin
   },
 )
 

@@ -8,101 +8,26 @@ import {
   LEASE_MIN_MS,
   RELEASE_APPROVALS_MIN,
   RETENTION_MIN_MS,
-  WORKERS_MAX,
 } from './defaults.ts'
 import {
   algorithm,
-  cidr,
   date,
   duration,
   list,
   listen,
   nameOf,
   oneOf,
-  origin,
   publicKey,
   says,
   sha256,
-  size,
   text,
   whole,
 } from './scalars.ts'
+import { controlName } from './scalars-network.ts'
+import { gatewaySchema } from './schema-gateway.ts'
+import { certificateKeys, path, withDefault } from './schema-parts.ts'
 import { policyKeys, routeSchema } from './schema-routes.ts'
-
-const path = text('must be a path, relative to this file or absolute')
-/** A key that has a default: its reason stands in defaults.ts. */
-const withDefault = <T extends z.ZodType>(schema: T, value: z.input<T>, description: string) =>
-  schema.prefault(value as never).describe(description)
-
-const limitsSchema = z
-  .strictObject({
-    headerBytes: withDefault(
-      size({ min: '1KiB', max: '1MiB' }),
-      DEFAULTS.gateway.limits.headerBytes,
-      'Bytes of all header fields of a request together; more is 431.',
-    ),
-    headerCount: withDefault(
-      whole(10, 1000),
-      DEFAULTS.gateway.limits.headerCount,
-      'How many header fields a request may have; more is 431.',
-    ),
-    bodyBytes: withDefault(
-      size({ min: '0B', max: '1024GiB' }),
-      DEFAULTS.gateway.limits.bodyBytes,
-      'Bytes of a request body; more is 413.',
-    ),
-    headersTimeout: withDefault(
-      duration(),
-      DEFAULTS.gateway.limits.headersTimeout,
-      'How long a client may take to send its header fields.',
-    ),
-    requestTimeout: withDefault(
-      duration(),
-      DEFAULTS.gateway.limits.requestTimeout,
-      'How long a client may take to send a whole request.',
-    ),
-    idleTimeout: withDefault(
-      duration(),
-      DEFAULTS.gateway.limits.idleTimeout,
-      'How long a kept-alive connection may wait for its next request.',
-    ),
-  })
-  .prefault({})
-  .describe('What one request or connection may cost.')
-
-const workersRight = says(`must be a whole number from 1 to ${WORKERS_MAX}, or auto for one a core`)
-
-const gatewaySchema = z
-  .strictObject({
-    listen: withDefault(
-      listen,
-      DEFAULTS.gateway.listen,
-      'Address of the data plane: host:port, "[ipv6]:port" or unix:/path (one worker).',
-    ),
-    workers: withDefault(
-      z.union(
-        [
-          z.literal('auto', { error: workersRight }),
-          z.int({ error: workersRight }).min(1, { error: workersRight }).max(WORKERS_MAX, { error: workersRight }),
-        ],
-        { error: workersRight },
-      ),
-      DEFAULTS.gateway.workers,
-      'Data-plane threads: a number, or auto for one a core.',
-    ),
-    trustedProxies: withDefault(
-      list(cidr, 'must be a list of networks, as in [10.0.0.0/8]'),
-      DEFAULTS.gateway.trustedProxies,
-      'Networks whose X-Forwarded-For and Forwarded are believed.',
-    ),
-    drainTimeout: withDefault(
-      duration(),
-      DEFAULTS.gateway.drainTimeout,
-      'How long exchanges in flight may take to finish after SIGTERM.',
-    ),
-    limits: limitsSchema,
-  })
-  .describe('The data plane. Absent: a control-only member of a fleet.')
+import { upstreamSchema } from './schema-upstreams.ts'
 
 const responderSchema = z.strictObject({
   name: nameOf("the responder's name").describe('The `kid` of their orders.'),
@@ -122,13 +47,12 @@ const controlSchema = z
       DEFAULTS.control.listen,
       'Address of the control plane: API, console, /metrics, /healthz, /readyz. Off loopback it needs tls.',
     ),
-    tls: z
-      .strictObject({
-        cert: path.describe('PEM file of the certificate chain.'),
-        key: path.describe('PEM file of its private key.'),
-      })
-      .optional()
-      .describe('Certificate of the control plane; needed off loopback.'),
+    tls: z.strictObject(certificateKeys).optional().describe('Certificate of the control plane; needed off loopback.'),
+    names: withDefault(
+      list(controlName, 'must be a list of host names, as in [portcullis.ops.svc]'),
+      DEFAULTS.control.names,
+      'Host names by which the control plane may be asked, beside its own addresses and localhost; any other is 421.',
+    ),
     responders: withDefault(
       list(responderSchema, 'must be a list of responders'),
       [],
@@ -164,30 +88,6 @@ const storeSchema = z
   })
   .prefault({})
   .describe('Where locks and orders are kept.')
-
-const upstreamSchema = z.strictObject({
-  url: origin.optional().describe('The one target: scheme, host and port. Or `targets`.'),
-  targets: list(origin, 'must be a list of URLs, as in [http://10.0.0.1:9000, http://10.0.0.2:9000]')
-    .min(1, { error: 'must name at least one URL' })
-    .optional()
-    .describe('Several targets. Or `url`.'),
-  connectTimeout: withDefault(
-    duration(),
-    DEFAULTS.upstream.connectTimeout,
-    'How long a connection may take to be made.',
-  ),
-  headersTimeout: withDefault(
-    duration(),
-    DEFAULTS.upstream.headersTimeout,
-    'From the last byte sent to the first byte of the answer.',
-  ),
-  bodyTimeout: withDefault(duration(), DEFAULTS.upstream.bodyTimeout, 'Between two reads of the body of an answer.'),
-  connections: withDefault(
-    whole(1, 65_535),
-    DEFAULTS.upstream.connections,
-    'Connections to each target from each worker.',
-  ),
-})
 
 const issuerSchema = z.strictObject({
   issuer: text('must be the iss of its tokens, as in https://otp.example.in').describe('The `iss` of its tokens.'),

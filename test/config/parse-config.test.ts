@@ -81,11 +81,18 @@ describe('a right configuration', () => {
     expect(config.gateway?.limits).toEqual({
       headerBytesMax: 16_384,
       headersMax: 100,
+      urlBytesMax: 8192,
       bodyBytesMax: 16_777_216,
       headersTimeoutMs: 10_000,
       requestTimeoutMs: 300_000,
       idleTimeoutMs: 65_000,
+      minimumRate: { bytesPerSecond: 240, graceMs: 10_000 },
+      connectionsMax: 10_000,
+      connectionsPerAddressMax: 1000,
+      requestsPerConnectionMax: 1000,
     })
+    expect(config.gateway).not.toHaveProperty('tls')
+    expect(config.control.names).toEqual([])
     expect(config.store).toEqual({ kind: 'embedded', dir: '/etc/portcullis/data', leaseMs: 2000 })
     expect(config.audit).toEqual({
       dir: '/etc/portcullis/data/audit',
@@ -98,6 +105,8 @@ describe('a right configuration', () => {
       headersTimeoutMs: 30_000,
       bodyTimeoutMs: 60_000,
       connectionsMax: 128,
+      inFlightMax: 256,
+      queue: { requestsMax: 1024, timeoutMs: 5000 },
     })
     expect(config.session.issuers).toEqual([
       {
@@ -194,6 +203,62 @@ describe('a right configuration', () => {
   test('retires a responder from a date on', () => {
     const config = configOf(edited([`${KEYS[2]} }`, `${KEYS[2]}, retired: 2026-02-28 }`]))
     expect(config.control.responders[2]?.retiredAt).toBe(Date.UTC(2026, 1, 28))
+  })
+
+  test('has TLS by files against its own, and the names of its control plane in lower case and once', () => {
+    const config = configOf(
+      edited(
+        ['  workers: 1', '  workers: 1\n  tls: { cert: tls/gate.crt, key: /run/gate.key, clientCa: ./clients.crt }'],
+        [
+          '  releaseApprovals',
+          '  names: [Gate.OPS.svc, gate.ops.svc, "gate.example.in:9443", "[::1]:9080"]\n  releaseApprovals',
+        ],
+      ),
+    )
+    expect(config.gateway?.tls).toEqual({
+      cert: '/etc/portcullis/tls/gate.crt',
+      key: '/run/gate.key',
+      clientCa: '/etc/portcullis/clients.crt',
+    })
+    expect(config.control.names).toEqual(['gate.ops.svc', 'gate.example.in:9443', '[::1]:9080'])
+  })
+
+  test('has upstreams by TLS and by socket, with checks and a bound on what is asked of them', () => {
+    const { upstreams } = configOf(
+      edited(
+        [
+          '{ url: http://127.0.0.1:9000 }',
+          '{ url: "https://10.0.0.9", tls: { ca: ca.crt, cert: me.crt, key: me.key, serverName: Registry.Internal } }',
+        ],
+        [
+          '{ targets: [http://10.0.0.1:9000, http://10.0.0.2:9000] }',
+          '{ targets: ["unix:run/app.sock", "http://10.0.0.2:9000"], maxInFlight: 9, queue: { requests: 0, timeout: 1s }, health: { path: "/up?deep=1", status: [204, 204] } }',
+        ],
+      ),
+    )
+    expect(upstreams.registry).toMatchObject({
+      targets: ['https://10.0.0.9'],
+      inFlightMax: 128,
+      tls: {
+        ca: '/etc/portcullis/ca.crt',
+        cert: '/etc/portcullis/me.crt',
+        key: '/etc/portcullis/me.key',
+        serverName: 'registry.internal',
+      },
+    })
+    expect(upstreams.reports).toMatchObject({
+      targets: ['unix:/etc/portcullis/run/app.sock', 'http://10.0.0.2:9000'],
+      inFlightMax: 9,
+      queue: { requestsMax: 0, timeoutMs: 1000 },
+      health: {
+        path: '/up?deep=1',
+        intervalMs: 5000,
+        timeoutMs: 2000,
+        healthyAfter: 2,
+        unhealthyAfter: 3,
+        statuses: [204],
+      },
+    })
   })
 
   test('keeps limits and sizes as numbers', () => {
