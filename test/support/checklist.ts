@@ -33,7 +33,7 @@ export function checklist(name: string): Checklist {
   }
 }
 
-/** How many responses, interim ones included, begin in these bytes. */
+/** How many responses begin in these bytes, interim ones included: a body need not end with a line. */
 export function responsesIn(bytes: Buffer): number {
-  return bytes.toString('latin1').match(/^HTTP\/1\.\d /gm)?.length ?? 0
+  return bytes.toString('latin1').match(/HTTP\/1\.\d \d{3} /g)?.length ?? 0
 }

@@ -35,29 +35,25 @@ line(13, 'with no trusted proxy no forwarding field of the caller survives, with
   }
 })
 
-line(
-  14,
-  'from a trusted peer the chain is read from right to left, up to the first hop that is not trusted or none',
-  async () => {
-    for (const [chain, client] of [
-      ['203.0.113.9', '203.0.113.9'],
-      ['6.6.6.6, 203.0.113.9', '203.0.113.9'],
-      ['6.6.6.6, 203.0.113.9, 10.0.0.2', '203.0.113.9'],
-      ['6.6.6.6, garbage, 10.0.0.2', '10.0.0.2'],
-      ['203.0.113.9, 127.1', '127.0.0.1'],
-      ['2001:DB8:0::1', '2001:db8::1'],
-      ['::ffff:203.0.113.9', '203.0.113.9'],
-      ['', '127.0.0.1'],
-    ] as const) {
-      const { plane, upstream } = await start({ routes: ROUTES, trustedProxies: ['127.0.0.0/8', '10.0.0.0/8'] })
-      await plane.ask(request('GET', '/open', { 'X-Forwarded-For': chain }))
-      expect({ chain, client: plane.trail.requests[0]?.client }).toEqual({ chain, client })
-      // The chain goes on whole, with the peer that we saw at its end.
-      expect(fieldOf(upstream.requests[0], 'x-forwarded-for')?.split(/, */).at(-1)).toBe('127.0.0.1')
-      expect(fieldOf(upstream.requests[0], 'forwarded')).toContain(client.includes(':') ? `"[${client}]"` : client)
-    }
-  },
-)
+line(14, 'a trusted peer’s chain is read from the right, up to a hop that is not trusted or unreadable', async () => {
+  for (const [chain, client] of [
+    ['203.0.113.9', '203.0.113.9'],
+    ['6.6.6.6, 203.0.113.9', '203.0.113.9'],
+    ['6.6.6.6, 203.0.113.9, 10.0.0.2', '203.0.113.9'],
+    ['6.6.6.6, garbage, 10.0.0.2', '10.0.0.2'],
+    ['203.0.113.9, 127.1', '127.0.0.1'],
+    ['2001:DB8:0::1', '2001:db8::1'],
+    ['::ffff:203.0.113.9', '203.0.113.9'],
+    ['', '127.0.0.1'],
+  ] as const) {
+    const { plane, upstream } = await start({ routes: ROUTES, trustedProxies: ['127.0.0.0/8', '10.0.0.0/8'] })
+    await plane.ask(request('GET', '/open', { 'X-Forwarded-For': chain }))
+    expect({ chain, client: plane.trail.requests[0]?.client }).toEqual({ chain, client })
+    // The chain goes on whole, with the peer that we saw at its end.
+    expect(fieldOf(upstream.requests[0], 'x-forwarded-for')?.split(/, */).at(-1)).toBe('127.0.0.1')
+    expect(fieldOf(upstream.requests[0], 'forwarded')).toContain(client.includes(':') ? `"[${client}]"` : client)
+  }
+})
 
 line(15, 'a caller by a unix socket has no address, and is trusted by no network', async () => {
   const home = mkdtempSync(path.join(os.tmpdir(), 'portcullis-unix-'))
@@ -84,22 +80,18 @@ line(15, 'a caller by a unix socket has no address, and is trusted by no network
   }
 })
 
-line(
-  16,
-  'fields that the gateway writes are deleted first, also where it has nothing to put in their place',
-  async () => {
-    const { plane, upstream } = await start({ routes: ROUTES })
-    const spoofed =
-      'X-Forwarded-Host: evil\r\nX_Forwarded_Host: evil\r\nX-Forwarded-User: evil\r\nX-Request-Id: evil\r\nX_Request_Id: evil\r\nTraceparent: evil\r\n'
-    // An empty Host gives no X-Forwarded-Host; no session gives no user.
-    await plane.ask(`GET /open HTTP/1.1\r\nHost:\r\n${spoofed}\r\n`)
-    await plane.ask(`GET /open HTTP/1.0\r\n${spoofed}\r\n`)
-    await plane.ask(`GET /open HTTP/1.1\r\nHost: a\r\n${spoofed}\r\n`)
-    expect(upstream.requests.length).toBe(3)
-    for (const seen of upstream.requests) expect(seen.head).not.toContain('evil')
-    expect(upstream.requests.map((seen) => fieldsOf(seen, 'x-forwarded-host'))).toEqual([[], [], ['a']])
-  },
-)
+line(16, 'fields that the gateway writes are deleted first, also where it has none to write', async () => {
+  const { plane, upstream } = await start({ routes: ROUTES })
+  const spoofed =
+    'X-Forwarded-Host: evil\r\nX_Forwarded_Host: evil\r\nX-Forwarded-User: evil\r\nX-Request-Id: evil\r\nX_Request_Id: evil\r\nTraceparent: evil\r\n'
+  // An empty Host gives no X-Forwarded-Host; no session gives no user.
+  await plane.ask(`GET /open HTTP/1.1\r\nHost:\r\n${spoofed}\r\n`)
+  await plane.ask(`GET /open HTTP/1.0\r\n${spoofed}\r\n`)
+  await plane.ask(`GET /open HTTP/1.1\r\nHost: a\r\n${spoofed}\r\n`)
+  expect(upstream.requests.length).toBe(3)
+  for (const seen of upstream.requests) expect(seen.head).not.toContain('evil')
+  expect(upstream.requests.map((seen) => fieldsOf(seen, 'x-forwarded-host'))).toEqual([[], [], ['a']])
+})
 
 line(17, 'Host at the upstream is the upstream’s own authority; the caller’s stands in X-Forwarded-Host', async () => {
   const { plane, upstream } = await start({ routes: ROUTES })
@@ -123,28 +115,24 @@ line(18, 'an empty Host is no reason to fail', async () => {
   for (const seen of upstream.requests) expect(fieldOf(seen, 'host')).toBe(`127.0.0.1:${upstream.port}`)
 })
 
-line(
-  19,
-  'an absolute target whose authority is not Host’s is 400 for lock, route, trail and upstream alike',
-  async () => {
-    const { plane, upstream } = await start({ routes: ROUTES })
-    for (const [target, host] of [
-      ['http://other.example/open', 'api.example.in'],
-      ['http://api.example.in:81/open', 'api.example.in'],
-      ['http://api.example.in@other.example/open', 'api.example.in'],
-      ['http://api.example.in.other.example/open', 'api.example.in'],
-      ['http:///open', 'api.example.in'],
-      ['http://api.example.in/open', ''],
-    ] as const) {
-      const answer = await plane.ask(`GET ${target} HTTP/1.1\r\nHost: ${host}\r\n\r\n`)
-      expect({ target, status: answer.status }).toEqual({ target, status: 400 })
-    }
-    expect(upstream.seen).toBe(0)
-    const answer = await plane.ask('GET http://API.example.in/open?a HTTP/1.1\r\nHost: api.example.in\r\n\r\n')
-    expect([answer.status, upstream.requests.map(({ target }) => target)]).toEqual([200, ['/open?a']])
-    expect(plane.trail.requests.at(-1)).toMatchObject({ route: 'open', path: '/open' })
-  },
-)
+line(19, 'an absolute target whose authority is not Host’s is 400, and goes nowhere', async () => {
+  const { plane, upstream } = await start({ routes: ROUTES })
+  for (const [target, host] of [
+    ['http://other.example/open', 'api.example.in'],
+    ['http://api.example.in:81/open', 'api.example.in'],
+    ['http://api.example.in@other.example/open', 'api.example.in'],
+    ['http://api.example.in.other.example/open', 'api.example.in'],
+    ['http:///open', 'api.example.in'],
+    ['http://api.example.in/open', ''],
+  ] as const) {
+    const answer = await plane.ask(`GET ${target} HTTP/1.1\r\nHost: ${host}\r\n\r\n`)
+    expect({ target, status: answer.status }).toEqual({ target, status: 400 })
+  }
+  expect(upstream.seen).toBe(0)
+  const answer = await plane.ask('GET http://API.example.in/open?a HTTP/1.1\r\nHost: api.example.in\r\n\r\n')
+  expect([answer.status, upstream.requests.map(({ target }) => target)]).toEqual([200, ['/open?a']])
+  expect(plane.trail.requests.at(-1)).toMatchObject({ route: 'open', path: '/open' })
+})
 
 line(20, 'the gateway’s own credential goes on only where the route says so; cookies are not ours', async () => {
   const session = { level: 'required', bind: [] } as const
