@@ -11,6 +11,7 @@ import type {
   IssuerConfig,
   LimitsConfig,
   Listen,
+  RedisConfig,
   UpstreamConfig,
 } from './config.ts'
 import { DEFAULTS } from './defaults.ts'
@@ -40,7 +41,11 @@ export function buildConfig(document: ConfigDocument, file: string): Config {
       releaseApprovals: control.releaseApprovals,
       ...(control.readToken === undefined ? {} : { readTokenSha256: control.readToken.sha256 }),
     },
-    store: { kind: 'embedded', dir: places.storeDir, leaseMs: store.lease },
+    store: {
+      dir: places.storeDir,
+      leaseMs: store.lease,
+      ...(store.redis === undefined ? {} : { redis: redisOf(store.redis, places.resolve) }),
+    },
     upstreams: Object.fromEntries(
       Object.entries(document.upstreams).map(([name, upstream]) => [name, upstreamOf(upstream, places.resolve)]),
     ),
@@ -127,6 +132,22 @@ function upstreamTlsOf(
     ...(cert === undefined ? {} : { cert: absolute(cert) }),
     ...(key === undefined ? {} : { key: absolute(key) }),
     ...(serverName === undefined ? {} : { serverName }),
+  }
+}
+
+function redisOf(
+  redis: NonNullable<ConfigDocument['store']['redis']>,
+  absolute: (path: string) => string,
+): RedisConfig {
+  const { url, fleet, secretFile, username, passwordFile, tls, advertise } = redis
+  return {
+    url,
+    fleet,
+    secretFile: absolute(secretFile),
+    ...(username === undefined ? {} : { username }),
+    ...(passwordFile === undefined ? {} : { passwordFile: absolute(passwordFile) }),
+    ...(tls === undefined ? {} : { tls: upstreamTlsOf(tls, absolute) }),
+    ...(advertise === undefined ? {} : { advertise }),
   }
 }
 

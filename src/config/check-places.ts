@@ -36,11 +36,7 @@ function checkListeners({ gateway, control }: Draft, report: Report): void {
 
 export function checkDirectories(draft: Draft, places: Places, report: Report): void {
   const { store, audit, locks } = draft
-  if (store !== undefined && (store.kind === 'redis' || 'redis' in store)) {
-    const key = store.kind === 'redis' ? 'kind' : 'redis'
-    const what = 'this version has the embedded store only: set kind: embedded and leave redis out'
-    report(['store', key], what, key === 'redis')
-  }
+  checkStore(store, report)
   const auditPath = audit !== undefined && 'dir' in audit ? ['audit', 'dir'] : ['audit']
   if (isWithin(places.auditDir, resolve(places.storeDir, 'orders'))) {
     const what = 'lies in the orders directory of store.dir, whose files are taken for orders'
@@ -52,6 +48,27 @@ export function checkDirectories(draft: Draft, places: Places, report: Report): 
   checkOutside(audit?.pseudonyms?.keyFile, ['audit', 'pseudonyms', 'keyFile'], places, report)
   for (const { file, path } of tlsFilesOf(draft)) checkOutside(file, path, places, report)
   checkOutside(locks?.file, ['locks', 'file'], places, report)
+  checkOutside(store?.redis?.secretFile, ['store', 'redis', 'secretFile'], places, report)
+  checkOutside(store?.redis?.passwordFile, ['store', 'redis', 'passwordFile'], places, report)
+}
+
+function checkStore(store: Draft['store'], report: Report): void {
+  if (store === undefined) return
+  const { kind, redis } = store
+  const isThere = 'redis' in store
+  if (kind === 'redis' && !isThere)
+    report(
+      ['store', 'kind'],
+      'needs store.redis beside it: redis: { url: "redis://127.0.0.1:6379/0", fleet: NAME, secretFile: ./fleet.secret }',
+    )
+  if (kind === 'embedded' && isThere)
+    report(['store', 'redis'], 'goes with kind: redis; the embedded store has no use for it', true)
+  const tls = redis?.tls
+  if (tls === undefined) return
+  if (redis?.url !== undefined && !redis.url.startsWith('rediss'))
+    report(['store', 'redis', 'tls'], 'goes with a URL of rediss', true)
+  if ('cert' in tls !== 'key' in tls)
+    report(['store', 'redis', 'tls'], 'must have cert and key together, or neither', true)
 }
 
 function checkOutside(file: string | undefined, path: Path, places: Places, report: Report): void {

@@ -4,7 +4,7 @@ import type { Posture } from '../core/policy.ts'
 import type { Responder } from '../core/responder.ts'
 import type { RouteMatch } from '../core/route.ts'
 import type { Instant } from '../core/time.ts'
-import type { Config, ControlConfig, GatewayConfig } from './config.ts'
+import type { Config, ControlConfig, GatewayConfig, RedisConfig } from './config.ts'
 import { formatListen } from './listen.ts'
 import { quote } from './problem.ts'
 import { findSuccessions, type Succession } from './successions.ts'
@@ -13,7 +13,8 @@ import { findSuccessions, type Succession } from './successions.ts'
 export interface GuardSnapshot {
   readonly control: Pick<ControlConfig, 'responders' | 'releaseApprovals'>
   readonly gateway?: Pick<GatewayConfig, 'trustedProxies'>
-  readonly store: Pick<Config['store'], 'dir'>
+  /** `fleet`: its name and the Redis without credentials; absent: the embedded store. */
+  readonly store: { readonly dir: string; readonly fleet?: string }
   readonly routes: Config['routes']
   readonly audit: Pick<Config['audit'], 'pseudonymKeyFile'>
 }
@@ -22,10 +23,14 @@ export function snapshotOf({ control, gateway, store, routes, audit }: Config): 
   return {
     control: { responders: control.responders, releaseApprovals: control.releaseApprovals },
     ...(gateway === undefined ? {} : { gateway: { trustedProxies: gateway.trustedProxies } }),
-    store: { dir: store.dir },
+    store: { dir: store.dir, ...(store.redis === undefined ? {} : { fleet: fleetPlace(store.redis) }) },
     routes,
     audit: { pseudonymKeyFile: audit.pseudonymKeyFile },
   }
+}
+
+function fleetPlace({ fleet, url }: RedisConfig): string {
+  return `${fleet} at ${url.replace(/^([a-z-]+:\/\/)[^@/]*@/, '$1')}`
 }
 
 /** Why a reload or restart is refused. */
@@ -123,7 +128,9 @@ function checkSettings(running: GuardSnapshot, next: GuardSnapshot): readonly Re
           },
         ]
       : []),
-    ...(running.store.dir === next.store.dir ? [] : [{ path: 'store', what: 'moves the store, where the locks are' }]),
+    ...(running.store.dir === next.store.dir && running.store.fleet === next.store.fleet
+      ? []
+      : [{ path: 'store', what: 'moves the store, where the locks are' }]),
   ]
 }
 
@@ -214,6 +221,8 @@ export function findRestartNeeded(running: Config, next: Config): readonly strin
     'control.listen': formatListen(config.control.listen),
     'control.tls': JSON.stringify(config.control.tls),
     'store.dir': config.store.dir,
+    'store.lease': config.store.leaseMs,
+    'store.redis': JSON.stringify(config.store.redis),
     'audit.dir': config.audit.dir,
     'audit.pseudonyms.keyFile': config.audit.pseudonymKeyFile,
   })

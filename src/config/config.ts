@@ -99,12 +99,32 @@ export interface ControlConfig {
   readonly readTokenSha256?: string
 }
 
+/** The Redis that the gateways of a fleet share. Paths are absolute. */
+export interface RedisConfig {
+  /** May hold credentials: never to be logged. */
+  readonly url: string
+  readonly fleet: string
+  readonly secretFile: string
+  readonly username?: string
+  readonly passwordFile?: string
+  readonly tls?: { readonly ca?: string; readonly cert?: string; readonly key?: string; readonly serverName?: string }
+  /** Origin of the control plane, as peers reach it. */
+  readonly advertise?: string
+}
+
+export interface StoreConfig {
+  readonly dir: string
+  readonly leaseMs: number
+  /** Absent: the embedded store, of one gateway. */
+  readonly redis?: RedisConfig
+}
+
 export interface Config {
   /** Absolute path of the file that this was read from. */
   readonly file: string
   readonly gateway?: GatewayConfig
   readonly control: ControlConfig
-  readonly store: { readonly kind: 'embedded'; readonly dir: string; readonly leaseMs: number }
+  readonly store: StoreConfig
   readonly upstreams: Readonly<Record<string, UpstreamConfig>>
   readonly routes: readonly Route[]
   readonly session: { readonly issuers: readonly IssuerConfig[]; readonly clockToleranceMs: number }

@@ -15,7 +15,7 @@ const snapshot = z.object({
     releaseApprovals: z.number(),
   }),
   gateway: z.object({ trustedProxies: texts }).exactOptional(),
-  store: z.object({ dir: z.string() }),
+  store: z.object({ dir: z.string(), fleet: z.string().exactOptional() }),
   routes: z.array(
     z.object({
       id: z.string(),

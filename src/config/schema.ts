@@ -1,14 +1,7 @@
 // The shape of a configuration: every key, what it is for, what it may be. The JSON schema for editors is generated from this.
 import { z } from 'zod'
 import { ROLES } from '../core/responder.ts'
-import {
-  CLOCK_TOLERANCE_MAX_MS,
-  DEFAULTS,
-  LEASE_MAX_MS,
-  LEASE_MIN_MS,
-  RELEASE_APPROVALS_MIN,
-  RETENTION_MIN_MS,
-} from './defaults.ts'
+import { CLOCK_TOLERANCE_MAX_MS, DEFAULTS, RELEASE_APPROVALS_MIN, RETENTION_MIN_MS } from './defaults.ts'
 import {
   algorithm,
   date,
@@ -27,6 +20,7 @@ import { controlName } from './scalars-network.ts'
 import { gatewaySchema } from './schema-gateway.ts'
 import { certificateKeys, path, withDefault } from './schema-parts.ts'
 import { policyKeys, routeSchema } from './schema-routes.ts'
+import { storeSchema } from './schema-store.ts'
 import { upstreamSchema } from './schema-upstreams.ts'
 
 const responderSchema = z.strictObject({
@@ -70,24 +64,6 @@ const controlSchema = z
   })
   .prefault({})
   .describe('The control plane.')
-
-const storeSchema = z
-  .strictObject({
-    kind: withDefault(
-      oneOf(['embedded', 'redis']),
-      DEFAULTS.store.kind,
-      'Where locks are kept. This version has the embedded store only.',
-    ),
-    dir: withDefault(path, DEFAULTS.store.dir, 'Directory of the store, used by one process at a time.'),
-    lease: withDefault(
-      duration({ min: `${LEASE_MIN_MS}ms`, max: `${LEASE_MAX_MS / 1000}s` }),
-      DEFAULTS.store.lease,
-      'How long a gateway may trust its view of the locks without contact.',
-    ),
-    redis: z.unknown().optional().describe('Not in this version.'),
-  })
-  .prefault({})
-  .describe('Where locks and orders are kept.')
 
 const issuerSchema = z.strictObject({
   issuer: text('must be the iss of its tokens, as in https://otp.example.in').describe('The `iss` of its tokens.'),

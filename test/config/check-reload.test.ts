@@ -1,7 +1,8 @@
 import { describe, expect, test } from '@jest/globals'
 import { checkReload, findRestartNeeded, snapshotOf, type GuardSnapshot } from '../../src/config/check-reload.ts'
 import { parseSnapshot } from '../../src/config/guard-snapshot.ts'
-import type { Lock, LockScope } from '../../src/core/lock.ts'
+import type { Lock } from '../../src/core/lock.ts'
+import type { LockScope } from '../../src/core/scope.ts'
 import { configOf, edited, KEYS, NOW, SAMPLE, type Edit } from './sample.ts'
 
 const OTHER_KEY = 'GPYc4m7X4Sj2r4IRVZectJStL4chGKcShlgRhu5LASE'
@@ -338,7 +339,7 @@ test('a snapshot survives its file, and a broken file is none', () => {
 
 test('what a running process cannot change is named', () => {
   const running = configOf(SAMPLE)
-  expect(findRestartNeeded(running, configOf(edited(['lease: 2s', 'lease: 3s'])))).toEqual([])
+  expect(findRestartNeeded(running, configOf(edited(['lease: 2s', 'lease: 3s'])))).toEqual(['store.lease'])
   const next = configOf(
     edited(
       ['127.0.0.1:8080', '127.0.0.1:8081'],

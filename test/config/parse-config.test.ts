@@ -93,7 +93,7 @@ describe('a right configuration', () => {
     })
     expect(config.gateway).not.toHaveProperty('tls')
     expect(config.control.names).toEqual([])
-    expect(config.store).toEqual({ kind: 'embedded', dir: '/etc/portcullis/data', leaseMs: 2000 })
+    expect(config.store).toEqual({ dir: '/etc/portcullis/data', leaseMs: 2000 })
     expect(config.audit).toEqual({
       dir: '/etc/portcullis/data/audit',
       retentionMs: 180 * 86_400_000,
