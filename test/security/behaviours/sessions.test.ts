@@ -89,34 +89,28 @@ line(78, 'many first requests of a session at once all hold, and nobody gets ano
   expect(await Promise.all(others)).toEqual(ids.map(() => [403, '']))
 })
 
-line(
-  79,
-  'every refusal is a problem document, never a redirect, and tells nothing of routes or upstreams',
-  async () => {
-    const { plane, upstream } = await start({ routes: ROUTES })
-    for (const fields of [
-      {},
-      { Accept: 'text/html,application/xhtml+xml', 'User-Agent': 'Mozilla/5.0' },
-      { Accept: 'application/json', 'X-Requested-With': 'XMLHttpRequest' },
-    ]) {
-      const answer = await plane.ask(request('GET', '/record', fields))
-      expect([answer.status, field(answer, 'content-type')]).toEqual([401, 'application/problem+json'])
-      expect(field(answer, 'location')).toBeUndefined()
-      expect(field(answer, 'www-authenticate')).toMatch(/^Bearer /)
-      expect(problemOf(answer)).toMatchObject({ status: 401, instance: expect.any(String) })
-    }
-    plane.lock({ routes: ['record'] }, 'deny', { reason: 'leak in registry', incident: 'INC-77' })
-    const texts = []
-    for (const target of ['/record', '/open/../record', '//record', '/RECORD'])
-      texts.push(
-        JSON.stringify(await plane.ask(request('GET', target)).then(({ fields, body }) => [fields, body.toString()])),
-      )
-    expect(texts.join('\n')).not.toMatch(
-      new RegExp(`registry|INC-77|leak|127\\.0\\.0\\.1|${upstream.port}|rest\\*|src/`),
+line(79, 'every refusal is a problem document, never a redirect, and tells nothing of upstreams', async () => {
+  const { plane, upstream } = await start({ routes: ROUTES })
+  for (const fields of [
+    {},
+    { Accept: 'text/html,application/xhtml+xml', 'User-Agent': 'Mozilla/5.0' },
+    { Accept: 'application/json', 'X-Requested-With': 'XMLHttpRequest' },
+  ]) {
+    const answer = await plane.ask(request('GET', '/record', fields))
+    expect([answer.status, field(answer, 'content-type')]).toEqual([401, 'application/problem+json'])
+    expect(field(answer, 'location')).toBeUndefined()
+    expect(field(answer, 'www-authenticate')).toMatch(/^Bearer /)
+    expect(problemOf(answer)).toMatchObject({ status: 401, instance: expect.any(String) })
+  }
+  plane.lock({ routes: ['record'] }, 'deny', { reason: 'leak in registry', incident: 'INC-77' })
+  const texts = []
+  for (const target of ['/record', '/open/../record', '//record', '/RECORD'])
+    texts.push(
+      JSON.stringify(await plane.ask(request('GET', target)).then(({ fields, body }) => [fields, body.toString()])),
     )
-    expect(upstream.seen).toBe(0)
-  },
-)
+  expect(texts.join('\n')).not.toMatch(new RegExp(`registry|INC-77|leak|127\\.0\\.0\\.1|${upstream.port}|rest\\*|src/`))
+  expect(upstream.seen).toBe(0)
+})
 
 line(80, 'metrics, health and control are not on the data plane, nor hidden by a route of their name', async () => {
   const control = `http://127.0.0.1:${gateway.controlPort}`
