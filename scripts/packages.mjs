@@ -4,7 +4,13 @@ import fs from 'node:fs'
 import path from 'node:path'
 
 /** Debian package -> the program that shows it is there. */
-const PACKAGES = { prometheus: 'promtool', 'redis-server': 'redis-server', nginx: 'nginx', haproxy: 'haproxy', wrk: 'wrk' }
+const PACKAGES = {
+  prometheus: 'promtool',
+  'redis-server': 'redis-server',
+  nginx: 'nginx',
+  haproxy: 'haproxy',
+  wrk: 'wrk',
+}
 
 const where = [...(process.env.PATH ?? '').split(path.delimiter), '/usr/sbin', '/sbin']
 const isThere = (program) => where.some((dir) => fs.existsSync(path.join(dir, program)))

@@ -5,7 +5,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Redis, type RedisOptions } from 'ioredis'
+import { Redis } from 'ioredis'
 
 /** Where Debian's package `redis-server` puts it. */
 const REDIS_SERVER = '/usr/bin/redis-server'
@@ -26,7 +26,7 @@ export interface RedisServer {
   /** One command over a connection of its own, as the default user. */
   command(name: string, ...args: readonly (string | number)[]): Promise<unknown>
   /** A connection as the default user; closed by `stop`. */
-  connect(options?: RedisOptions): Redis
+  connect(options?: ConnectionOptions): Redis
   /** SIGSTOP: connections stay open and nothing answers. */
   pause(): void
   resume(): void
@@ -41,6 +41,12 @@ export interface RedisServer {
   /** `kill`, and `start` from a dump. */
   restore(dump: Buffer): Promise<void>
   stop(): Promise<void>
+}
+
+export interface ConnectionOptions {
+  readonly username?: string
+  readonly password?: string
+  readonly retryStrategy?: null
 }
 
 export interface RedisServerOptions {
@@ -68,7 +74,7 @@ export async function startRedis({ args = [], tls = false }: RedisServerOptions 
     child = undefined
   }
   const file = join(directory, 'dump.rdb')
-  const connect = (options: RedisOptions = {}): Redis => {
+  const connect = (options: ConnectionOptions = {}): Redis => {
     const connection = new Redis({ host: '127.0.0.1', port, ...(ca === undefined ? {} : { tls: { ca } }), ...options })
     connection.on('error', () => undefined)
     connections.push(connection)

@@ -1,0 +1,129 @@
+// The connection for commands: each is answered within the limit or fails with one line, and no more wait than a bound says.
+import { Cluster, Redis } from 'ioredis'
+import { backoffMs, connectionOptions, nodeOptions, type RedisSettings } from './settings.ts'
+import type { Script } from './scripts.ts'
+
+export interface Commands {
+  /** Rejects with an Error of one line. Whether a script that was sent has run is then not known. */
+  run(script: Script, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown>
+  readonly isUp: boolean
+  close(): void
+}
+
+export interface CommandsListener {
+  onUp(): void
+  onDown(problem: string): void
+}
+
+/** Calls that are under way or wait for contact; beyond it they fail at once. */
+const PENDING_MAX = 1000
+/** Two for a slot that has moved, and room for a node that has failed. */
+const REDIRECTIONS_MAX = 4
+
+type Client = Redis | Cluster
+
+/** Opens no connection itself before the turn ends, and never fails: an absent Redis is tried again for ever. */
+export function openCommands(settings: RedisSettings, listener: CommandsListener): Commands {
+  const client = createClient(settings)
+  /** Calls that wait for contact; each leaves by itself once its limit has passed. */
+  const waiting = new Set<() => void>()
+  let pending = 0
+  let isUp = false
+  let isClosed = false
+  let problem = 'no contact yet'
+  client.on('error', (error: unknown) => {
+    problem = oneLine(error)
+    // The library is out of step with what is sent: no later answer can be told to belong to its call.
+    if (client instanceof Redis && problem.startsWith('Command queue state error')) client.stream.destroy()
+  })
+  client.on('node error', (error: unknown) => {
+    problem = oneLine(error)
+  })
+  client.on('ready', () => {
+    isUp = true
+    problem = 'the connection was closed'
+    for (const go of waiting) go()
+    listener.onUp()
+  })
+  client.on('close', () => {
+    isUp = false
+    listener.onDown(problem)
+  })
+  client.connect().catch(() => undefined)
+
+  const attempt = (script: Script, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown> =>
+    new Promise((resolve, reject) => {
+      const { timeoutMs } = settings
+      const go = (): void => {
+        waiting.delete(go)
+        evaluate(client, script, keys, args)
+          .then(resolve, (error: unknown) => {
+            reject(new Error(oneLine(error), { cause: error }))
+          })
+          .finally(() => {
+            clearTimeout(timer)
+          })
+      }
+      const timer = setTimeout(() => {
+        waiting.delete(go)
+        reject(new Error(`Redis did not answer within ${timeoutMs} ms${isUp ? '' : `: ${problem}`}`))
+      }, timeoutMs)
+      if (isUp) go()
+      else waiting.add(go)
+    })
+  return {
+    get isUp() {
+      return isUp
+    },
+    async run(script, keys, args) {
+      if (isClosed) throw new Error('the connection to Redis was closed by this gateway')
+      if (pending >= PENDING_MAX) throw new Error(`more than ${PENDING_MAX} calls wait for Redis`)
+      pending++
+      try {
+        return await attempt(script, keys, args)
+      } finally {
+        pending--
+      }
+    },
+    close() {
+      isClosed = true
+      client.disconnect()
+    },
+  }
+}
+
+function createClient(settings: RedisSettings): Client {
+  const { place, fraction, timeoutMs } = settings
+  if (place.kind !== 'cluster') return new Redis(connectionOptions(settings))
+  return new Cluster([...place.nodes], {
+    lazyConnect: true,
+    enableOfflineQueue: false,
+    clusterRetryStrategy: (attempt) => backoffMs(attempt, fraction),
+    maxRedirections: REDIRECTIONS_MAX,
+    slotsRefreshTimeout: timeoutMs,
+    redisOptions: nodeOptions(settings),
+  })
+}
+
+/** By its hash, and by its text where Redis has not seen it yet: after each of its restarts. */
+async function evaluate(
+  client: Client,
+  { lua, sha }: Script,
+  keys: readonly string[],
+  args: readonly (string | number)[],
+): Promise<unknown> {
+  try {
+    return await client.call('EVALSHA', sha, keys.length, ...keys, ...args)
+  } catch (error) {
+    if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error
+    return client.call('EVAL', lua, keys.length, ...keys, ...args)
+  }
+}
+
+const LINE_MAX = 300
+
+/** What an error says, on one line and of bounded length: some of it is what Redis sent. */
+export function oneLine(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error)
+  return text.slice(0, LINE_MAX).replaceAll(/[^\x20-\x7e]+/g, ' ')
+}

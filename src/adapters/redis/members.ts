@@ -1,0 +1,40 @@
+// Who is in the fleet, what each last said, and what each has shown.
+import { BODY_BYTES_MAX, PROOF_TTL_MS } from '../../core/fleet-limits.ts'
+import type { FleetStore } from '../../ports/fleet-store.ts'
+import type { StoreParts } from './entries.ts'
+import { ENROL, PUT_PROOF, READ_ALL } from './scripts.ts'
+import { checkBodies, checkNames, parsePairs } from './shapes.ts'
+
+/** Bytes of all that a hash may give at once: 10,000 members with records of a kilobyte, and room. */
+const HASH_BYTES_MAX = 16 * 1024 * 1024
+
+type Members = Pick<FleetStore, 'roster' | 'enrol' | 'heartbeats' | 'putProof' | 'proofs'>
+
+export function createMembers({ commands, keys, generation, onDropped }: StoreParts): Members {
+  const readAll = async (key: string, what: string): Promise<ReadonlyMap<string, string>> =>
+    new Map(parsePairs(await commands.run(READ_ALL, [key], [HASH_BYTES_MAX, BODY_BYTES_MAX]), what, onDropped))
+  return {
+    roster: () => readAll(keys.roster, 'record'),
+    heartbeats: () => readAll(keys.heartbeats, 'heartbeat'),
+
+    async enrol(gateway, record, isGone) {
+      checkNames([gateway])
+      checkBodies([record])
+      const named = [keys.meta, keys.orders, keys.roster, keys.heartbeats]
+      await commands.run(ENROL, named, [generation(), keys.news, gateway, record, isGone ? 1 : 0])
+    },
+
+    async putProof({ order, gateway, body }, to) {
+      checkNames([order, gateway, ...to])
+      checkBodies([body])
+      const message = `proof ${order} ${gateway} ${body}`
+      const args = [gateway, body, PROOF_TTL_MS, message, ...to.map((each) => keys.channelOf(each))]
+      await commands.run(PUT_PROOF, [keys.proofsOf(order)], args)
+    },
+
+    async proofs(order) {
+      checkNames([order])
+      return readAll(keys.proofsOf(order), 'proof')
+    },
+  }
+}

@@ -1,0 +1,111 @@
+// What Redis answers, judged before it is used: whoever can write to it can make every one of these anything at all.
+import { BODY_BYTES_MAX } from '../../core/fleet-limits.ts'
+import type { Exchange, FleetEntry, StoredProof } from '../../ports/fleet-store.ts'
+
+/** Names of gateways, ids of entries and orders: printable, without a space, which stands between them in messages. */
+const NAME = /^[\x21-\x7e]{1,256}$/
+// Of 64 bits each; a length of 20 could be more than that.
+const CURSOR = /^\d{1,19}-\d{1,19}$/
+const GENERATION = /^[\w-]{1,64}$/
+
+function isName(text: unknown): text is string {
+  return typeof text === 'string' && NAME.test(text)
+}
+
+export function isCursor(text: unknown): text is string {
+  return typeof text === 'string' && CURSOR.test(text)
+}
+
+/** ASCII alone has as many bytes as characters. */
+function isBody(text: unknown): text is string {
+  return (
+    typeof text === 'string' && text !== '' && text.length <= BODY_BYTES_MAX && Buffer.byteLength(text) === text.length
+  )
+}
+
+/** Throws an Error of one line: what this gateway writes is in order, or never written. */
+export function checkNames(names: readonly string[]): void {
+  if (!names.every(isName)) throw new Error('a name or id for the fleet store is not 1 to 256 printable characters')
+}
+
+export function checkBodies(bodies: readonly string[]): void {
+  if (!bodies.every(isBody))
+    throw new Error(`a body for the fleet store is not 1 to ${BODY_BYTES_MAX} ASCII characters`)
+}
+
+/** Called with what was dropped and why it was. */
+export type OnDropped = (what: string) => void
+
+/** `[name, text, name, text, ...]`: those that are of the right shape. */
+export function parsePairs(reply: unknown, what: string, onDropped: OnDropped): (readonly [string, string])[] {
+  const list = parseList(reply)
+  const pairs: (readonly [string, string])[] = []
+  for (let at = 0; at + 1 < list.length; at += 2) {
+    const name = list[at]
+    const text = list[at + 1]
+    if (isName(name) && isBody(text)) pairs.push([name, text])
+    else onDropped(what)
+  }
+  return pairs
+}
+
+export function parseEntries(reply: unknown, onDropped: OnDropped): FleetEntry[] {
+  return parsePairs(reply, 'entry', onDropped).map(([id, body]) => ({ id, body }))
+}
+
+/** Throws an Error of one line where the answer is no exchange. `names`: whose heartbeats were asked for, in that order. */
+export function parseExchange(reply: unknown, names: readonly string[], onDropped: OnDropped): Exchange {
+  const [generation, version, lost, cursor, more, entries, beats] = parseList(reply)
+  const rosterVersion = Number(version)
+  const isCursorLost = lost === 1
+  if (typeof generation !== 'string' || !GENERATION.test(generation) || !Number.isSafeInteger(rosterVersion))
+    throw unknownShape('EXCHANGE')
+  if (!isCursorLost && !isCursor(cursor)) throw unknownShape('EXCHANGE')
+  const heartbeats = new Map<string, string>()
+  for (const [index, beat] of parseList(beats).entries()) {
+    const name = names[index]
+    if (beat === '' || name === undefined) continue
+    if (isBody(beat)) heartbeats.set(name, beat)
+    else onDropped('heartbeat')
+  }
+  return {
+    generation,
+    rosterVersion,
+    cursor: isCursorLost ? '' : (cursor as string),
+    entries: isCursorLost ? [] : parseEntries(entries, onDropped),
+    isMore: !isCursorLost && more === 1,
+    isCursorLost,
+    heartbeats,
+  }
+}
+
+export type Message =
+  | { readonly kind: 'entry'; readonly entry: FleetEntry }
+  | { readonly kind: 'proof'; readonly proof: StoredProof }
+  | { readonly kind: 'roster' }
+
+/** `entry <id> <body>`, `proof <order> <gateway> <body>` or `roster`; undefined where it is none of them. */
+export function parseMessage(text: string): Message | undefined {
+  if (text === 'roster') return { kind: 'roster' }
+  const entry = /^entry (\S{1,256}) (.*)$/s.exec(text)
+  if (isName(entry?.[1]) && isBody(entry[2])) return { kind: 'entry', entry: { id: entry[1], body: entry[2] } }
+  const proof = /^proof (\S{1,256}) (\S{1,256}) (.*)$/s.exec(text)
+  if (isName(proof?.[1]) && isName(proof[2]) && isBody(proof[3]))
+    return { kind: 'proof', proof: { order: proof[1], gateway: proof[2], body: proof[3] } }
+  return undefined
+}
+
+export function parseCount(reply: unknown, most: number): number {
+  if (typeof reply !== 'number' || !Number.isSafeInteger(reply) || reply < 0 || reply > most)
+    throw unknownShape('APPEND')
+  return reply
+}
+
+export function parseList(reply: unknown): readonly unknown[] {
+  if (!Array.isArray(reply)) throw unknownShape('a script')
+  return reply
+}
+
+export function unknownShape(what: string): Error {
+  return new Error(`Redis gave an answer to ${what} that has an unknown shape`)
+}
