@@ -29,7 +29,7 @@ export async function openControl(parts: Parts, watches: Watches): Promise<Contr
       const { control, routes } = running.config
       return {
         routes,
-        responders: control.responders,
+        responders: parts.desk.responders,
         approvals: control.releaseApprovals,
         names: [],
         ...(control.readTokenSha256 === undefined ? {} : { readTokenSha256: control.readTokenSha256 }),

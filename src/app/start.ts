@@ -10,6 +10,7 @@ import type { Config } from '../config/config.ts'
 import type { Environment } from '../config/environment.ts'
 import { writeGuard } from '../config/guard-file.ts'
 import { createOrderDesk } from '../control/order-desk.ts'
+import { isSignedRecovery } from '../control/recovery.ts'
 import { tableOf } from '../core/ledger.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { DataPlane } from '../ports/data-plane.ts'
@@ -122,6 +123,7 @@ async function openDesk(base: Base, config: Config): Promise<Parts> {
     randomness,
     logger,
     settings,
+    isRecovered: (entry) => isSignedRecovery(entry, trail.gatewayName, trail.signer.publicKeyRaw),
   })
   cleanUp.defer(() => {
     desk.close()

@@ -1,7 +1,8 @@
 // freeze and lock: from flags and questions to a signed lock order at every control plane.
 import { Option, type Command } from 'commander'
-import { LOCK_MODES, type LockScope } from '../core/lock.ts'
+import { LOCK_MODES } from '../core/lock.ts'
 import { LOCK_STATUSES } from '../core/order.ts'
+import type { LockScope } from '../core/scope.ts'
 import { createClient, type Client, type ClientFlags } from './client.ts'
 import type { Context } from './command.ts'
 import { deliver, deliveryJson, exitCodeOf } from './deliver.ts'

@@ -1,6 +1,6 @@
 // Flags that orders share, and the check of an order before it is signed.
 import { InvalidArgumentError, type Command } from 'commander'
-import { parseStatement } from '../core/order.ts'
+import { parseStatement } from '../core/parse-statement.ts'
 import { parseDuration } from '../core/time.ts'
 import type { Wait } from './deliver.ts'
 import { usageFailure } from './failure.ts'

@@ -1,7 +1,7 @@
 // Flags that say what an order reaches: --route, --tag, ... People are given by pseudonym, or their identifiers come from stdin.
 import { Option, type Command } from 'commander'
-import type { LockScope } from '../core/lock.ts'
 import { isPseudonym } from '../core/pseudonym.ts'
+import type { LockScope } from '../core/scope.ts'
 import { usageFailure } from './failure.ts'
 import { repeatable } from './repeatable.ts'
 

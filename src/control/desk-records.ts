@@ -1,7 +1,10 @@
 // The trail's records of orders and of changes by file.
 import type { OrderRecord } from '../core/audit-record.ts'
-import type { Ledger, LedgerEntry } from '../core/ledger.ts'
+import type { LedgerEntry } from '../core/ledger-entry.ts'
+import type { Ledger } from '../core/ledger.ts'
 import type { Order } from '../core/order.ts'
+import type { Proposal } from '../core/proposal.ts'
+import { keyNameOf } from '../core/responder.ts'
 
 /** A longer JWS is left out of its record, whose id names it: the journal has it whole. */
 const JWS_IN_RECORD_MAX = 8192
@@ -24,6 +27,24 @@ export function orderRecord(entry: LedgerEntry, outcome: OrderRecord['outcome'],
     }
     case 'freeze':
       return { ...common, order: 'freeze', channel: 'file', id: entry.id, locks: [entry.id], incident: 'FREEZE' }
+    case 'refreeze':
+      return {
+        ...common,
+        order: 'refreeze',
+        channel: 'gateway',
+        id: entry.release,
+        locks: firstOf(ledger.proposals.get(entry.release)?.locks ?? []),
+        reason: entry.why,
+      }
+    case 'recovery':
+      return {
+        ...common,
+        order: 'recovery',
+        channel: 'host',
+        id: entry.id,
+        responder: keyNameOf(entry.responder),
+        reason: entry.reason,
+      }
     case 'order': {
       const { order } = entry.statement
       const jws = entry.jws.length > JWS_IN_RECORD_MAX ? {} : { jws: entry.jws }
@@ -40,17 +61,38 @@ export function orderRecord(entry: LedgerEntry, outcome: OrderRecord['outcome'],
   }
 }
 
-function details(id: string, order: Order, ledger: Ledger): Pick<OrderRecord, 'locks' | 'reason' | 'incident'> {
+type Details = Pick<OrderRecord, 'locks' | 'reason' | 'incident' | 'responder' | 'withdrawn'>
+
+function details(id: string, order: Order, ledger: Ledger): Details {
   switch (order.kind) {
+    case 'drill':
+      return order.reason === undefined ? {} : { reason: order.reason }
+    case 'enrol':
+      return { responder: keyNameOf(order), reason: order.reason }
+    case 'retire':
+      return { responder: order.name, reason: order.reason }
+    case 'exempt':
+      return { locks: firstOf(order.locks), reason: order.reason }
     case 'lock':
       return { locks: [id], reason: order.reason, incident: order.incident }
     case 'revoke':
       return { reason: order.reason, incident: order.incident }
     case 'release':
-      return { locks: firstOf(order.locks), reason: order.reason }
+      return {
+        locks: firstOf(order.locks),
+        reason: order.reason,
+        ...(order.withdraw === undefined ? {} : { withdrawn: order.withdraw }),
+      }
     case 'approve':
-      return { locks: firstOf(ledger.proposals.get(order.release)?.locks ?? []) }
+      return approved(ledger.proposals.get(order.release))
   }
+}
+
+function approved(proposal: Proposal | undefined): Details {
+  if (proposal === undefined) return {}
+  const { order, locks } = proposal
+  if (order.kind === 'enrol' || order.kind === 'retire') return { responder: keyNameOf(order) }
+  return { locks: firstOf(locks) }
 }
 
 function firstOf(ids: readonly string[]): readonly string[] {

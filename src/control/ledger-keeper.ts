@@ -1,5 +1,6 @@
 // Holds the ledger and carries each change of it to the workers, the disk and the trail, in the order that its kind demands.
-import { applyEntry, tableOf, type Ledger, type LedgerEntry } from '../core/ledger.ts'
+import type { LedgerEntry } from '../core/ledger-entry.ts'
+import { applyEntry, tableOf, type Ledger } from '../core/ledger.ts'
 import type { Lock } from '../core/lock.ts'
 import type { OrderRecord } from '../core/audit-record.ts'
 import type { Route } from '../core/route.ts'
@@ -15,7 +16,14 @@ import { settledWithin, valueWithin } from './within.ts'
 
 export type DeskChange =
   | { readonly event: 'lock'; readonly id: string; readonly epoch: number; readonly locks: readonly Lock[] }
-  | { readonly event: 'release'; readonly id: string; readonly epoch: number; readonly locks: readonly string[] }
+  | {
+      readonly event: 'release'
+      readonly id: string
+      readonly epoch: number
+      readonly locks: readonly string[]
+      /** Who took their own lock back, alone. */
+      readonly withdrawnBy?: string
+    }
   | ({ readonly event: 'proof'; readonly id: string; readonly epoch: number } & ProofView)
   | { readonly event: 'status'; readonly epoch: number }
 
@@ -110,9 +118,9 @@ export function createLedgerKeeper(ledger: Ledger, deps: KeeperDeps): LedgerKeep
 
 function land(state: State, deps: KeeperDeps, entry: LedgerEntry, id: string): Landing {
   const startedMs = deps.clock.monotonicMs()
-  const before = tableOf(state.ledger).locks
+  const before = locksOf(state.ledger)
   state.ledger = applyEntry(state.ledger, entry)
-  const locks = tableOf(state.ledger).locks.filter((lock) => !before.includes(lock))
+  const locks = locksOf(state.ledger).filter((lock) => !before.includes(lock))
   const { epoch } = state.ledger
   // From here on no worker forwards what the change covers; all that follows may fail.
   const reports = enforce(state, deps)
@@ -124,6 +132,12 @@ function land(state: State, deps: KeeperDeps, entry: LedgerEntry, id: string): L
     durable: Promise.all([written, reports]).then(([durable]) => durable),
     proof: reports.then((found) => prove(state, deps, { id, locks, reports: found, startedMs, epoch })),
   }
+}
+
+/** The lock of a drill is proven like the others. */
+function locksOf(ledger: Ledger): readonly Lock[] {
+  const { locks, drill } = tableOf(ledger)
+  return drill === undefined ? locks : [...locks, drill]
 }
 
 interface Wanted {
@@ -151,8 +165,16 @@ async function open(state: State, deps: KeeperDeps, change: Wanted & { readonly 
   const reports = await enforce(state, deps)
   const outcome = orderRecord(entry, 'released', state.ledger)
   record(deps, { ...outcome, time: deps.clock.now() })
-  emit(state, deps, { event: 'release', id, epoch, locks: outcome.locks ?? [] })
+  const by = outcome.withdrawn === true && outcome.by !== undefined ? { withdrawnBy: outcome.by } : {}
+  emit(state, deps, { event: 'release', id, epoch, locks: outcome.locks ?? [], ...by })
   return { epoch, proof: prove(state, deps, { id, locks: [], reports, startedMs, epoch }) }
+}
+
+/** Whether this signature is the one that was missing. */
+function takesEffect(before: Ledger, entry: LedgerEntry): boolean {
+  const after = applyEntry(before, entry)
+  if (after.epoch !== before.epoch) return true
+  return [...after.proposals.values()].some(({ id, done }) => done && before.proposals.get(id)?.done !== true)
 }
 
 /** Trail and journal, one after the other, within one limit. What is wrong, or undefined. */
@@ -165,8 +187,8 @@ async function makeDurable(
   const { entry, isWanted } = change
   const leftMs = (): number => Math.max(1, deps.limitMs - (deps.clock.monotonicMs() - startedMs))
   if (!(await state.writer.caughtUp(leftMs()))) return 'locks that were ordered before are not durable yet'
-  const opens = applyEntry(state.ledger, entry).epoch !== state.ledger.epoch
-  const ticket = appendSafely(deps, orderRecord(entry, opens ? 'accepted' : 'pending', state.ledger))
+  const outcome = takesEffect(state.ledger, entry) ? 'accepted' : 'pending'
+  const ticket = appendSafely(deps, orderRecord(entry, outcome, state.ledger))
   if (ticket === undefined) return 'the audit trail cannot be written'
   const recorded = await settledWithin(deps.trail.durable(ticket), leftMs())
   if (recorded !== 'done') return `the audit trail ${recorded === 'late' ? 'is slow' : 'cannot be written'}`

@@ -1,5 +1,5 @@
 // Locks on their way to the disk: they hold before they are durable, so a failed write is tried until it succeeds.
-import type { LedgerEntry } from '../core/ledger.ts'
+import type { LedgerEntry } from '../core/ledger-entry.ts'
 import type { Logger } from '../ports/logger.ts'
 import type { OrderJournal } from '../ports/order-journal.ts'
 import { settledWithin } from './within.ts'

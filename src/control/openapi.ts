@@ -1,5 +1,5 @@
 // The control plane's API as an OpenAPI 3.1 document; test/control/openapi.test.ts holds it against what is served.
-import { SCOPE_DIMENSIONS } from '../core/lock.ts'
+import { SCOPE_DIMENSIONS } from '../core/scope.ts'
 import { LOCK_MODES } from '../core/lock.ts'
 import { PROBLEMS } from './problem.ts'
 

@@ -1,11 +1,16 @@
 // Where orders come in, from any channel: verified, judged by core/judge-order.ts, and carried out. One signature locks at
 // once; what opens is judged one after the other.
-import { isExpired, judgeOrder, type OrderRefusal } from '../core/judge-order.ts'
-import type { Ledger, LedgerEntry, OrderChannel, Proposal } from '../core/ledger.ts'
+import { isExpired, judgeOrder } from '../core/judge-order.ts'
+import type { Guard, LedgerEntry, OrderChannel, RecoveryEntry } from '../core/ledger-entry.ts'
+import type { Ledger } from '../core/ledger.ts'
 import type { Lock } from '../core/lock.ts'
 import { coveredRoutes } from '../core/lock-table.ts'
-import { parseStatement, type ApproveOrder, type ReleaseOrder, type Statement } from '../core/order.ts'
+import type { OrderRefusal } from '../core/order-refusal.ts'
+import type { ApproveOrder, ProposedOrder, Statement } from '../core/order.ts'
+import { parseStatement } from '../core/parse-statement.ts'
+import type { Proposal } from '../core/proposal.ts'
 import type { Responder } from '../core/responder.ts'
+import { respondersOf } from '../core/roster.ts'
 import type { Route } from '../core/route.ts'
 import type { Instant } from '../core/time.ts'
 import type { Randomness } from '../ports/clock.ts'
@@ -29,6 +34,8 @@ export interface DeskDeps extends Omit<KeeperDeps, 'routes' | 'limitMs' | 'retry
   readonly verifier: OrderVerifier
   readonly randomness: Randomness
   readonly settings: () => DeskSettings
+  /** Whether this gateway's own key has signed the recovery; absent: none is taken. */
+  readonly isRecovered?: (entry: RecoveryEntry) => boolean
   /** How long an answer waits for the disk: 250 ms (contract, 5). */
   readonly limitMs?: number
   readonly retryMs?: number
@@ -63,11 +70,15 @@ export interface OrderDesk {
   freezeByFile(): Promise<void>
   /** Gives the table to the workers: called once, after the flags of config, locks file and FREEZE were looked at. */
   start(): Promise<void>
+  /** Ends a thaw plan early: the locks of the release hold again, at once. */
+  refreeze(release: string, why: string): Promise<void>
+  /** Everybody of the config and of orders, with who has been retired and when. */
+  readonly responders: readonly Responder[]
   /** Returns how to stop listening. */
   onChange(listener: (change: DeskChange) => void): () => void
   /** What was proven of the last 256 epochs that locked. */
   certificate(epoch: number): ProvenEpoch | undefined
-  /** Releases that wait for signatures. */
+  /** What waits for signatures. */
   pendingReleases(now: Instant): readonly Proposal[]
   /** What an operator should mend. */
   readonly problems: readonly string[]
@@ -93,7 +104,7 @@ interface Signed<Order = Statement['order']> {
 
 /** Replays the journal first. Rejects with an Error of one line where it does not hold. */
 export async function createOrderDesk(deps: DeskDeps): Promise<OrderDesk> {
-  const ledger = await replayJournal(deps.journal.entries, deps.verifier)
+  const ledger = await replayJournal(deps.journal.entries, deps.verifier, deps.isRecovered ?? (() => false))
   const { limitMs = 250, retryMs = 1000, reportLimitMs = 1000 } = deps
   const keeper = createLedgerKeeper(ledger, {
     ...deps,
@@ -112,6 +123,10 @@ export async function createOrderDesk(deps: DeskDeps): Promise<OrderDesk> {
     submit: (jws, channel) => submit(desk, jws, channel),
     setFlags: createFlagSetter({ keeper, turns, clock: deps.clock }),
     freezeByFile: () => freezeByFile(desk),
+    refreeze: (release, why) => refreeze(desk, release, why),
+    get responders() {
+      return guardNow(desk).responders
+    },
     start: () => keeper.start(),
     onChange: (listener) => keeper.onChange(listener),
     certificate: (epoch) => keeper.certificate(epoch),
@@ -129,7 +144,7 @@ export async function createOrderDesk(deps: DeskDeps): Promise<OrderDesk> {
 }
 
 async function submit(desk: Desk, jws: string, channel: OrderChannel): Promise<OrderResult> {
-  const verified = await desk.deps.verifier.verify(jws, ORDER_TYP, desk.deps.settings().responders)
+  const verified = await desk.deps.verifier.verify(jws, ORDER_TYP, guardNow(desk).responders)
   if ('refused' in verified) {
     return refuse(
       desk,
@@ -148,8 +163,24 @@ async function submit(desk: Desk, jws: string, channel: OrderChannel): Promise<O
       { refused: 'bad', problems: ['iss must be the name of the responder who signs'] },
       { ...signed, order },
     )
-  if (order.kind === 'release' || order.kind === 'approve') return desk.turns(() => release(desk, { ...signed, order }))
-  return lock(desk, { ...signed, order })
+  switch (order.kind) {
+    case 'lock':
+    case 'revoke':
+    case 'drill':
+      return lock(desk, { ...signed, order })
+    case 'release':
+    case 'approve':
+    case 'exempt':
+    case 'enrol':
+    case 'retire':
+      return desk.turns(() => release(desk, { ...signed, order }))
+  }
+}
+
+/** Who is enrolled now, and what a lock that lands now is released by. */
+function guardNow(desk: Desk): Guard {
+  const { responders, approvals } = desk.deps.settings()
+  return { responders: respondersOf(responders, desk.keeper.ledger.roster), approvals }
 }
 
 /** Up to `land` nothing is awaited: nothing comes between the judgement and the enforcement. */
@@ -159,32 +190,35 @@ async function lock(desk: Desk, signed: Signed): Promise<OrderResult> {
   const landing = desk.keeper.land(entryOf(desk, signed), signed.id)
   const { routes } = desk.deps.settings()
   const { order } = signed
-  const covers =
-    order.kind === 'lock'
-      ? coveredRoutes(order, routes)
-      : routes.filter((route) => route.policy.session.level !== 'none').map((route) => route.id)
   return {
     outcome: 'accepted',
     id: signed.id,
     epoch: landing.epoch,
-    covers,
+    covers: reachOf(order, routes),
     durable: await landing.durable,
     proof: landing.proof,
   }
 }
 
+function reachOf(order: Statement['order'], routes: readonly Route[]): readonly string[] {
+  if (order.kind === 'lock') return coveredRoutes(order, routes)
+  if (order.kind === 'drill') return routes.map((route) => route.id)
+  return routes.filter((route) => route.policy.session.level !== 'none').map((route) => route.id)
+}
+
 /** A proposal or an approval, in its turn: judged against what all before it have left. */
-async function release(desk: Desk, signed: Signed<ReleaseOrder | ApproveOrder>): Promise<OrderResult> {
+async function release(desk: Desk, signed: Signed<ProposedOrder | ApproveOrder>): Promise<OrderResult> {
   const refusal = judge(desk, signed)
   if (refusal !== undefined) return refuse(desk, refusal, signed)
   const { keeper } = desk
   const before = keeper.ledger
   const opening = await keeper.open(entryOf(desk, signed), signed.id)
   if ('unavailable' in opening) return { outcome: 'unavailable', problems: [opening.unavailable] }
-  const proposal = keeper.ledger.proposals.get(signed.order.kind === 'release' ? signed.id : signed.order.release)
+  const proposal = keeper.ledger.proposals.get(signed.order.kind === 'approve' ? signed.order.release : signed.id)
   if (proposal !== undefined && !proposal.done) {
     return { outcome: 'pending', id: proposal.id, approvals: proposal.signers.length, required: proposal.required }
   }
+  sayWithdrawn(desk, signed, opening.epoch)
   const covers = new Set((proposal?.locks ?? []).flatMap((id) => coveredBy(before, id, desk.deps.settings().routes)))
   return {
     outcome: 'accepted',
@@ -196,21 +230,30 @@ async function release(desk: Desk, signed: Signed<ReleaseOrder | ApproveOrder>):
   }
 }
 
+/** One person has opened what that person had locked: everybody is told. */
+function sayWithdrawn({ deps }: Desk, { order, by, id }: Signed, epoch: number): void {
+  if (order.kind !== 'release' || order.withdraw !== true) return
+  deps.logger.warn('A LOCK WAS WITHDRAWN by the one who had ordered it, alone', {
+    locks: order.locks,
+    by: by.name,
+    order: id,
+    epoch,
+  })
+}
+
 function coveredBy(ledger: Ledger, id: string, routes: readonly Route[]): readonly string[] {
   const held = ledger.held.get(id)
   return held === undefined ? [] : coveredRoutes(held.lock, routes)
 }
 
 function judge(desk: Desk, signed: Signed): OrderRefusal | undefined {
-  const { routes, responders, approvals } = desk.deps.settings()
-  const context = { now: desk.deps.clock.now(), routes, guard: { responders, approvals } }
+  const context = { now: desk.deps.clock.now(), routes: desk.deps.settings().routes, guard: guardNow(desk) }
   return judgeOrder(desk.keeper.ledger, signed.id, signed.statement, signed.by, context)
 }
 
 function entryOf(desk: Desk, signed: Signed): LedgerEntry {
-  const { responders, approvals } = desk.deps.settings()
   const { id, jws, statement, by, channel } = signed
-  return { type: 'order', id, jws, statement, by, channel, at: desk.deps.clock.now(), guard: { responders, approvals } }
+  return { type: 'order', id, jws, statement, by, channel, at: desk.deps.clock.now(), guard: guardNow(desk) }
 }
 
 /** Answers a refusal and leaves its trail record; by file a second delivery is silent (contract, 4). */
@@ -230,11 +273,10 @@ function refuse(desk: Desk, refusal: OrderRefusal, order: Pick<Signed, 'channel'
 }
 
 async function freezeByFile(desk: Desk): Promise<void> {
-  const { clock, randomness, settings, logger } = desk.deps
+  const { clock, randomness, logger } = desk.deps
   if ([...desk.keeper.ledger.held.values()].some(({ lock }) => lock.source === 'freeze')) return
-  const { responders, approvals } = settings()
   const id = `freeze-${randomness.hex(8)}`
-  const landing = desk.keeper.land({ type: 'freeze', id, at: clock.now(), guard: { responders, approvals } }, id)
+  const landing = desk.keeper.land({ type: 'freeze', id, at: clock.now(), guard: guardNow(desk) }, id)
   logger.warn('FROZEN by a file named FREEZE: it takes a two-person release to open', {
     lock: id,
     epoch: landing.epoch,
@@ -242,8 +284,19 @@ async function freezeByFile(desk: Desk): Promise<void> {
   await landing.durable
 }
 
+async function refreeze({ deps, keeper }: Desk, release: string, why: string): Promise<void> {
+  const proposal = keeper.ledger.proposals.get(release)
+  if (proposal?.done !== true || keeper.ledger.refreezes.has(release)) return
+  const landing = keeper.land({ type: 'refreeze', release, why, at: deps.clock.now() }, release)
+  deps.logger.error('REFROZEN: the thaw plan of a release has been ended', { release, why, epoch: landing.epoch })
+  await landing.durable
+}
+
 function pendingReleases(ledger: Ledger, now: Instant): readonly Proposal[] {
   return [...ledger.proposals.values()].filter(
-    (proposal) => !proposal.done && !isExpired(proposal, now) && proposal.locks.some((id) => ledger.held.has(id)),
+    (proposal) =>
+      !proposal.done &&
+      !isExpired(proposal, now) &&
+      (proposal.locks.length === 0 || proposal.locks.some((id) => ledger.held.has(id))),
   )
 }

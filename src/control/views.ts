@@ -1,7 +1,8 @@
 // The ledger as the API shows it (ports/control-api.ts).
 import { isFrozen, coveredRoutes } from '../core/lock-table.ts'
-import { tableOf, type Ledger, type Proposal } from '../core/ledger.ts'
+import { tableOf, type Ledger } from '../core/ledger.ts'
 import { modeAt, type Lock } from '../core/lock.ts'
+import type { Proposal } from '../core/proposal.ts'
 import type { Instant } from '../core/time.ts'
 import type { GatewayView, LockView, PendingRelease, StatusView } from '../ports/control-api.ts'
 import type { ControlDeps } from './control-deps.ts'

@@ -1,5 +1,6 @@
 // Audit records are built from named fields, so that there is nothing to redact (contract, 7).
 import type { DecisionLabel, DenialReason } from './decision.ts'
+import type { OrderKind } from './responder.ts'
 import type { Instant } from './time.ts'
 
 /** What every record has; `seq`, `gateway` and `worker` are added by the writer that appends it. */
@@ -29,19 +30,25 @@ export interface RequestRecord extends Common {
   readonly epoch: number
   readonly status?: number
   readonly bytes?: number
+  /** Bytes that the caller sent through a tunnel. */
+  readonly received?: number
   readonly durationMs?: number
   readonly upstreamMs?: number
 }
 
 export interface OrderRecord extends Common {
   readonly kind: 'order'
-  readonly order: 'lock' | 'release' | 'approve' | 'revoke' | 'freeze' | 'flags' | 'unknown'
+  readonly order: OrderKind | 'freeze' | 'flags' | 'refreeze' | 'recovery' | 'unknown'
   readonly outcome: 'accepted' | 'pending' | 'released' | 'refused'
   readonly id?: string
   readonly by?: string
   readonly channel: string
   readonly epoch: number
   readonly locks?: readonly string[]
+  /** The responder who was enrolled or retired, as in a `kid`. */
+  readonly responder?: string
+  /** Who locked took it back alone. */
+  readonly withdrawn?: true
   readonly reason?: string
   readonly incident?: string
   /** Why it was refused; never the order's own text. */

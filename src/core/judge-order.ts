@@ -1,11 +1,16 @@
-// Easy in, hard out: whether an order whose signature holds is accepted. One signature locks; a release takes two people.
+// Easy in, hard out: whether an order whose signature holds is accepted. One signature locks; what opens takes two people.
 import { didYouMean } from './did-you-mean.ts'
-import { isEnrolled, isSamePerson, type Guard, type Ledger, type Proposal } from './ledger.ts'
-import { modeAt, type LockScope } from './lock.ts'
+import { judgeEnrolment, judgeRetirement } from './judge-people.ts'
+import type { Guard } from './ledger-entry.ts'
+import type { Ledger } from './ledger.ts'
+import { modeAt } from './lock.ts'
 import { coveredRoutes } from './lock-table.ts'
-import type { ApproveOrder, ReleaseOrder, RevokeOrder, Statement } from './order.ts'
-import { mayOrder, neededRole, type Responder } from './responder.ts'
+import { refuse, type OrderRefusal } from './order-refusal.ts'
+import type { ApproveOrder, ExemptOrder, ReleaseOrder, RevokeOrder, Statement } from './order.ts'
+import { isEnrolled, mayWithdraw, WITHDRAW_MS, type Proposal } from './proposal.ts'
+import { isSamePerson, mayOrder, neededRole, type OrderKind, type Responder } from './responder.ts'
 import type { Route } from './route.ts'
+import type { LockScope } from './scope.ts'
 import type { Instant } from './time.ts'
 
 /** How far an order's `iat` may be from the gateway's clock, and a revocation's `before` ahead of it. */
@@ -14,17 +19,8 @@ export const ORDER_SKEW_MS = 60_000
 export interface OrderContext {
   readonly now: Instant
   readonly routes: readonly Route[]
+  /** Who is enrolled now, those among them whom orders have enrolled or retired. */
   readonly guard: Guard
-}
-
-export type OrderRefusal = {
-  /** `bad` 400, `unknown-signer` 401, `role` 403, `conflict` 409. */
-  readonly refused: 'bad' | 'unknown-signer' | 'role' | 'conflict'
-  readonly problems: readonly string[]
-  /** For a second delivery: what the first was answered with. */
-  readonly first?: { readonly id: string; readonly epoch: number }
-  /** The gateway's clock in seconds, where the order's times were off. */
-  readonly now?: number
 }
 
 /** Undefined where the order is to be accepted. `id` is the hash of its signing input. */
@@ -49,28 +45,27 @@ export function judgeOrder(
       return judgeScope(order.scope, context.routes)
     case 'revoke':
       return judgeRevoke(order, context.now)
+    case 'drill':
+      return undefined
     case 'release':
       return judgeRelease(ledger, order, by, context)
+    case 'exempt':
+      return judgeExemption(ledger, order, by, context)
+    case 'enrol':
+      return judgeEnrolment(order, context.guard, context.now)
+    case 'retire':
+      return judgeRetirement(ledger, order, context.guard, context.now)
     case 'approve':
       return judgeApproval(ledger, order, by, context)
   }
 }
 
-function refuse(refused: OrderRefusal['refused'], ...problems: readonly string[]): OrderRefusal {
-  return { refused, problems }
-}
-
-function judgeTimes(statement: Statement, now: Instant): OrderRefusal | undefined {
-  const clock = { now: Math.floor(now / 1000) }
-  if (Math.abs(now - statement.iat * 1000) > ORDER_SKEW_MS) {
-    return {
-      ...refuse('bad', `iat is more than ${ORDER_SKEW_MS / 1000} s from the gateway's clock: sign the order anew`),
-      ...clock,
-    }
-  }
-  if (statement.exp !== undefined && statement.exp * 1000 <= now)
-    return { ...refuse('bad', 'exp has passed'), ...clock }
-  return undefined
+function judgeTimes({ iat, nbf, exp, sealed }: Statement, now: Instant): OrderRefusal | undefined {
+  const off = (problem: string): OrderRefusal => ({ ...refuse('bad', problem), now: Math.floor(now / 1000) })
+  if (sealed === undefined && Math.abs(now - iat * 1000) > ORDER_SKEW_MS)
+    return off(`iat is more than ${ORDER_SKEW_MS / 1000} s from the gateway's clock: sign the order anew`)
+  if (nbf !== undefined && now < nbf * 1000 - ORDER_SKEW_MS) return off('nbf has not come yet')
+  return exp !== undefined && exp * 1000 <= now ? off('exp has passed') : undefined
 }
 
 // Looking for the nearest name costs its length times the names that are known.
@@ -104,8 +99,19 @@ function judgeRelease(
   by: Responder,
   context: OrderContext,
 ): OrderRefusal | undefined {
+  const unknown = judgeLocks(ledger, order.locks)
+  if (unknown !== undefined) return unknown
+  if (order.withdraw === true) return judgeWithdrawal(ledger, order.locks, by, context.now)
+  return (
+    judgeOwner(order, context) ??
+    judgeSigner(ledger, order.locks, by, 'release') ??
+    judgeEpoch(ledger, order.locks, order.epoch, context)
+  )
+}
+
+function judgeLocks(ledger: Ledger, ids: readonly string[]): OrderRefusal | undefined {
   const problems: string[] = []
-  for (const id of order.locks) {
+  for (const id of ids) {
     if (ledger.held.has(id)) continue
     const flag = [...ledger.flags.file, ...ledger.flags.config].find((lock) => lock.id === id)
     if (flag !== undefined)
@@ -113,9 +119,48 @@ function judgeRelease(
     else if (ledger.released.has(id)) problems.push(`lock ${id} has been released before`)
     else problems.push(`there is no lock ${id}${didYouMean(id, [...ledger.held.keys()])}`)
   }
-  if (problems.length > 0)
-    return refuse(order.locks.every((id) => ledger.released.has(id)) ? 'conflict' : 'bad', ...problems)
-  return judgeSigner(ledger, order.locks, by, 'release') ?? judgeEpoch(ledger, order.locks, order.epoch, context)
+  if (problems.length === 0) return undefined
+  return refuse(ids.every((id) => ledger.released.has(id)) ? 'conflict' : 'bad', ...problems)
+}
+
+/** The one who locked may take that lock back, alone, while it is fresh: a slip of the hand wakes nobody else. */
+function judgeWithdrawal(
+  ledger: Ledger,
+  ids: readonly string[],
+  by: Responder,
+  now: Instant,
+): OrderRefusal | undefined {
+  for (const id of ids) {
+    const held = ledger.held.get(id)
+    if (held === undefined || mayWithdraw(held, by, now)) continue
+    const isTheirs = held.by?.name === by.name && held.by.key === by.key
+    return isTheirs
+      ? refuse('conflict', `lock ${id} is older than ${WITHDRAW_MS / 1000} s: two people release it`)
+      : refuse('role', `lock ${id} was not ordered by ${by.name} with this key: two people release it`)
+  }
+  return undefined
+}
+
+function judgeOwner({ thaw }: ReleaseOrder, { guard, now }: OrderContext): OrderRefusal | undefined {
+  if (thaw === undefined) return undefined
+  const active = guard.responders.filter(({ retiredAt }) => retiredAt === undefined || now < retiredAt)
+  const names = active.map(({ name }) => name)
+  if (names.includes(thaw.owner)) return undefined
+  return refuse('bad', `order.thaw.owner: there is no responder "${thaw.owner}"${didYouMean(thaw.owner, names)}`)
+}
+
+function judgeExemption(
+  ledger: Ledger,
+  order: ExemptOrder,
+  by: Responder,
+  context: OrderContext,
+): OrderRefusal | undefined {
+  return (
+    judgeLocks(ledger, order.locks) ??
+    judgeScope(order.scope, context.routes) ??
+    judgeSigner(ledger, order.locks, by, 'exempt') ??
+    judgeEpoch(ledger, order.locks, order.epoch, context)
+  )
 }
 
 function judgeApproval(
@@ -128,31 +173,50 @@ function judgeApproval(
   if (proposal === undefined)
     return refuse(
       'bad',
-      `there is no proposed release ${order.release}${didYouMean(order.release, [...ledger.proposals.keys()])}`,
+      `there is no proposal ${order.release}${didYouMean(order.release, [...ledger.proposals.keys()])}`,
     )
-  if (proposal.done || proposal.locks.every((id) => !ledger.held.has(id)))
-    return refuse('conflict', 'this release has been carried out before')
+  if (proposal.done || isOvertaken(ledger, proposal)) return refuse('conflict', 'this has been carried out before')
   if (isExpired(proposal, context.now)) return refuse('bad', "the proposal's exp has passed: propose it anew")
   if (proposal.signers.some((signer) => isSamePerson(signer, by))) {
-    return refuse(
-      'conflict',
-      `${by.name} has signed this release before: it takes ${proposal.required} different people`,
-    )
+    return refuse('conflict', `${by.name} has signed this before: it takes ${proposal.required} different people`)
   }
-  return judgeSigner(ledger, proposal.locks, by, 'approve') ?? judgeEpoch(ledger, proposal.locks, order.epoch, context)
+  return (
+    judgeSigner(ledger, proposal.locks, by, 'approve') ??
+    judgeEpoch(ledger, proposal.locks, order.epoch, context) ??
+    judgeProposed(ledger, proposal, by, context)
+  )
+}
+
+/** What it opens is open already. */
+function isOvertaken(ledger: Ledger, { locks }: Proposal): boolean {
+  return locks.length > 0 && locks.every((id) => !ledger.held.has(id))
+}
+
+/** What has changed since it was proposed is judged again. */
+function judgeProposed(
+  ledger: Ledger,
+  { order, guard: stood }: Proposal,
+  by: Responder,
+  { guard, now }: OrderContext,
+): OrderRefusal | undefined {
+  if (order.kind !== 'enrol' && order.kind !== 'retire') return undefined
+  if (!isEnrolled(stood, by, 'approve') && !isRecovered(ledger, by))
+    return refuse('role', `${by.name}'s key was not enrolled when this was proposed: propose it anew`)
+  return order.kind === 'enrol' ? judgeEnrolment(order, guard, now) : judgeRetirement(ledger, order, guard, now)
 }
 
 export function isExpired(proposal: Proposal, now: Instant): boolean {
   return proposal.expiresAt !== undefined && proposal.expiresAt <= now
 }
 
-/** A lock is released only by keys that were enrolled when it landed, each in the role that it had then. */
+/** A lock is opened only by keys that were enrolled when it landed, each in the role that it had then. */
 function judgeSigner(
   ledger: Ledger,
   locks: readonly string[],
   by: Responder,
-  kind: 'release' | 'approve',
+  kind: OrderKind,
 ): OrderRefusal | undefined {
+  if (isRecovered(ledger, by)) return undefined
   for (const id of locks) {
     const held = ledger.held.get(id)
     if (held !== undefined && !isEnrolled(held.guard, by, kind)) {
@@ -163,6 +227,11 @@ function judgeSigner(
     }
   }
   return undefined
+}
+
+/** Enrolled on this host when the keys were lost. */
+function isRecovered({ recovered }: Ledger, by: Responder): boolean {
+  return recovered.some(({ responder }) => responder.key === by.key && responder.name === by.name)
 }
 
 /** The signer saw `epoch`; a lock that reaches into the same routes since then is one that they have not seen. */

@@ -1,8 +1,9 @@
 // Lock flags that come by file (locks.yaml) or by a route's own `lock:` key: parsed text in, locks out.
 import { didYouMean } from './did-you-mean.ts'
-import { type Lock, type LockMode, type LockScope } from './lock.ts'
+import type { Lock, LockMode } from './lock.ts'
 import type { RouteFlag } from './policy.ts'
 import type { Route } from './route.ts'
+import type { LockScope } from './scope.ts'
 import type { Instant } from './time.ts'
 
 /** The content of locks.yaml as it was parsed from YAML; undefined keys say nothing. */

@@ -5,12 +5,16 @@ import {
   LOCK_MODES,
   modeAt,
   refuses,
+  type Exemption,
   type Lock,
   type LockMode,
   type LockTarget,
 } from './lock.ts'
-import { compileRevocations, type CompiledRevocations, type Revocation } from './session.ts'
+import { isSafeMethod } from './policy.ts'
 import type { Route } from './route.ts'
+import type { LockScope } from './scope.ts'
+import { compileRevocations, type CompiledRevocations, type Revocation } from './session.ts'
+import { isInShare, returnOf, thawState, type Return, type ThawRun } from './thaw.ts'
 import type { Instant } from './time.ts'
 
 /** Plain data: it is posted to the workers by structured clone. */
@@ -18,20 +22,28 @@ export interface LockTable {
   readonly epoch: number
   readonly locks: readonly Lock[]
   readonly revocations: readonly Revocation[]
+  /** Met by the canaries of its drill alone. */
+  readonly drill?: Lock
 }
 
 export const EMPTY_TABLE: LockTable = { epoch: 0, locks: [], revocations: [] }
 
 interface CompiledLock {
   readonly lock: Lock
-  readonly inCidrs: (address: string) => boolean
+  readonly inCidrs: Membership
+  readonly exemptions: readonly { readonly exemption: Exemption; readonly inCidrs: Membership }[]
+  /** By the scope of each stage that lets probes pass. */
+  readonly probes: ReadonlyMap<LockScope, Membership>
 }
+
+type Membership = (address: string) => boolean
 
 export interface CompiledTable {
   readonly epoch: number
   readonly all: readonly CompiledLock[]
   /** Every route of the running config; most have no lock. */
   readonly byRoute: ReadonlyMap<Route, readonly CompiledLock[]>
+  readonly drill?: CompiledLock
   readonly revocations: CompiledRevocations
 }
 
@@ -39,15 +51,32 @@ export interface CompiledTable {
 export function compileTable(
   table: LockTable,
   routes: readonly Route[],
-  compileCidrs: (cidrs: readonly string[]) => (address: string) => boolean,
+  compileCidrs: (cidrs: readonly string[]) => Membership,
 ): CompiledTable {
-  const locks = table.locks.map((lock) => ({ lock, inCidrs: compileCidrs(lock.scope.cidrs ?? []) }))
+  const inCidrs = (scope: LockScope): Membership => compileCidrs(scope.cidrs ?? [])
+  const compileLock = (lock: Lock): CompiledLock => ({
+    lock,
+    inCidrs: inCidrs(lock.scope),
+    exemptions: (lock.exemptions ?? []).map((exemption) => ({ exemption, inCidrs: inCidrs(exemption.scope) })),
+    probes: new Map(probesOf(lock).map((scope) => [scope, inCidrs(scope)])),
+  })
+  const locks = table.locks.map(compileLock)
   const byRoute = new Map<Route, readonly CompiledLock[]>()
   for (const route of routes) {
     const inside = locks.filter(({ lock }) => coversRoute(lock.scope, route))
     byRoute.set(route, inside.length === 0 ? NONE : inside)
   }
-  return { epoch: table.epoch, all: locks, byRoute, revocations: compileRevocations(table.revocations) }
+  return {
+    epoch: table.epoch,
+    all: locks,
+    byRoute,
+    ...(table.drill === undefined ? {} : { drill: compileLock(table.drill) }),
+    revocations: compileRevocations(table.revocations),
+  }
+}
+
+function probesOf({ thaw }: Lock): readonly LockScope[] {
+  return (thaw?.plan.stages ?? []).flatMap((stage) => (stage.passes === 'probes' ? [stage.probes] : []))
 }
 
 const NONE: readonly CompiledLock[] = []
@@ -56,37 +85,99 @@ const NONE: readonly CompiledLock[] = []
 export interface LocksInForce {
   /** Refuses outright: `deny`, or `read-only` with an unsafe method. */
   readonly denying?: Lock
+  /** Refuses, unless the session that is still to be verified is in the share that a thaw plan lets pass. */
+  readonly undecided?: Lock
   readonly stepUp?: Lock
   readonly throttling?: Lock
   /** Would have refused. */
   readonly observing?: Lock
+  /** A thaw lets the request pass, and its session must have been opened since then. */
+  readonly freshSince?: Instant
 }
+
+type Found = { -readonly [Kind in keyof LocksInForce]: LocksInForce[Kind] }
 
 /** The locks in force for the request at `now`, or undefined where there are none: the common case costs one map look-up. */
 export function findLocks(table: CompiledTable, target: LockTarget, now: Instant): LocksInForce | undefined {
+  const candidates = candidatesOf(table, target)
+  if (candidates.length === 0) return undefined
+  const found: Found = {}
+  let any = false
+  for (const each of candidates) if (weigh(found, each, target, now)) any = true
+  return any ? found : undefined
+}
+
+function candidatesOf(table: CompiledTable, target: LockTarget): readonly CompiledLock[] {
   // An exchange that outlives a reload holds a route of the config before: it is judged by every lock.
   const candidates =
     table.byRoute.get(target.route) ?? table.all.filter(({ lock }) => coversRoute(lock.scope, target.route))
-  if (candidates.length === 0) return undefined
-  const found: { denying?: Lock; stepUp?: Lock; throttling?: Lock; observing?: Lock } = {}
-  let any = false
-  for (const { lock, inCidrs } of candidates) {
-    const mode = modeAt(lock, now)
-    if (mode === undefined || !coversRequest(lock.scope, target, inCidrs)) continue
-    const kind = kindOf(mode, target.method)
-    if (kind === undefined) continue
+  return target.drill === undefined || target.drill !== table.drill?.lock.id ? candidates : [...candidates, table.drill]
+}
+
+/** Adds what the lock says of the request; whether it says anything. */
+function weigh(found: Found, compiled: CompiledLock, target: LockTarget, now: Instant): boolean {
+  const { lock, inCidrs } = compiled
+  if (!coversRequest(lock.scope, target, inCidrs) || isExempt(compiled, target, now)) return false
+  const passing = lock.thaw === undefined ? 'refused' : passesThaw(compiled, lock.thaw, target, now)
+  if (passing === 'passes') {
+    found.freshSince = Math.max(found.freshSince ?? 0, lock.since)
+    return true
+  }
+  const mode = modeAt(lock, now)
+  const kind = mode === undefined ? undefined : kindOf(mode, target.method)
+  if (kind === undefined) return false
+  if (passing === 'undecided' && kind === 'denying') found.undecided ??= lock
+  else {
     const other = found[kind]
     found[kind] = other === undefined ? lock : stricter(kind, other, lock, now)
-    any = true
   }
-  return any ? found : undefined
+  return true
+}
+
+function isExempt({ exemptions }: CompiledLock, target: LockTarget, now: Instant): boolean {
+  return exemptions.some(({ exemption: { scope, until }, inCidrs }) => now < until && covers(scope, target, inCidrs))
+}
+
+function covers(scope: LockScope, target: LockTarget, inCidrs: Membership): boolean {
+  return coversRoute(scope, target.route) && coversRequest(scope, target, inCidrs)
+}
+
+/** `undecided`: it depends on a session that is not known yet. */
+function passesThaw(
+  { lock, probes }: CompiledLock,
+  run: ThawRun,
+  target: LockTarget,
+  now: Instant,
+): 'passes' | 'refused' | 'undecided' {
+  const state = thawState(run, now)
+  if (state.is === 'open') return 'passes'
+  if (state.is === 'frozen') return 'refused'
+  if (state.readOnly && isSafeMethod(target.method)) return 'passes'
+  if (state.probes.some((scope) => covers(scope, target, probes.get(scope) ?? NOWHERE))) return 'passes'
+  if (state.percent >= 100) return 'passes'
+  if (state.percent === 0) return 'refused'
+  if (target.session !== undefined) return isInShare(state.percent, target.session, lock.id) ? 'passes' : 'refused'
+  // A route without sessions goes by address.
+  if (target.route.policy.session.level === 'none')
+    return isInShare(state.percent, target.address, lock.id) ? 'passes' : 'refused'
+  return 'undecided'
+}
+
+const NOWHERE: Membership = () => false
+
+/** When a caller whom a lock refuses now should come back, where a thaw plan tells. */
+export function findReturn(lock: Lock, target: LockTarget, now: Instant): Return | undefined {
+  if (lock.thaw === undefined) return undefined
+  const { route, session, address, method } = target
+  const queued = session ?? (route.policy.session.level === 'none' ? address : undefined)
+  return returnOf(lock.thaw, { session: queued, isSafe: isSafeMethod(method) }, lock.id, now)
 }
 
 /**
  * Of two locks of one kind the one that lets less through, so that a lock which is added never loosens. Two that refuse
  * outright differ in the answer alone, and the first is kept unless only the second is a deny.
  */
-function stricter(kind: keyof LocksInForce, one: Lock, two: Lock, now: Instant): Lock {
+function stricter(kind: LockKind, one: Lock, two: Lock, now: Instant): Lock {
   switch (kind) {
     case 'denying':
       return modeAt(one, now) !== 'deny' && modeAt(two, now) === 'deny' ? two : one
@@ -109,7 +200,9 @@ function withBothLimits(one: Lock, two: Lock): Lock {
   return { ...one, limit: { count, periodMs: stepMs * count } }
 }
 
-function kindOf(mode: LockMode, method: string): keyof LocksInForce | undefined {
+type LockKind = 'denying' | 'stepUp' | 'throttling' | 'observing'
+
+function kindOf(mode: LockMode, method: string): LockKind | undefined {
   if (refuses(mode, method)) return 'denying'
   switch (mode) {
     case 'step-up':
@@ -129,9 +222,14 @@ export function coveredRoutes(lock: Pick<Lock, 'scope'>, routes: readonly Route[
   return routes.filter((route) => coversRoute(lock.scope, route)).map((route) => route.id)
 }
 
-/** `frozen` of status and metrics: an all-scope deny is in force. */
+/** `frozen` of status and metrics: an all-scope deny is in force, and no plan has begun to thaw it. */
 export function isFrozen(table: LockTable, now: Instant): boolean {
-  return table.locks.some((lock) => lock.scope.all === true && modeAt(lock, now) === 'deny')
+  return table.locks.some(
+    (lock) =>
+      lock.scope.all === true &&
+      modeAt(lock, now) === 'deny' &&
+      (lock.thaw === undefined || thawState(lock.thaw, now).is === 'frozen'),
+  )
 }
 
 /** Locks in force by mode, for the metric. */

@@ -2,40 +2,23 @@
 import type { Instant } from './time.ts'
 import type { Route } from './route.ts'
 import { isSafeMethod } from './policy.ts'
+import type { LockScope } from './scope.ts'
+import { isThawed, type ThawRun } from './thaw.ts'
 
 /** From strictest to mildest. */
 export const LOCK_MODES = ['deny', 'read-only', 'step-up', 'throttle', 'observe'] as const
 export type LockMode = (typeof LOCK_MODES)[number]
 
-/** A request is inside when every named dimension matches. Identifiers of people are pseudonyms (key id and value). */
-export interface LockScope {
-  readonly all?: true
-  readonly routes?: readonly string[]
-  readonly tags?: readonly string[]
-  readonly methods?: readonly string[]
-  readonly upstreams?: readonly string[]
-  readonly principals?: readonly string[]
-  readonly subjects?: readonly string[]
-  readonly sessions?: readonly string[]
-  readonly clients?: readonly string[]
-  readonly cidrs?: readonly string[]
-  readonly userAgents?: readonly string[]
+/** `drill`: met by the canaries of a drill alone. */
+export type LockSource = 'order' | 'file' | 'config' | 'freeze' | 'drill'
+
+/** What passes a lock for a while, on the word of two people. */
+export interface Exemption {
+  /** Id of the order. */
+  readonly id: string
+  readonly scope: LockScope
+  readonly until: Instant
 }
-
-export const SCOPE_DIMENSIONS = [
-  'routes',
-  'tags',
-  'methods',
-  'upstreams',
-  'principals',
-  'subjects',
-  'sessions',
-  'clients',
-  'cidrs',
-  'userAgents',
-] as const satisfies readonly (keyof LockScope)[]
-
-export type LockSource = 'order' | 'file' | 'config' | 'freeze'
 
 export interface Lock {
   readonly id: string
@@ -57,6 +40,9 @@ export interface Lock {
   readonly message: Readonly<Record<string, string>>
   /** Requests allowed under mode `throttle`, per session or address. */
   readonly limit?: { readonly count: number; readonly periodMs: number }
+  readonly exemptions?: readonly Exemption[]
+  /** It is being released in stages. */
+  readonly thaw?: ThawRun
 }
 
 /** What is known of a request when locks are checked. It only ever grows. */
@@ -70,10 +56,13 @@ export interface LockTarget {
   /** The client by each of its names: `azp` or `client_id`, and `iss#azp`. */
   readonly clients?: readonly string[]
   readonly subjects: readonly string[]
+  /** Id of the drill whose canary this is; requests have none. */
+  readonly drill?: string | undefined
 }
 
-/** The mode that the lock has at `now`, or undefined where it has opened by itself (`onExpiry: open`). */
+/** The mode that the lock has at `now`, or undefined where it has opened: by itself (`onExpiry: open`) or by a plan's last stage. */
 export function modeAt(lock: Lock, now: Instant): LockMode | undefined {
+  if (lock.thaw !== undefined && isThawed(lock.thaw, now)) return undefined
   if (lock.until === undefined || now < lock.until || lock.onExpiry === 'stay') return lock.mode
   if (lock.onExpiry === 'open') return undefined
   return lock.mode === 'deny' ? 'read-only' : lock.mode

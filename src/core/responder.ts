@@ -8,19 +8,32 @@ export interface Responder {
   readonly role: Role
   /** Raw Ed25519 public key (RFC 8032), base64url. */
   readonly key: string
+  /** Tells a key that was enrolled by an order from the person's others. */
+  readonly keyId?: string
   /** From this instant on the responder's signature is refused; leavers are retired, never deleted. */
   readonly retiredAt?: number
 }
 
-export type OrderKind = 'lock' | 'release' | 'approve' | 'revoke'
+/** What the `kid` of their orders says: the name, with the id of the key where it has one. */
+export function keyNameOf({ name, keyId }: Pick<Responder, 'name' | 'keyId'>): string {
+  return keyId === undefined ? name : `${name}#${keyId}`
+}
+
+export type OrderKind = 'lock' | 'release' | 'approve' | 'revoke' | 'enrol' | 'retire' | 'exempt' | 'drill'
 
 const RANK: Readonly<Record<Role, number>> = { viewer: 0, auditor: 1, responder: 2, commander: 3 }
 const NEEDED: Readonly<Record<OrderKind, Role>> = {
   lock: 'responder',
-  revoke: 'responder',
   release: 'responder',
   approve: 'commander',
+  revoke: 'responder',
+  enrol: 'commander',
+  retire: 'commander',
+  exempt: 'commander',
+  drill: 'responder',
 }
+
+export const ORDER_KINDS = Object.keys(NEEDED) as readonly OrderKind[]
 
 export function mayOrder(role: Role, kind: OrderKind): boolean {
   return RANK[role] >= RANK[NEEDED[kind]]
@@ -28,4 +41,9 @@ export function mayOrder(role: Role, kind: OrderKind): boolean {
 
 export function neededRole(kind: OrderKind): Role {
   return NEEDED[kind]
+}
+
+/** One person is one name and one key: a second key under the same name is not a second person, nor the reverse. */
+export function isSamePerson(a: Responder, b: Responder): boolean {
+  return a.name === b.name || a.key === b.key
 }

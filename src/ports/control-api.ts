@@ -1,5 +1,6 @@
 // Shapes of the control plane's JSON answers (contract, 5): what control/ writes and cli/ reads.
-import type { LockMode, LockScope, LockSource } from '../core/lock.ts'
+import type { LockMode, LockSource } from '../core/lock.ts'
+import type { LockScope } from '../core/scope.ts'
 import type { CanaryProof, WorkerState } from './data-plane.ts'
 
 export interface LockView {

@@ -1,4 +1,4 @@
-import type { LedgerEntry } from '../core/ledger.ts'
+import type { LedgerEntry } from '../core/ledger-entry.ts'
 
 /**
  * The ledger's entries on this gateway's own disk, in the order in which they were accepted. Written by a thread of its own

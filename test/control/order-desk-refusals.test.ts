@@ -52,7 +52,7 @@ const BAD: readonly [string, string, string, RegExp][] = [
   ['an identifier in clear', sign({ ...LOCK_ALL, scope: { principals: ['9876543210'] } }), 'bad', /pseudonym/],
   ['a network that is none', sign({ ...LOCK_ALL, scope: { cidrs: ['300.1.1.1/8'] } }), 'bad', /cidrs/],
   ['a lock that is not there', sign({ kind: 'release', locks: ['x'], reason: 'x' }), 'bad', /there is no lock x/],
-  ['a release that is not there', sign({ kind: 'approve', release: 'x' }, {}, lead), 'bad', /no proposed release/],
+  ['a release that is not there', sign({ kind: 'approve', release: 'x' }, {}, lead), 'bad', /there is no proposal/],
   [
     'a login',
     signCompact(

@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals'
 import { createProver, type Landed } from '../../src/control/prover.ts'
-import type { Lock, LockScope } from '../../src/core/lock.ts'
+import type { Lock } from '../../src/core/lock.ts'
+import type { LockScope } from '../../src/core/scope.ts'
 import {
   createFakeClock,
   createFakeDataPlane,

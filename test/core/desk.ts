@@ -1,6 +1,8 @@
 // A gateway's desk without signatures: orders in, a verdict or a new ledger out.
-import { judgeOrder, type OrderContext, type OrderRefusal } from '../../src/core/judge-order.ts'
-import { applyEntry, EMPTY_LEDGER, type Guard, type Ledger, type LedgerEntry } from '../../src/core/ledger.ts'
+import { judgeOrder, type OrderContext } from '../../src/core/judge-order.ts'
+import type { Guard, LedgerEntry } from '../../src/core/ledger-entry.ts'
+import { applyEntry, EMPTY_LEDGER, type Ledger } from '../../src/core/ledger.ts'
+import type { OrderRefusal } from '../../src/core/order-refusal.ts'
 import type { Order, Statement } from '../../src/core/order.ts'
 import type { Responder } from '../../src/core/responder.ts'
 import type { Route } from '../../src/core/route.ts'

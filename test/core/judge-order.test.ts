@@ -266,7 +266,7 @@ describe('what a release may name', () => {
     const desk = aDeskWithProposal()
     expect(desk.give('approve-1', anApproval('release-2'), LEAD)).toEqual({
       refused: 'bad',
-      problems: ['there is no proposed release release-2, did you mean "release-1"?'],
+      problems: ['there is no proposal release-2, did you mean "release-1"?'],
     })
   })
 

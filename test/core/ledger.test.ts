@@ -1,18 +1,11 @@
 // The ledger is a set of accepted orders: order and repetition change nothing, the epoch only grows, and no one person opens.
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
-import {
-  applyEntry,
-  EMPTY_LEDGER,
-  isSamePerson,
-  tableOf,
-  type Guard,
-  type Ledger,
-  type LedgerEntry,
-} from '../../src/core/ledger.ts'
+import type { Guard, LedgerEntry } from '../../src/core/ledger-entry.ts'
+import { applyEntry, EMPTY_LEDGER, tableOf, type Ledger } from '../../src/core/ledger.ts'
 import { isFrozen } from '../../src/core/lock-table.ts'
 import type { Order } from '../../src/core/order.ts'
-import type { Responder } from '../../src/core/responder.ts'
+import { isSamePerson, type Responder } from '../../src/core/responder.ts'
 import { aDesk, aLockOrder, anApproval, aRelease, AUDITOR, CHIEF, DESK, GUARD, LEAD, type Desk } from './desk.ts'
 import { aLock, aResponder, NOON, PEOPLE } from './fixtures.ts'
 

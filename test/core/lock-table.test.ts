@@ -1,7 +1,8 @@
 // The lock table: the strictest lock in force for a request, and what the table says of itself.
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
-import { LOCK_MODES, type Lock, type LockMode, type LockScope, type LockTarget } from '../../src/core/lock.ts'
+import { LOCK_MODES, type Lock, type LockMode, type LockTarget } from '../../src/core/lock.ts'
+import type { LockScope } from '../../src/core/scope.ts'
 import {
   compileTable,
   countByMode,

@@ -8,12 +8,11 @@ import {
   matchesAgent,
   modeAt,
   refuses,
-  SCOPE_DIMENSIONS,
   type LockMode,
-  type LockScope,
   type LockTarget,
 } from '../../src/core/lock.ts'
 import { isSafeMethod } from '../../src/core/policy.ts'
+import { SCOPE_DIMENSIONS, type LockScope } from '../../src/core/scope.ts'
 import { aLock, aRoute, NOON, PEOPLE } from './fixtures.ts'
 
 const RECORD = aRoute('/records/{recordId}', { id: 'record', tags: ['pii', 'slow'], methods: ['GET', 'PUT'] })

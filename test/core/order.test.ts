@@ -1,7 +1,8 @@
 // A signed order's payload becomes a statement, or every problem that it has.
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
-import { parseStatement, type Statement } from '../../src/core/order.ts'
+import type { Statement } from '../../src/core/order.ts'
+import { parseStatement } from '../../src/core/parse-statement.ts'
 import { NOON, PEOPLE } from './fixtures.ts'
 
 const LOCK = { kind: 'lock', scope: { all: true }, reason: 'leak suspected', incident: 'INC-7' }

@@ -1,7 +1,7 @@
 // An order desk over memory fakes, with three responders: a night desk that locks, and two commanders.
 import { createOrderVerifier } from '../../src/adapters/jose/order-verifier.ts'
 import { createOrderDesk, type DeskDeps, type OrderDesk } from '../../src/control/order-desk.ts'
-import type { LedgerEntry } from '../../src/core/ledger.ts'
+import type { LedgerEntry } from '../../src/core/ledger-entry.ts'
 import type { Responder } from '../../src/core/responder.ts'
 import type { Route } from '../../src/core/route.ts'
 import type { OrderJournal } from '../../src/ports/order-journal.ts'

@@ -1,6 +1,6 @@
 // Memory fakes of the ports that the control plane uses, each with the controls that a test needs to fail, hold or watch it.
 import type { AuditRecord } from '../../src/core/audit-record.ts'
-import type { LedgerEntry } from '../../src/core/ledger.ts'
+import type { LedgerEntry } from '../../src/core/ledger-entry.ts'
 import type { LockTable } from '../../src/core/lock-table.ts'
 import type { Route } from '../../src/core/route.ts'
 import type { AuditTrail } from '../../src/ports/audit-trail.ts'

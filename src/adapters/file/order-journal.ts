@@ -2,7 +2,7 @@
 import { mkdirSync } from 'node:fs'
 import { extname, join } from 'node:path'
 import { Worker } from 'node:worker_threads'
-import type { LedgerEntry } from '../../core/ledger.ts'
+import type { LedgerEntry } from '../../core/ledger-entry.ts'
 import type { Logger } from '../../ports/logger.ts'
 import type { OrderJournal } from '../../ports/order-journal.ts'
 import { FENCE } from './journal-file.ts'

@@ -2,7 +2,7 @@
 import { createHash, createPublicKey, verify as verifySignature, type KeyObject } from 'node:crypto'
 import { base64url, decodeProtectedHeader, type ProtectedHeaderParameters } from 'jose'
 import type { OrderVerifier, VerifiedOrder } from '../../ports/order-verifier.ts'
-import type { Responder } from '../../core/responder.ts'
+import { keyNameOf, type Responder } from '../../core/responder.ts'
 
 /** A longer JWS is refused before it is looked into. */
 const ORDER_BYTES_MAX = 65_536
@@ -34,7 +34,7 @@ function verifyStatement(jws: string, typ: string, responders: readonly Responde
   const parsed = parseCompact(jws, typ)
   if (typeof parsed === 'string') return { refused: 'malformed', detail: parsed }
   // Two responders with one name are refused by the config; should they come from elsewhere, neither may sign.
-  const named = responders.filter((each) => each.name === parsed.kid)
+  const named = responders.filter((each) => keyNameOf(each) === parsed.kid)
   const by = named.length === 1 ? named[0] : undefined
   const key = by === undefined ? undefined : keyOf(by)
   if (

@@ -1,6 +1,6 @@
 // POST /api/v1/orders: the one way in over the network. The order's own signature is the credential.
 import type { Request, Response } from 'express'
-import type { OrderRefusal } from '../../core/judge-order.ts'
+import type { OrderRefusal } from '../../core/order-refusal.ts'
 import { parseDuration } from '../../core/time.ts'
 import type { OrderAccepted, ReleasePending } from '../../ports/control-api.ts'
 import type { ControlDeps } from '../control-deps.ts'

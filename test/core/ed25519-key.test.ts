@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals'
 import { generateKeyPairSync } from 'node:crypto'
-import { checkEd25519Key } from '../../src/config/ed25519-key.ts'
+import { checkEd25519Key } from '../../src/core/ed25519-key.ts'
 
 const P = 2n ** 255n - 19n
 
