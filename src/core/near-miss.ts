@@ -1,37 +1,121 @@
-// The near-miss guard: a path that a lenient upstream would read as another route is refused, even where a catch-all takes it.
-import { compileRoutes, isWrongMethod, matchRoute, type Route, type RouteTable } from './route.ts'
+// The near-miss guard: a path that a lenient upstream would read as another route is refused, even where a catch-all takes it, and
+// so is a second spelling of a parameter that names a person. Cheap: a path is looked at again only where it has something that
+// somebody folds, and its readings are matched only where the route that took it has a rival.
+import { keyOf, unfold } from './fold.ts'
+import { addLiteral, addRest, newNode, reach, type LenientNode, type Reach, type Shape } from './lenient-match.ts'
+import { plainReadingOf, readingsOf, type Reading } from './lenient-reading.ts'
+import { compileParamRules, isRespelled, type ParamRules } from './param-spelling.ts'
+import type { RouteFlag, SessionPolicy } from './policy.ts'
+import { parseTemplate, type Route } from './route.ts'
 
 export interface NearMissGuard {
-  /** The routes with folded literals, one for each shape. */
-  readonly lenient: RouteTable
-  /** The folded shape of each route and of its copy in `lenient`; routes of one shape are no near misses of each other. */
-  readonly shapes: ReadonlyMap<Route, string>
+  readonly root: LenientNode
+  readonly facts: ReadonlyMap<Route, Facts>
   /** Every literal is its own folded form, so that a path which is its own skeleton needs no second look. */
   readonly isPlain: boolean
 }
 
-/** Compiles the same routes with their literals folded as the most lenient upstream would fold them. */
-export function compileNearMissGuard(routes: readonly Route[]): NearMissGuard {
-  const shapes = new Map<Route, string>()
-  const folded = new Map<string, { route: Route; path: string; methods: string[] }>()
-  for (const route of routes) {
-    const path = foldTemplate(route.path)
-    const shape = shapeOf(path)
-    shapes.set(route, shape)
-    const same = folded.get(shape)
-    // Two routes that differ in case alone fold into one: neither is a near miss of the other.
-    if (same === undefined) folded.set(shape, { route, path, methods: [...route.methods] })
-    else same.methods.push(...route.methods)
-  }
-  const lenient = compileRoutes([...folded.values()].map(({ route, path, methods }) => ({ ...route, path, methods })))
-  for (const copy of lenient.routes) shapes.set(copy, shapeOf(copy.path))
-  return { lenient, shapes, isPlain: routes.every((route) => foldTemplate(route.path) === route.path) }
+/** What is known of a route before any request comes. */
+interface Facts {
+  /** The one path that it takes, where there is only one. */
+  readonly only: string | undefined
+  /** Its own shape, and those that its template itself can be read as: the config declares both, so neither hides the other. */
+  readonly kin: ReadonlySet<Shape>
+  /** It takes the rest of a path: it says nothing of what the paths under it are. */
+  readonly isWide: boolean
+  /** Some other route could be read in a path of its own, segment for segment. */
+  readonly hasRivals: boolean
+  readonly params: ParamRules
 }
 
-// What is not in here differs in case and in a trailing slash at most.
-const FOLDABLE = /[%;]|[.](?:\/|$)/
+/** A segment of a template: its literal as folded, or null for a parameter. */
+type Part = string | null
+
+/** Compiles the same routes with their literals folded as the most lenient upstream would fold them. */
+export function compileNearMissGuard(routes: readonly Route[]): NearMissGuard {
+  const root = newNode()
+  const compiled = routes.map((route) => {
+    const parts = partsOf(route)
+    return { route, ...parts, shape: addShape(root, route, parts) }
+  })
+  const facts = new Map<Route, Facts>()
+  for (const each of compiled) {
+    const { route, parts, isWide, shape } = each
+    const kin = new Set([shape, ...shapesReadIn(root, sampleOf(route)).map(({ shape: other }) => other)])
+    const isFixed = !isWide && !parts.includes(null)
+    facts.set(route, {
+      only:
+        isFixed && route.policy.ignoreCase !== true && route.policy.trailingSlash !== 'either'
+          ? sampleOf(route)
+          : undefined,
+      kin,
+      isWide,
+      hasRivals: compiled.some((other) => !kin.has(other.shape) && (isWide || isRival(parts, other))),
+      params: compileParamRules(route),
+    })
+  }
+  const isPlain = compiled.every(({ route, parts }) => !SUSPICIOUS.test(sampleOf(route)) && isItself(route, parts))
+  return { root, facts, isPlain }
+}
+
+function partsOf(route: Route): { readonly parts: readonly Part[]; readonly isWide: boolean } {
+  const segments = parseTemplate(route.path)
+  if ('problem' in segments) throw new TypeError(`route ${route.id}: ${segments.problem}`)
+  const parts = segments.flatMap((segment): readonly Part[] => {
+    if ('rest' in segment) return []
+    if ('param' in segment) return [null]
+    // A slash at the end is no segment: some upstreams drop it, some add it.
+    return segment.literal === '' ? [] : [keyOf(unfold(segment.literal))]
+  })
+  return { parts, isWide: segments.some((segment) => 'rest' in segment) }
+}
+
+function addShape(root: LenientNode, route: Route, { parts, isWide }: ReturnType<typeof partsOf>): Shape {
+  let node = root
+  for (const part of parts) node = part === null ? (node.param ??= newNode()) : addLiteral(node, part)
+  const endsLiteral = !isWide && parts.at(-1) !== null
+  const shape = isWide ? addRest(node) : (node.shape ??= { routes: [], endsLiteral })
+  shape.routes.push(route)
+  return shape
+}
+
+/** A path of the route, with words for parameters that no literal is. */
+function sampleOf(route: Route): string {
+  const segments = parseTemplate(route.path)
+  if ('problem' in segments) return route.path
+  return `/${segments.map((segment) => ('literal' in segment ? segment.literal : FRESH)).join('/')}`
+}
+
+const FRESH = 'zqxjzqxjzqxj'
+
+function shapesReadIn(root: LenientNode, path: string): readonly Reach[] {
+  return (readingsOf(path) ?? []).flatMap((reading) => reach(root, reading, true))
+}
+
+function isItself(route: Route, parts: readonly Part[]): boolean {
+  const segments = parseTemplate(route.path)
+  if ('problem' in segments) return false
+  return segments.every((segment, at) => !('literal' in segment) || segment.literal === (parts[at] ?? ''))
+}
+
+/** Whether a path that fits `own` segment for segment may be read as the other: in another case, or with suffixes dropped. */
+function isRival(own: readonly Part[], other: { readonly parts: readonly Part[]; readonly isWide: boolean }): boolean {
+  if (other.isWide || other.parts.length !== own.length) return false
+  return own.every((part, at) => {
+    const literal = other.parts[at] ?? null
+    return part === null || (literal !== null && stemOf(literal) === stemOf(part))
+  })
+}
+
+function stemOf(text: string): string {
+  const dot = text.indexOf('.', 1)
+  return dot === -1 ? text : text.slice(0, dot)
+}
+
 // What is not in here is read by everybody as it is written.
-const SUSPICIOUS = /[A-Z%;]|[.](?:\/|$)|.\/$/
+const SUSPICIOUS = /[A-Z%;+&(.]|:\$|\/(?:index|default)(?:\/|$)|.\/$/
+// What may change the number of segments without more than letters and a slash.
+const MOVES = /.\/$|\/(?:index|default)(?=[./]|$)/i
 
 /**
  * Whether a lenient reading of a canonical `path` is another route's than `plain`, the one that `path` itself matched. Also
@@ -39,182 +123,55 @@ const SUSPICIOUS = /[A-Z%;]|[.](?:\/|$)|.\/$/
  * `..%20` at Windows, `%252e%252e`), and more layers of encoding than `LAYERS_MAX`.
  */
 export function isNearMiss(guard: NearMissGuard, plain: Route | undefined, method: string, path: string): boolean {
-  if (guard.isPlain && !SUSPICIOUS.test(path)) return false
-  const readings = readingsOf(path)
-  return readings === undefined || readings.some((reading) => isOfAnother(guard, plain, method, reading))
+  const facts = plain === undefined ? NOT_FOUND : (guard.facts.get(plain) ?? NOT_FOUND)
+  if (facts.only === path) return false
+  if (!SUSPICIOUS.test(path)) {
+    if (guard.isPlain || !facts.hasRivals) return false
+  } else if (isRespelled(facts.params, path)) return true
+  const one = plainReadingOf(path)
+  if (one !== undefined && !facts.hasRivals && !MOVES.test(path)) return false
+  const readings = one === undefined ? readingsOf(path) : [one]
+  return readings === undefined || readings.some((reading) => isOfAnother(guard, facts, reading, { plain, method }))
 }
 
-function isOfAnother(guard: NearMissGuard, plain: Route | undefined, method: string, reading: string): boolean {
-  const match = matchRoute(guard.lenient, method, reading)
-  if (match === undefined) return false
-  if (plain === undefined) return !isWrongMethod(match)
-  const found = isWrongMethod(match) ? matchRoute(guard.lenient, match.allow[0] ?? '', reading) : match
-  return (
-    found !== undefined &&
-    !isWrongMethod(found) &&
-    guard.shapes.get(found.route) !== (guard.shapes.get(plain) ?? shapeOf(foldTemplate(plain.path)))
+/** A path that no route takes may be read as any. */
+const NOT_FOUND: Facts = {
+  only: undefined,
+  kin: new Set(),
+  isWide: true,
+  hasRivals: true,
+  params: { places: [], isProtected: false },
+}
+
+function isOfAnother(
+  { root }: NearMissGuard,
+  { kin, isWide }: Facts,
+  reading: Reading,
+  { plain, method }: { readonly plain: Route | undefined; readonly method: string },
+): boolean {
+  return reach(root, reading, isWide).some(
+    (reached) =>
+      !kin.has(reached.shape) &&
+      counts(reached, isWide, plain) &&
+      (plain !== undefined || reached.shape.routes.some((route) => takes(route, method))),
   )
 }
 
-function foldTemplate(template: string): string {
-  const parts = template.split('/').map((part) => {
-    const bare = part.startsWith('{') ? part : encode(bareOf(unfold(part)))
-    return bare === '' ? part : bare
-  })
-  return parts.join('/').replace(/(.)\/$/, '$1')
+/** A reading that few upstreams have is held against a path only where it could matter, so that names and files pass. */
+function counts({ shape, isCut, isIndex, isGuess }: Reach, isWide: boolean, plain: Route | undefined): boolean {
+  if (isCut && !isWide && !shape.endsLiteral) return false
+  if (isGuess || (isIndex && !isWide))
+    return plain === undefined || shape.routes.some((route) => isStricter(route, plain))
+  return true
 }
 
-function shapeOf(template: string): string {
-  return template.replaceAll(/\{[^}*]+(\*?)\}/g, '{$1}')
+function takes({ methods }: Route, method: string): boolean {
+  return methods.includes(method) || (method === 'HEAD' && methods.includes('GET'))
 }
 
-/**
- * Every reading that a lenient upstream may have of a canonical path, or undefined where one of them has a dot segment or a
- * control. Upstreams differ in how often they have decoded when they split at slashes or end the path at a `?` or `#`, in
- * whether they do, and in whether they drop segments of which nothing is left; in all else the folded form stands for what
- * they read.
- */
-function readingsOf(path: string): readonly string[] | undefined {
-  if (!FOLDABLE.test(path)) return [withoutSlash(path.toLowerCase())]
-  const readings = new Set<string>()
-  const unfoldAgain = remembered(unfold)
-  for (const layer of layersOf(path.slice(1).split('/'))) {
-    for (const whole of cut(layer) === layer ? [layer] : [layer, cut(layer)]) {
-      for (const segments of segmentations(whole)) {
-        const texts = segments.map(unfoldAgain)
-        if (splitAgain(texts).some(isTreacherous)) return undefined
-        readings.add(join(texts.map(bareOf).filter((bare) => bare !== '')))
-        const kept = join(texts.map((text) => bareOf(text) || text))
-        readings.add(path.endsWith('/') ? withoutSlash(kept) : kept)
-      }
-    }
-  }
-  return [...readings]
-}
+const LOCKS: Readonly<Record<RouteFlag, number>> = { open: 0, 'read-only': 1, 'step-up': 2, deny: 3 }
+const SESSIONS: Readonly<Record<SessionPolicy['level'], number>> = { none: 0, optional: 1, required: 2 }
 
-/** As it was split, and split again at slashes that have come to light, before parameters are dropped or after. */
-function segmentations(whole: readonly string[]): readonly (readonly string[])[] {
-  if (!whole.some((text) => /[/\\]/.test(text))) return [whole]
-  return [whole, splitAgain(whole), splitAgain(whole.map(withoutParams))]
-}
-
-function remembered(judge: (text: string) => string): (text: string) => string {
-  const known = new Map<string, string>()
-  return (text) => {
-    const before = known.get(text)
-    if (before !== undefined) return before
-    const after = judge(text)
-    known.set(text, after)
-    return after
-  }
-}
-
-/** The segments as they stand and after each round of decoding, by an upstream that folds and by one that does not. */
-function layersOf(segments: readonly string[]): readonly (readonly string[])[] {
-  const layers = new Map<string, readonly string[]>()
-  for (const unwrap of [unfoldOnce, decodeLeniently]) {
-    let layer = segments
-    for (let depth = 0; depth <= LAYERS_MAX; depth++) {
-      layers.set(layer.join('/'), layer)
-      const before = layer
-      layer = layer.map(unwrap)
-      if (layer.every((text, index) => text === before[index])) break
-    }
-  }
-  return [...layers.values()]
-}
-
-function cut(texts: readonly string[]): readonly string[] {
-  const at = texts.findIndex((text) => /[?#]/.test(text))
-  return at === -1 ? texts : [...texts.slice(0, at), (texts[at] ?? '').replace(/[?#].*$/s, '')]
-}
-
-function splitAgain(texts: readonly string[]): readonly string[] {
-  return texts.flatMap((text) => text.split(/[/\\]/))
-}
-
-function join(segments: readonly string[]): string {
-  return `/${segments.map(encode).join('/')}`
-}
-
-function withoutSlash(path: string): string {
-  return path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path
-}
-
-// As parseTarget spells, so that what has nothing to fold is its own reading.
-function encode(text: string): string {
-  return text.toWellFormed().replaceAll(/[^A-Za-z0-9\-._~!$&'()*+,;=:@]+/gu, encodeURIComponent)
-}
-
-// Controls, what would still decode, bytes that are not UTF-8 (overlong slashes among them), and segments of dots alone.
-const TREACHEROUS = /[\u0000-\u001f\u007f-\u009f]|%[0-9a-f]{2}/
-
-function isTreacherous(text: string): boolean {
-  return TREACHEROUS.test(text) || (bareOf(text) === '' && withoutParams(text).includes('.'))
-}
-
-/** A segment without its `;params`, the space around it, and the dots at its end. Linear: a pattern would backtrack. */
-function bareOf(text: string): string {
-  const bare = withoutParams(text).trim()
-  let end = bare.length
-  while (end > 0 && (bare[end - 1] === '.' || bare[end - 1]?.trim() === '')) end--
-  return bare.slice(0, end)
-}
-
-function withoutParams(text: string): string {
-  const at = text.indexOf(';')
-  return at === -1 ? text : text.slice(0, at)
-}
-
-const LAYERS_MAX = 6
-
-/** Decoded and folded until nothing changes: an upstream may stand behind an upstream. */
-function unfold(text: string): string {
-  let before = text
-  for (let layer = 0; layer < LAYERS_MAX; layer++) {
-    const after = unfoldOnce(before)
-    if (after === before) break
-    before = after
-  }
-  return before
-}
-
-function unfoldOnce(text: string): string {
-  return fold(decodeLeniently(text))
-}
-
-function decodeLeniently(text: string): string {
-  if (!text.includes('%')) return text
-  return text
-    .replaceAll(/%u([0-9a-f]{4})/gi, (_all, hex: string) => String.fromCharCode(parseInt(hex, 16)))
-    .replaceAll(
-      /(?:%[0-9a-f]{2})+/gi,
-      (run) => tryDecode(run) ?? run.replaceAll(/%[0-7][0-9a-f]/gi, (escape) => tryDecode(escape) ?? escape),
-    )
-}
-
-function tryDecode(text: string): string | undefined {
-  try {
-    return decodeURIComponent(text)
-  } catch {
-    return undefined
-  }
-}
-
-// Letters and slashes that code pages and people take for one another, each before what it is taken for; NFKD knows the rest.
-const LOOK_ALIKES: ReadonlyMap<string, string> = new Map(
-  'аa еe оo рp сc уy хx іi ѕs јj ԁd һh ԛq ԝw αa οo ιi κk νv ρp τt υu χx ⁄/ ∕/ ⧸/ ∖\\ ⧵\\ ¥\\ ₩\\'
-    .split(' ')
-    .map((pair) => [pair.slice(0, -1), pair.slice(-1)] as const),
-)
-const LOOK_ALIKE = new RegExp(`[${[...LOOK_ALIKES.keys()].join('')}]`, 'gu')
-
-/** Case and compatibility folded. Upper case first: a dotless i and a long s fold only on the way up. */
-function fold(text: string): string {
-  const lower = text.toUpperCase().toLowerCase()
-  if (/^[\u0000-\u007f]*$/.test(lower)) return lower
-  const folded = lower.normalize('NFKD').replaceAll('i\u0307', 'i')
-  return folded
-    .replaceAll(/\p{Default_Ignorable_Code_Point}/gu, '')
-    .replaceAll(LOOK_ALIKE, (char) => LOOK_ALIKES.get(char) ?? char)
+function isStricter({ policy }: Route, { policy: than }: Route): boolean {
+  return LOCKS[policy.lock] > LOCKS[than.lock] || SESSIONS[policy.session.level] > SESSIONS[than.session.level]
 }

@@ -46,6 +46,12 @@ export interface RoutePolicy {
   readonly subjects: readonly Source[]
   /** Whether the caller's Authorization header is forwarded to the upstream. */
   readonly forwardAuthorization: boolean
+  /** Nobody said whose record it is: `subjects` are all path parameters, each presumed to name a person. */
+  readonly subjectsPresumed?: boolean
+  /** Literals of the path are taken in any case of ASCII, as the upstream takes them; parameters are never folded. Absent: exact. */
+  readonly ignoreCase?: boolean
+  /** Whether the path is taken with one slash more or less at its end. Absent: exact. */
+  readonly trailingSlash?: 'exact' | 'either'
 }
 
 const SAFE_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE'])

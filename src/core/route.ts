@@ -1,4 +1,7 @@
 // Routes are matched by specificity, never by order: a literal segment before a parameter, a parameter before the rest.
+// A route may declare that it takes literals in any case, or a slash more or less at its end. What is forwarded is the path as it
+// came, byte for byte: such a route says that its upstream reads all of these spellings alike, so none of them is rewritten. Locks,
+// throttle and trail go by the route and its parameters, which are the same in each spelling.
 import { decodeSegment } from './target.ts'
 import type { RoutePolicy } from './policy.ts'
 
@@ -30,15 +33,22 @@ interface Node {
   leaf?: Leaf
 }
 
+/** The routes that end at a node and spell their literals alike. */
 interface Leaf {
+  /** The literals as they are written; absent where no request can come here in another spelling, or any case is taken. */
+  readonly spelling?: readonly Segment[]
   readonly methods: Map<string, Route>
   /** Parameter names in the order of the path; the last one may be the rest. */
   readonly paramsOf: Map<string, readonly string[]>
+  /** Routes of the same path in another case; those that take any case come last. */
+  next?: Leaf
 }
 
 export interface RouteTable {
   readonly routes: readonly Route[]
   readonly root: Node
+  /** Some route takes any case: literals are looked up in lower case, and compared as written at the leaf. */
+  readonly foldsCase: boolean
 }
 
 type Segment = { readonly literal: string } | { readonly param: string } | { readonly rest: string }
@@ -90,20 +100,41 @@ function encodeLiteral(text: string): string {
  */
 export function compileRoutes(routes: readonly Route[]): RouteTable {
   const root = newNode()
+  const foldsCase = routes.some(({ policy }) => policy.ignoreCase === true)
   for (const route of routes) {
     const segments = parseTemplate(route.path)
     if ('problem' in segments) throw new TypeError(`route ${route.id}: ${segments.problem}`)
-    const leaf = leafFor(root, segments)
-    const names = paramNames(route.path)
-    for (const method of withHead(route.methods)) {
-      const taken = leaf.methods.get(method)
-      if (taken !== undefined && taken !== route)
-        throw new TypeError(`routes ${taken.id} and ${route.id} both take ${method} ${route.path}`)
-      leaf.methods.set(method, route)
-      leaf.paramsOf.set(method, names)
-    }
+    for (const spelling of withEitherSlash(segments, route)) add(root, route, spelling, foldsCase)
   }
-  return { routes, root }
+  return { routes, root, foldsCase }
+}
+
+/** The path, and with `trailingSlash: either` the same path with the slash at its end, or without. A rest takes both by itself. */
+function withEitherSlash(segments: readonly Segment[], { policy }: Route): readonly (readonly Segment[])[] {
+  const last = segments.at(-1)
+  if (policy.trailingSlash !== 'either' || last === undefined || 'rest' in last) return [segments]
+  if (!('literal' in last) || last.literal !== '') return [segments, [...segments, { literal: '' }]]
+  return segments.length === 1 ? [segments] : [segments, segments.slice(0, -1)]
+}
+
+function add(root: Node, route: Route, segments: readonly Segment[], foldsCase: boolean): void {
+  const node = nodeFor(root, segments, foldsCase)
+  const last = segments.at(-1)
+  const end = last !== undefined && 'rest' in last ? 'rest' : 'leaf'
+  const isExact = foldsCase && route.policy.ignoreCase !== true
+  const leaf = leafOf(node, end, isExact ? segments : undefined)
+  const names = paramNames(route.path)
+  for (const method of withHead(route.methods)) {
+    for (let other = node[end]; other !== undefined; other = other.next) {
+      const taken = other.methods.get(method)
+      if (taken === undefined || taken === route) continue
+      // In another case each has its own spelling, unless one of them takes any.
+      if (other === leaf || other.spelling === undefined || leaf.spelling === undefined)
+        throw new TypeError(`routes ${taken.id} and ${route.id} both take ${method} ${route.path}`)
+    }
+    leaf.methods.set(method, route)
+    leaf.paramsOf.set(method, names)
+  }
 }
 
 /** HEAD goes with GET. */
@@ -115,19 +146,41 @@ function newNode(): Node {
   return { literals: new Map() }
 }
 
-function leafFor(root: Node, segments: readonly Segment[]): Leaf {
+function nodeFor(root: Node, segments: readonly Segment[], foldsCase: boolean): Node {
   let node = root
   for (const segment of segments) {
-    if ('rest' in segment) return (node.rest ??= { methods: new Map(), paramsOf: new Map() })
+    if ('rest' in segment) return node
     if ('param' in segment) {
       node = node.param ??= newNode()
       continue
     }
-    let next = node.literals.get(segment.literal)
-    if (next === undefined) node.literals.set(segment.literal, (next = newNode()))
+    const key = foldsCase ? segment.literal.toLowerCase() : segment.literal
+    let next = node.literals.get(key)
+    if (next === undefined) node.literals.set(key, (next = newNode()))
     node = next
   }
-  return (node.leaf ??= { methods: new Map(), paramsOf: new Map() })
+  return node
+}
+
+function leafOf(node: Node, end: 'leaf' | 'rest', spelling: readonly Segment[] | undefined): Leaf {
+  for (let leaf = node[end]; leaf !== undefined; leaf = leaf.next) {
+    if (sameSpelling(leaf.spelling, spelling)) return leaf
+  }
+  const leaf: Leaf = { methods: new Map(), paramsOf: new Map(), ...(spelling === undefined ? {} : { spelling }) }
+  const first = node[end]
+  if (first === undefined) return (node[end] = leaf)
+  if (spelling !== undefined) return (node[end] = Object.assign(leaf, { next: first }))
+  let last = first
+  while (last.next !== undefined) last = last.next
+  return (last.next = leaf)
+}
+
+function sameSpelling(a: readonly Segment[] | undefined, b: readonly Segment[] | undefined): boolean {
+  if (a === undefined || b === undefined) return a === b
+  return a.every((segment, at) => {
+    const other = b[at]
+    return !('literal' in segment) || (other !== undefined && 'literal' in other && other.literal === segment.literal)
+  })
 }
 
 /**
@@ -137,10 +190,11 @@ function leafFor(root: Node, segments: readonly Segment[]): Leaf {
 export function matchRoute(table: RouteTable, method: string, path: string): RouteMatch | WrongMethod | undefined {
   const segments = path.slice(1).split('/')
   const values: string[] = []
-  const leaf = descend(table.root, segments, 0, values)
-  if (leaf === undefined) return undefined
+  const found = descend(table, table.root, segments, 0, values)
+  if (found === undefined) return undefined
+  const leaf = found.next === undefined ? found : leafWith(method, found, segments)
   const route = leaf.methods.get(method)
-  if (route === undefined) return { allow: [...leaf.methods.keys()] }
+  if (route === undefined) return { allow: allowedBy(found, segments) }
   if (values.length === 0) return { route, params: NO_PARAMS }
   // Without a prototype, so that a name such as `constructor` is there only where the template has it.
   const params = Object.create(null) as Record<string, string>
@@ -155,26 +209,58 @@ export function isWrongMethod(match: RouteMatch | WrongMethod): match is WrongMe
   return 'allow' in match
 }
 
-function descend(node: Node, segments: readonly string[], at: number, values: string[]): Leaf | undefined {
+function leafWith(method: string, first: Leaf, segments: readonly string[]): Leaf {
+  for (let leaf = fitting(first, segments); leaf !== undefined; leaf = fitting(leaf.next, segments)) {
+    if (leaf.methods.has(method)) return leaf
+  }
+  return first
+}
+
+function allowedBy(first: Leaf, segments: readonly string[]): readonly string[] {
+  const allow = new Set<string>()
+  for (let leaf = fitting(first, segments); leaf !== undefined; leaf = fitting(leaf.next, segments)) {
+    for (const method of leaf.methods.keys()) allow.add(method)
+  }
+  return [...allow]
+}
+
+/** The first of these leaves that the path is spelled for. */
+function fitting(leaf: Leaf | undefined, segments: readonly string[]): Leaf | undefined {
+  let each = leaf
+  while (each?.spelling?.some((segment, at) => 'literal' in segment && segment.literal !== segments[at]))
+    each = each.next
+  return each
+}
+
+function descend(
+  table: RouteTable,
+  node: Node,
+  segments: readonly string[],
+  at: number,
+  values: string[],
+): Leaf | undefined {
   const segment = segments[at]
-  if (segment === undefined) return node.leaf ?? takeRest(node, segments, at, values)
-  const literal = node.literals.get(segment)
+  if (segment === undefined) return fitting(node.leaf, segments) ?? takeRest(node, segments, at, values)
+  const literal = node.literals.get(table.foldsCase ? segment.toLowerCase() : segment)
   if (literal !== undefined) {
-    const found = descend(literal, segments, at + 1, values)
+    const found = descend(table, literal, segments, at + 1, values)
     if (found !== undefined) return found
   }
   // An empty segment (a trailing slash) is not a value.
   if (node.param !== undefined && segment !== '') {
     const depth = values.push(segment)
-    const found = descend(node.param, segments, at + 1, values)
+    const found = descend(table, node.param, segments, at + 1, values)
     if (found !== undefined) return found
     values.length = depth - 1
   }
   return takeRest(node, segments, at, values)
 }
 
+/** The slash at the end is no part of the value, so that it makes no second key of it. */
 function takeRest(node: Node, segments: readonly string[], at: number, values: string[]): Leaf | undefined {
-  if (node.rest === undefined) return undefined
-  values.push(segments.slice(at).join('/'))
-  return node.rest
+  const rest = fitting(node.rest, segments)
+  if (rest === undefined) return undefined
+  const end = segments.at(-1) === '' ? segments.length - 1 : segments.length
+  values.push(segments.slice(at, Math.max(at, end)).join('/'))
+  return rest
 }

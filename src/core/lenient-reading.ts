@@ -1,0 +1,147 @@
+// The readings that lenient upstreams have of one path. In what they split, cut and drop they differ; in all else the folded form
+// stands for what they read.
+import {
+  bareOf,
+  decodeLeniently,
+  fold,
+  isInnocent,
+  keyOf,
+  LAYERS_MAX,
+  unfold,
+  unfoldOnce,
+  withoutParams,
+} from './fold.ts'
+import { decodeSegment } from './target.ts'
+
+export interface Reading {
+  readonly segments: readonly string[]
+  /** Cut where few upstreams would cut (at `;` or `&`), and names may well hold it. */
+  readonly isCut: boolean
+}
+
+// What is not in here differs in case, in a suffix and in a slash at the end at most.
+const RESHAPES = /[%;+&(]|:\$|[.](?:\/|$)/
+const ENDS = /[ .](?:\/|$)|\/ |:\$/
+
+/**
+ * The one reading of a canonical path that holds nothing but letters, digits and marks which nobody takes for anything else:
+ * most paths, names in the scripts of India among them. Undefined for all others.
+ */
+export function plainReadingOf(path: string): Reading | undefined {
+  if (!RESHAPES.test(path)) return { segments: withoutSlash(path.toLowerCase()), isCut: false }
+  const text = path.includes('%') ? decodeSegment(path) : path
+  return isInnocent(text) && !ENDS.test(text) ? { segments: withoutSlash(fold(text)), isCut: false } : undefined
+}
+
+/** Every reading of a canonical path, or undefined where one of them has a dot segment or a control. */
+export function readingsOf(path: string): readonly Reading[] | undefined {
+  const readings = new Map<string, Reading>()
+  const unfoldAgain = remembered(unfold)
+  const cuts = layersOf(path.slice(1).split('/')).flatMap(cutsOf)
+  for (const { segments, isCut } of cuts) {
+    for (const split of segmentations(segments)) {
+      const texts = split.map(unfoldAgain)
+      if (splitAgain(texts).some(isTreacherous)) return undefined
+      for (const shape of shapesOf(texts, path.endsWith('/'))) {
+        // A text may hold a slash, but no line feed.
+        const key = shape.join('\n')
+        if (!isCut || !readings.has(key)) readings.set(key, { segments: shape, isCut })
+      }
+    }
+  }
+  return [...readings.values()]
+}
+
+/** Upstreams drop segments of which nothing is left, or keep them; a few drop more. */
+function shapesOf(texts: readonly string[], endsInSlash: boolean): readonly (readonly string[])[] {
+  const dropped = texts.map(bareOf).filter((bare) => bare !== '')
+  const kept = texts.map(keyOf)
+  const shapes: (readonly string[])[] = [dropped, endsInSlash && kept.at(-1) === '' ? kept.slice(0, -1) : kept]
+  // `/static../x` under an alias (nginx `location /static { alias /srv/static/; }`) is `/static/../x`.
+  const named = texts.filter((text) => !/[^.]\.\.$/.test(text))
+  if (named.length < texts.length) shapes.push(named.map(bareOf).filter((bare) => bare !== ''))
+  // ASP.NET takes the session of a cookieless client out of the path, within a segment too (CVE-2023-36899).
+  const joined = `/${dropped.join('/')}`
+  if (COOKIELESS.test(joined))
+    shapes.push(split(joined, /\/\((?:[a-z]\([^()]*\))+\)/g), split(joined, /\((?:[a-z]\([^()]*\))+\)/g))
+  return shapes
+}
+
+const COOKIELESS = /\([a-z]\([^()]*\)/
+
+function split(joined: string, without: RegExp): readonly string[] {
+  return joined
+    .replaceAll(without, '')
+    .split('/')
+    .filter((text) => text !== '')
+}
+
+/** As it was split, and split again at slashes that have come to light, before parameters are dropped or after. */
+function segmentations(whole: readonly string[]): readonly (readonly string[])[] {
+  if (!whole.some((text) => /[/\\]/.test(text))) return [whole]
+  return [whole, splitAgain(whole), splitAgain(whole.map(withoutParams))]
+}
+
+function remembered(judge: (text: string) => string): (text: string) => string {
+  const known = new Map<string, string>()
+  return (text) => {
+    const before = known.get(text)
+    if (before !== undefined) return before
+    const after = judge(text)
+    known.set(text, after)
+    return after
+  }
+}
+
+/** The segments as they stand and after each round of decoding, by an upstream that folds and by one that does not. */
+function layersOf(segments: readonly string[]): readonly (readonly string[])[] {
+  const layers = new Map<string, readonly string[]>()
+  for (const unwrap of [unfoldOnce, decodeLeniently]) {
+    let layer = segments
+    for (let depth = 0; depth <= LAYERS_MAX; depth++) {
+      layers.set(layer.join('/'), layer)
+      const before = layer
+      layer = layer.map(unwrap)
+      if (layer.every((text, index) => text === before[index])) break
+    }
+  }
+  return [...layers.values()]
+}
+
+/**
+ * Where the path ends for an upstream that has decoded a `?` or `#`, that takes `;` for a `?` (Fastify up to 4, old Perl), or
+ * that was given the path as a query parameter of another request (`RewriteRule ^(.*)$ index.php?path=$1`) and sees a `&`.
+ */
+function cutsOf(layer: readonly string[]): readonly Reading[] {
+  const cuts = [{ segments: layer, isCut: false }]
+  for (const { mark, isCut } of MARKS) {
+    const at = layer.findIndex((text) => mark.test(text))
+    if (at !== -1) cuts.push({ segments: [...layer.slice(0, at), ...endOf(layer[at] ?? '', mark)], isCut })
+  }
+  return cuts
+}
+
+const MARKS = [
+  { mark: /[?#]/, isCut: false },
+  { mark: /[;&]/, isCut: true },
+]
+
+function endOf(text: string, mark: RegExp): readonly string[] {
+  return [text.slice(0, text.search(mark))]
+}
+
+function splitAgain(texts: readonly string[]): readonly string[] {
+  return texts.flatMap((text) => text.split(/[/\\]/))
+}
+
+function withoutSlash(path: string): readonly string[] {
+  const segments = path.slice(1).split('/')
+  return segments.at(-1) === '' ? segments.slice(0, -1) : segments
+}
+
+// Controls, what would still decode, bytes that are not UTF-8 (overlong slashes among them), and segments of dots alone.
+const TREACHEROUS = /[\u0000-\u001f\u007f-\u009f]|%[0-9a-f]{2}/
+
+function isTreacherous(text: string): boolean {
+  return TREACHEROUS.test(text) || (bareOf(text) === '' && withoutParams(text).includes('.'))
+}
