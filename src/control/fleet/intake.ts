@@ -1,0 +1,123 @@
+// Orders from the store and from peers on their way in: each is looked at once, what cannot be taken yet is kept and tried again.
+import type { FleetEntry } from '../../ports/fleet-store.ts'
+import type { Logger } from '../../ports/logger.ts'
+import type { OrderNumbers } from '../../core/order-numbers.ts'
+import { BODY_BYTES_MAX } from '../../core/fleet-limits.ts'
+import { recordableProblems } from '../refusals.ts'
+import { parseEntryText } from './entry-text.ts'
+import { inspectOrder, openReceipt, type ForeignOrder, type InspectDeps } from './inspect-order.ts'
+
+export type ForeignChannel = 'redis' | 'peer'
+
+export interface IntakeDeps extends InspectDeps {
+  readonly numbers: OrderNumbers
+  readonly logger: Logger
+  /** Carries it out; false where it could not be kept: it is tried again. */
+  readonly accept: (order: ForeignOrder, channel: ForeignChannel) => Promise<boolean>
+  /** An order that somebody put into the store by hand. */
+  readonly submit: (jws: string) => Promise<void>
+}
+
+export interface Intake {
+  /** Never rejects. Returns what is new here. */
+  take(bodies: readonly string[], channel: ForeignChannel): Promise<readonly ForeignOrder[]>
+  /** Tries again what a gateway of the fleet vouches for and could not be taken: a config may have been rolled out since. */
+  retry(): Promise<void>
+  /** What an operator should mend. */
+  readonly problems: readonly string[]
+}
+
+const KEPT_MAX = 1000
+const BY_HAND_MAX = 1000
+
+export function createIntake(deps: IntakeDeps): Intake {
+  const kept = new Map<string, { readonly body: string; readonly why: string }>()
+  const byHand = new Set<string>()
+  const running = new Map<string, Promise<ForeignOrder | undefined>>()
+
+  const takeOne = async (body: string, channel: ForeignChannel): Promise<ForeignOrder | undefined> => {
+    const travelling = body.length > BODY_BYTES_MAX ? undefined : parseEntryText(body)
+    if (travelling === undefined) return undefined
+    if (travelling.receipt === undefined) {
+      await submitOnce(deps, byHand, travelling.jws)
+      return undefined
+    }
+    const receipt = openReceipt(travelling.receipt, deps.seal)
+    // Signed by nobody of the fleet: noise, of which nothing is kept.
+    if (receipt === undefined || deps.numbers.has(receipt)) return undefined
+    const id = `${receipt.order}/${receipt.writer}/${receipt.seq}`
+    const inspected = await inspectOrder(travelling, travelling.receipt, deps)
+    const why =
+      'refused' in inspected
+        ? inspected.refused
+        : (await deps.accept(inspected, channel))
+          ? undefined
+          : 'it could not be made durable'
+    if (why === undefined) {
+      kept.delete(id)
+      return 'refused' in inspected ? undefined : inspected
+    }
+    keep(id, body, why, receipt.gateway)
+    return undefined
+  }
+  const keep = (id: string, body: string, why: string, gateway: string): void => {
+    if (!kept.has(id)) {
+      const problems = recordableProblems([why])
+      deps.logger.error('AN ORDER OF THE FLEET CANNOT BE TAKEN HERE: the lease stays out until it can', {
+        entry: id,
+        gateway,
+        problems,
+      })
+    }
+    if (kept.size < KEPT_MAX) kept.set(id, { body, why })
+  }
+  /** The same order may come by store and peer at once. */
+  const takeOnce = (body: string, channel: ForeignChannel): Promise<ForeignOrder | undefined> => {
+    const before = running.get(body)
+    if (before !== undefined) return before.then(() => undefined)
+    const taking = takeOne(body, channel)
+      .catch((error: unknown) => {
+        deps.logger.error('an order of the fleet could not be looked at', {
+          error: error instanceof Error ? error.message : String(error),
+        })
+        return undefined
+      })
+      .finally(() => running.delete(body))
+    running.set(body, taking)
+    return taking
+  }
+  const take: Intake['take'] = async (bodies, channel) => {
+    const taken: ForeignOrder[] = []
+    for (const body of bodies) {
+      const order = await takeOnce(body, channel)
+      if (order !== undefined) taken.push(order)
+    }
+    return taken
+  }
+  return {
+    take,
+    async retry() {
+      await take(
+        [...kept.values()].map(({ body }) => body),
+        'redis',
+      )
+    },
+    get problems() {
+      return [...kept].map(
+        ([id, { why }]) =>
+          `an order of the fleet cannot be taken here, so the lease stays out: ${id.slice(0, 12)}…: ${recordableProblems([why]).join('')}`,
+      )
+    },
+  }
+}
+
+export function bodiesOf(entries: readonly FleetEntry[]): readonly string[] {
+  return entries.map(({ body }) => body)
+}
+
+async function submitOnce(deps: IntakeDeps, byHand: Set<string>, jws: string): Promise<void> {
+  if (byHand.has(jws)) return
+  if (byHand.size >= BY_HAND_MAX) byHand.clear()
+  byHand.add(jws)
+  await deps.submit(jws)
+}

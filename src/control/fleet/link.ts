@@ -1,0 +1,213 @@
+// The beat of a gateway in a fleet: says where it stands, takes what it lacks, and renews its lease by what peers answer.
+import { FleetLease, type Moment } from '../../core/fleet-lease.ts'
+import { parseHeartbeat, type Heartbeat, type WorkerHeartbeat } from '../../core/fleet-messages.ts'
+import { isOpeningWriter, writerGateway, type Have, type OrderNumbers } from '../../core/order-numbers.ts'
+import type { Clock, Randomness } from '../../ports/clock.ts'
+import type { FleetSeal } from '../../ports/fleet-seal.ts'
+import type { Exchange, FleetEntry, FleetStore } from '../../ports/fleet-store.ts'
+import { canonicalJson } from '../canonical-json.ts'
+import type { MemberBook } from './member-book.ts'
+
+export interface LinkDeps {
+  readonly store: FleetStore
+  readonly seal: FleetSeal
+  readonly book: MemberBook
+  readonly numbers: OrderNumbers
+  readonly clock: Clock
+  readonly randomness: Pick<Randomness, 'requestId'>
+  readonly leaseMs: number
+  /** What this gateway says of itself. */
+  readonly own: () => { readonly epoch: number; readonly table: string; readonly workers: readonly WorkerHeartbeat[] }
+  /** Whether a commander's genesis is among the orders that are here. */
+  readonly hasGenesis: () => boolean
+  /** Takes entries in, one after the other; never rejects. */
+  readonly take: (entries: readonly FleetEntry[]) => Promise<void>
+  /** The store may lack what is here: it was emptied, put back, or is new. */
+  readonly redeliver: () => void
+  /** A neighbour was heard: it may lack what is here. */
+  readonly onPeer: (heartbeat: Heartbeat) => void
+  /** Members that the store has and those that are known here. */
+  readonly compareRoster: () => Promise<void>
+  readonly onLease: (ends: Moment | undefined) => void
+}
+
+export interface FleetLink {
+  /** One beat. Rejects where the store did not answer: the lease then runs on, and out. */
+  beat(): Promise<void>
+  /** A heartbeat that was read elsewhere: it renews nothing, but what it names is missed here. */
+  overhear(envelope: string): void
+  /** Milliseconds that the view may still be trusted. */
+  readonly leaseRemainingMs: number
+  /** Orders that somebody has and that are not here, as `writer seq`; those that open are not among them. */
+  readonly lacking: readonly string[]
+  /** Another beat is wanted soon. */
+  readonly isHungry: boolean
+}
+
+interface State {
+  readonly lease: FleetLease
+  readonly named: Map<string, number>
+  cursor: string
+  generation: string | undefined
+  rosterVersion: number | undefined
+  beats: number
+  isHungry: boolean
+}
+
+export function createFleetLink(deps: LinkDeps): FleetLink {
+  const state: State = {
+    lease: new FleetLease(deps.leaseMs),
+    named: new Map(),
+    cursor: '',
+    generation: undefined,
+    rosterVersion: undefined,
+    beats: 0,
+    isHungry: true,
+  }
+  return {
+    beat: () => beat(state, deps),
+    overhear(envelope) {
+      const heartbeat = openHeartbeat(envelope, deps)
+      if (heartbeat === undefined || !deps.book.roster.hear(heartbeat, momentOf(deps.clock))) return
+      name(state, heartbeat.have)
+      endIfLacking(state, deps)
+    },
+    get leaseRemainingMs() {
+      return state.lease.remainingMs(momentOf(deps.clock))
+    },
+    get lacking() {
+      return lacking(state, deps)
+    },
+    get isHungry() {
+      return state.isHungry
+    },
+  }
+}
+
+export function momentOf(clock: Clock): Moment {
+  return { monotonicMs: clock.monotonicMs(), wallMs: clock.now() }
+}
+
+async function beat(state: State, deps: LinkDeps): Promise<void> {
+  const { store, seal, book, randomness, clock } = deps
+  const nonce = randomness.requestId()
+  // Before the request leaves: whatever is older than it may have changed in the meantime.
+  state.lease.sent(nonce, momentOf(clock))
+  const heartbeat = ownHeartbeat(state, deps, nonce)
+  const answer = await store.exchange({
+    gateway: seal.gateway,
+    heartbeat,
+    cursor: state.cursor,
+    wanted: book.roster.neighbours,
+  })
+  await takeEntries(state, deps, answer)
+  if (answer.rosterVersion !== state.rosterVersion) {
+    await deps.compareRoster()
+    state.rosterVersion = answer.rosterVersion
+  }
+  // After the entries: an order that came with this answer is not missed.
+  for (const gateway of book.roster.neighbours) judge(state, deps, answer.heartbeats.get(gateway))
+  const isEchoed = answer.heartbeats.get(seal.gateway) === heartbeat
+  if (isEchoed && book.roster.isAlone && book.founded && lacking(state, deps).length === 0) state.lease.answered(nonce)
+  endIfLacking(state, deps)
+}
+
+function ownHeartbeat(state: State, deps: LinkDeps, nonce: string): string {
+  const { seal, book, numbers, clock } = deps
+  state.beats += 1
+  const { have, isPartial } = numbers.have
+  const now = momentOf(clock)
+  return seal.seal(
+    'heartbeat',
+    canonicalJson({
+      gateway: seal.gateway,
+      run: book.seq,
+      beat: state.beats,
+      at: Math.round(clock.now()),
+      nonce,
+      ...deps.own(),
+      founded: book.founded,
+      have,
+      isPartial,
+      seen: Object.fromEntries(
+        book.roster.neighbours.flatMap((gateway) => {
+          const heard = book.roster.heard(gateway)
+          return heard === undefined ? [] : [[gateway, heard.heartbeat.nonce]]
+        }),
+      ),
+      lease: Math.floor(state.lease.remainingMs(now)),
+    } satisfies Heartbeat),
+  )
+}
+
+async function takeEntries(state: State, deps: LinkDeps, answer: Exchange): Promise<void> {
+  const isNew = answer.generation !== state.generation
+  state.generation = answer.generation
+  if (isNew || answer.isCursorLost) {
+    const { cursor, pages } = await deps.store.snapshot()
+    for await (const page of pages) await deps.take(page)
+    state.cursor = cursor
+    deps.redeliver()
+    state.isHungry = true
+    return
+  }
+  await deps.take(answer.entries)
+  state.cursor = answer.cursor
+  state.isHungry = answer.isMore
+}
+
+function openHeartbeat(envelope: string, { seal, book }: LinkDeps): Heartbeat | undefined {
+  const opened = seal.open('heartbeat', envelope)
+  const heartbeat = opened && parseHeartbeat(opened.payload)
+  // Of a gateway that has left or was forgotten, or that never said that it is a member, nothing counts.
+  return heartbeat?.gateway === opened?.gateway && heartbeat !== undefined && book.roster.counts(heartbeat.gateway)
+    ? heartbeat
+    : undefined
+}
+
+/** A neighbour's heartbeat: what it names that is not here ends the lease at once; otherwise it may renew it. */
+function judge(state: State, deps: LinkDeps, envelope: string | undefined): void {
+  const { book, seal, clock, numbers } = deps
+  const heartbeat = envelope === undefined ? undefined : openHeartbeat(envelope, deps)
+  if (heartbeat === undefined || heartbeat.gateway === seal.gateway) return
+  if (!book.roster.hear(heartbeat, momentOf(clock))) return
+  name(state, heartbeat.have)
+  deps.onPeer(heartbeat)
+  if (endIfLacking(state, deps)) return
+  const nonce = heartbeat.seen[seal.gateway]
+  if (nonce === undefined || !heartbeat.founded) return
+  // It does not name everything: only the same table shows that nothing is missing.
+  if (heartbeat.isPartial && heartbeat.table !== deps.own().table) return
+  if (numbers.lackedOf(heartbeat.have).some(({ writer }) => !isOpeningWriter(writer))) return
+  // The answer to an own nonce is fresh: a founded peer stands behind the table that is here.
+  if (!book.founded && !(deps.hasGenesis() && state.lease.isMine(nonce))) return
+  if (state.lease.answered(nonce)) book.found()
+}
+
+function name(state: State, have: Have): void {
+  for (const [writer, through] of Object.entries(have))
+    state.named.set(writer, Math.max(through, state.named.get(writer) ?? 0))
+}
+
+/** Also tells the workers where the lease stands. */
+function endIfLacking(state: State, deps: LinkDeps): boolean {
+  const isLacking = lacking(state, deps).length > 0
+  if (isLacking) {
+    state.lease.end()
+    state.isHungry = true
+  }
+  deps.onLease(state.lease.ends)
+  return isLacking
+}
+
+function lacking(state: State, { numbers, book }: LinkDeps): readonly string[] {
+  return [...numbers.lackedOf(Object.fromEntries(state.named)), ...numbers.gaps]
+    .filter(({ writer }) => !isOpeningWriter(writer) && !isWaived(writer, book))
+    .map(({ writer, seq }) => `${writer} ${seq}`)
+}
+
+/** A forgotten gateway took what nobody else has with it; a commander has said so. */
+function isWaived(writer: string, { roster }: MemberBook): boolean {
+  const suffix = `-${writerGateway(writer)}`
+  return roster.members.some(({ gateway }) => gateway.endsWith(suffix) && roster.isForgotten(gateway))
+}

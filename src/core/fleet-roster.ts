@@ -1,0 +1,105 @@
+// The members of a fleet. Nobody is forgotten by silence: a member that is not heard is missing until it leaves by its own signature
+// or a commander's order (docs/decisions/0010).
+import { elapsedMs, type Moment } from './fleet-lease.ts'
+import type { Heartbeat, Member } from './fleet-messages.ts'
+import type { Instant } from './time.ts'
+
+export const MEMBER_STATES = ['live', 'missing', 'left', 'forgotten'] as const
+export type MemberState = (typeof MEMBER_STATES)[number]
+
+export interface Heard {
+  readonly heartbeat: Heartbeat
+  /** When it was read here. */
+  readonly moment: Moment
+}
+
+/** Heartbeats of this many members on each side of a ring are read at each beat, so that a beat costs the same in a large fleet. */
+const NEIGHBOURS_EACH_SIDE = 4
+
+export class FleetRoster {
+  readonly own: string
+  readonly #members = new Map<string, Member>()
+  readonly #forgottenAt = new Map<string, Instant>()
+  readonly #heard = new Map<string, Heard>()
+
+  constructor(own: string, members: readonly Member[] = []) {
+    this.own = own
+    for (const member of members) this.take(member)
+  }
+
+  /** Whether it says something newer: a member counts its records itself, and an old one never takes a newer one's place. */
+  take(member: Member): boolean {
+    const before = this.#members.get(member.gateway)
+    if (before !== undefined && before.seq >= member.seq) return false
+    this.#members.set(member.gateway, member)
+    return true
+  }
+
+  /** By a commander's order of `at`; the member comes back by a record of its own that is later. */
+  forget(gateway: string, at: Instant): void {
+    this.#forgottenAt.set(gateway, Math.max(at, this.#forgottenAt.get(gateway) ?? 0))
+  }
+
+  /** Whether it is later than what was heard of the member before: a store may repeat old ones. */
+  hear(heartbeat: Heartbeat, moment: Moment): boolean {
+    const before = this.#heard.get(heartbeat.gateway)?.heartbeat
+    if (before !== undefined && !isLater(heartbeat, before)) return false
+    this.#heard.set(heartbeat.gateway, { heartbeat, moment })
+    return true
+  }
+
+  heard(gateway: string): Heard | undefined {
+    return this.#heard.get(gateway)
+  }
+
+  get members(): readonly Member[] {
+    return [...this.#members.values()]
+  }
+
+  member(gateway: string): Member | undefined {
+    return this.#members.get(gateway)
+  }
+
+  /** Whether the member is still one: it has neither left nor been forgotten. */
+  counts(gateway: string): boolean {
+    const member = this.#members.get(gateway)
+    if (member === undefined) return gateway === this.own
+    return member.state === 'live' && !this.isForgotten(gateway)
+  }
+
+  isForgotten(gateway: string): boolean {
+    const forgottenAt = this.#forgottenAt.get(gateway)
+    return forgottenAt !== undefined && forgottenAt >= (this.#members.get(gateway)?.at ?? 0)
+  }
+
+  /** Members that count, without this one. */
+  get peers(): readonly Member[] {
+    return this.members.filter(({ gateway }) => gateway !== this.own && this.counts(gateway))
+  }
+
+  /** Then the store's own echo renews the lease: there is nobody else to ask. */
+  get isAlone(): boolean {
+    return this.peers.length === 0
+  }
+
+  stateOf(gateway: string, now: Moment, withinMs: number): MemberState {
+    if (!this.counts(gateway)) return this.isForgotten(gateway) ? 'forgotten' : 'left'
+    if (gateway === this.own) return 'live'
+    const heard = this.#heard.get(gateway)
+    return heard !== undefined && elapsedMs(heard.moment, now) <= withinMs ? 'live' : 'missing'
+  }
+
+  /** Those whose heartbeats this one reads, and that read this one's: a ring by name, in which neighbourhood goes both ways. */
+  get neighbours(): readonly string[] {
+    const ring = [this.own, ...this.peers.map(({ gateway }) => gateway)].sort()
+    const at = ring.indexOf(this.own)
+    if (ring.length <= 2 * NEIGHBOURS_EACH_SIDE + 1) return ring.filter((gateway) => gateway !== this.own)
+    return Array.from({ length: 2 * NEIGHBOURS_EACH_SIDE + 1 }, (_, index) => index - NEIGHBOURS_EACH_SIDE)
+      .filter((offset) => offset !== 0)
+      .flatMap((offset) => ring[(at + offset + ring.length) % ring.length] ?? [])
+  }
+}
+
+function isLater(a: Heartbeat, b: Heartbeat): boolean {
+  return a.run > b.run || (a.run === b.run && a.beat > b.beat)
+}
