@@ -8,6 +8,8 @@ import { end, freePort, launch, startRedis, type RedisServer } from './redis-ser
 
 export interface RedisCluster {
   readonly nodes: readonly RedisServer[]
+  /** Resolves once every node sees all the others and all slots. */
+  isWhole(): Promise<void>
   stop(): Promise<void>
 }
 
@@ -25,9 +27,13 @@ export async function startRedisCluster(): Promise<RedisCluster> {
     await nodes[0]?.command('CLUSTER', 'MEET', '127.0.0.1', node.port, bus)
     nodes.push(node)
   }
-  await Promise.all(nodes.map(isWhole))
+  const whole = async (): Promise<void> => {
+    await Promise.all(nodes.map(isWhole))
+  }
+  await whole()
   return {
     nodes,
+    isWhole: whole,
     async stop() {
       await Promise.all(nodes.map((node) => node.stop()))
     },
