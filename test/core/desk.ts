@@ -5,6 +5,7 @@ import { applyEntry, EMPTY_LEDGER, type Ledger } from '../../src/core/ledger.ts'
 import type { OrderRefusal } from '../../src/core/order-refusal.ts'
 import type { Order, Statement } from '../../src/core/order.ts'
 import type { Responder } from '../../src/core/responder.ts'
+import { respondersOf } from '../../src/core/roster.ts'
 import type { Route } from '../../src/core/route.ts'
 import { aResponder, aRoute, NOON } from './fixtures.ts'
 
@@ -61,10 +62,11 @@ export function aDesk(): Desk {
     entries: [],
     give(id, order, by, fields = {}) {
       const statement: Statement = { iss: by.name, iat: desk.now / 1000, jti: id, order, ...fields }
-      const context: OrderContext = { now: desk.now, routes: ROUTES, guard: desk.guard }
+      const guard = { ...desk.guard, responders: respondersOf(desk.guard.responders, desk.ledger.roster) }
+      const context: OrderContext = { now: desk.now, routes: ROUTES, guard }
       const refusal = judgeOrder(desk.ledger, id, statement, by, context)
       if (refusal === undefined) {
-        desk.apply({ type: 'order', id, jws: id, statement, by, at: desk.now, channel: 'api', guard: desk.guard })
+        desk.apply({ type: 'order', id, jws: id, statement, by, at: desk.now, channel: 'api', guard })
       }
       return refusal
     },
