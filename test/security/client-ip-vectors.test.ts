@@ -64,7 +64,7 @@ const NO_ADDRESS: Readonly<Record<string, string>> = {
 }
 
 /** The peer of a vector cannot be bound to here: the gateway is told it instead of this machine's own. */
-function withPeer(socket: string): DataPlaneOptions['gateway'] {
+function withPeer(socket: string): NonNullable<DataPlaneOptions['gateway']> {
   return ({ addresses }) => ({
     addresses: { ...addresses, parse: (text) => addresses.parse(text === '127.0.0.1' ? socket : text) },
   })
