@@ -26,55 +26,67 @@ export interface StoreParts {
 
 /** Bytes of bodies after which a script adds no more: one answer, or one call of `append`, is this and one body at most. */
 const BATCH_BYTES_MAX = 4 * 1024 * 1024
-/** Pages after which a snapshot is taken for one that never ends. */
+/** A gateway that lacks more than so many reads the snapshot, which holds all of them. */
+const STREAM_LENGTH = 10_000
+/** Entries that a page is asked to hold, about: with bodies of the greatest length that is half of what an answer may be. */
+const PAGE_SIZE = 128
+/** Pages after which a snapshot is taken for one that never ends: a million entries. */
 const PAGES_MAX = 10_000
 
 export function createEntries(parts: StoreParts): Pick<FleetStore, 'exchange' | 'snapshot' | 'append'> {
   const { commands, keys, generation, onDropped } = parts
-  const { meta, orders, bodies, heartbeats } = keys
   return {
     async exchange({ gateway, heartbeat, cursor, wanted }) {
       const names = [gateway, ...wanted]
       checkNames(names)
       checkBodies([heartbeat])
+      const named = [keys.generation, keys.orders, keys.beats, keys.rosterVersion]
       const limits = [ENTRIES_MAX, BATCH_BYTES_MAX, BODY_BYTES_MAX]
       const args = [generation(), gateway, heartbeat, isCursor(cursor) ? cursor : '', ...limits, ...wanted]
-      return parseExchange(await commands.run(EXCHANGE, [meta, orders, bodies, heartbeats], args), names, onDropped)
+      return parseExchange(await commands.run(EXCHANGE, named, args), names, onDropped)
     },
 
     async snapshot() {
-      const cursor = await commands.run(HEAD, [meta, orders], [generation()])
+      const cursor = await commands.run(HEAD, [keys.generation, keys.orders], [generation()])
       if (!isCursor(cursor)) throw unknownShape('HEAD')
       const read = (from: string): Promise<unknown> =>
-        commands.run(PAGE, [orders, bodies], [from, cursor, ENTRIES_MAX, BATCH_BYTES_MAX, BODY_BYTES_MAX])
+        commands.run(PAGE, [keys.table], [from, PAGE_SIZE, BODY_BYTES_MAX])
       return { cursor, pages: readPages(read, onDropped) }
     },
 
     async append(entries) {
       checkNames(entries.map(({ id }) => id))
       checkBodies(entries.map(({ body }) => body))
+      const named = [keys.generation, keys.orders, keys.table]
       let added = 0
       for (const batch of batchesOf(entries)) {
-        const args = [generation(), keys.news, ...batch.flatMap(({ id, body }) => [id, body])]
-        added += parseCount(await commands.run(APPEND, [meta, orders, bodies], args), batch.length)
+        const args = [generation(), keys.news, STREAM_LENGTH, ...batch.flatMap(({ id, body }) => [id, body])]
+        added += parseCount(await commands.run(APPEND, named, args), batch.length)
       }
       return added
     },
   }
 }
 
-/** Pages by position in the stream: unlike a scan of a hash, this stays right where Redis restarts or fails over in between. */
+/**
+ * Where a scan stands means something to one run of one Redis only, since each hashes by a seed of its own: after a restart or a
+ * failover it would leave entries out, and has to begin anew.
+ */
 async function* readPages(
   read: (from: string) => Promise<unknown>,
   onDropped: OnDropped,
 ): AsyncGenerator<readonly FleetEntry[]> {
-  let from = '-'
+  let from = '0'
+  let firstRun: unknown
   for (let page = 0; page < PAGES_MAX; page++) {
-    const [last, more, entries] = parseList(await read(from))
-    yield parseEntries(entries, onDropped)
-    if (more !== 1) return
-    if (!isCursor(last)) throw unknownShape('PAGE')
-    from = `(${last}`
+    const [run, next, found] = parseList(await read(from))
+    firstRun ??= run
+    if (run !== firstRun) throw new Error('Redis was restarted or replaced while its snapshot was read: read it again')
+    const entries = parseEntries(found, onDropped)
+    for (let at = 0; at < entries.length; at += ENTRIES_MAX) yield entries.slice(at, at + ENTRIES_MAX)
+    if (next === '0') return
+    if (typeof next !== 'string' || !/^\d{1,20}$/.test(next)) throw unknownShape('PAGE')
+    from = next
   }
   throw new Error(`the snapshot in Redis has more than ${PAGES_MAX} pages`)
 }

@@ -1,16 +1,17 @@
 // The names in Redis: all under one hash tag, so that a cluster keeps a fleet on one node and a script may use them together.
 
 export interface Keys {
-  /** Hash: `generation`, and `roster`, which is its version. */
-  readonly meta: string
-  /** Stream: the ids of all entries in the order of appending, which makes it the index of `bodies`. */
+  /** String: random, written where it is missing. */
+  readonly generation: string
+  /** Stream of the newest entries: `id`, `body`. */
   readonly orders: string
-  /** Hash: id -> body. The snapshot; each body stands here alone. */
-  readonly bodies: string
+  /** Hash: id -> body of every entry that was ever appended; the snapshot. */
+  readonly table: string
   /** Hash: gateway -> record. */
   readonly roster: string
+  readonly rosterVersion: string
   /** Hash: gateway -> last heartbeat. */
-  readonly heartbeats: string
+  readonly beats: string
   /** Hash: gateway -> proof; one for each order, with an expiry. */
   proofsOf(order: string): string
   /** Channel of all gateways. */
@@ -24,11 +25,12 @@ export function createKeys(fleet: string): Keys {
   // A brace in the name would move the hash tag.
   const prefix = `portcullis:{${encodeURIComponent(fleet)}}:`
   return {
-    meta: `${prefix}meta`,
+    generation: `${prefix}generation`,
     orders: `${prefix}orders`,
-    bodies: `${prefix}bodies`,
+    table: `${prefix}table`,
     roster: `${prefix}roster`,
-    heartbeats: `${prefix}heartbeats`,
+    rosterVersion: `${prefix}roster:version`,
+    beats: `${prefix}beats`,
     proofsOf: (order) => `${prefix}proofs:${order}`,
     news: `${prefix}news`,
     channelOf: (gateway) => `${prefix}to:${gateway}`,

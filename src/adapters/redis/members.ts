@@ -15,12 +15,12 @@ export function createMembers({ commands, keys, generation, onDropped }: StorePa
     new Map(parsePairs(await commands.run(READ_ALL, [key], [HASH_BYTES_MAX, BODY_BYTES_MAX]), what, onDropped))
   return {
     roster: () => readAll(keys.roster, 'record'),
-    heartbeats: () => readAll(keys.heartbeats, 'heartbeat'),
+    heartbeats: () => readAll(keys.beats, 'heartbeat'),
 
     async enrol(gateway, record, isGone) {
       checkNames([gateway])
       checkBodies([record])
-      const named = [keys.meta, keys.orders, keys.roster, keys.heartbeats]
+      const named = [keys.generation, keys.orders, keys.roster, keys.beats, keys.rosterVersion]
       await commands.run(ENROL, named, [generation(), keys.news, gateway, record, isGone ? 1 : 0])
     },
 

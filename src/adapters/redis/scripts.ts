@@ -14,41 +14,23 @@ function script(lua: string): Script {
 
 /**
  * An empty store gets a generation, and a first entry without an id: so every cursor names an entry that stands in the stream,
- * and one whose entry is gone is known to be lost. The stream alone may be missing where Redis has evicted it.
+ * and one whose entry is gone (emptied, an older dump, trimmed) is known to be lost. The stream alone is missing where Redis
+ * has evicted it.
  */
 const BEGIN = `
-local function begin(meta, orders, generation)
-  redis.call('HSETNX', meta, 'generation', generation)
-  if redis.call('EXISTS', orders) == 0 then redis.call('XADD', orders, '*', 'i', '') end
+local function begin(generation, orders, given)
+  redis.call('SET', generation, given, 'NX')
+  if redis.call('EXISTS', orders) == 0 then redis.call('XADD', orders, '*', 'id', '', 'body', '') end
 end
 `
 
-/** Entries between two cursors, until there are enough of them or of their bytes. Bodies that are too long are left out. */
-const READ = `
-local function read(orders, bodies, from, to, max, bytesMax, bodyMax)
-  local out, bytes, last, more = {}, 0, '', 0
-  for n, entry in ipairs(redis.call('XRANGE', orders, from, to, 'COUNT', max + 1)) do
-    if n > max or bytes > bytesMax then more = 1 break end
-    last = entry[1]
-    local id = entry[2][2]
-    local body = id ~= '' and redis.call('HGET', bodies, id)
-    if body and #body <= bodyMax then
-      out[#out + 1] = id
-      out[#out + 1] = body
-      bytes = bytes + #body
-    end
-  end
-  return out, last, more
-end
-`
-
-/** KEYS meta, orders, bodies. ARGV generation, channel, then id and body of each. Gives how many were new. */
+/** KEYS generation, orders, table. ARGV generation, channel, length of the stream, then id and body of each. Gives how many were new. */
 export const APPEND = script(`${BEGIN}
 begin(KEYS[1], KEYS[2], ARGV[1])
 local added = 0
-for n = 3, #ARGV, 2 do
+for n = 4, #ARGV, 2 do
   if redis.call('HSETNX', KEYS[3], ARGV[n], ARGV[n + 1]) == 1 then
-    redis.call('XADD', KEYS[2], '*', 'i', ARGV[n])
+    redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[3], '*', 'id', ARGV[n], 'body', ARGV[n + 1])
     redis.call('PUBLISH', ARGV[2], 'entry ' .. ARGV[n] .. ' ' .. ARGV[n + 1])
     added = added + 1
   end
@@ -57,49 +39,69 @@ return added
 `)
 
 /**
- * KEYS meta, orders, bodies, heartbeats. ARGV generation, gateway, heartbeat, cursor, entries at most, bytes at most, bytes of a
- * body at most, then the wanted members. Gives generation, roster version, whether the cursor is lost, the next cursor, whether
- * there is more, the entries (id, body, id, ...) and one heartbeat (or an empty text) for the gateway and each wanted member.
+ * KEYS generation, orders, beats, roster version. ARGV generation, gateway, heartbeat, cursor, entries at most, bytes at most,
+ * bytes of a body at most, then the wanted members. Gives generation, roster version, whether the cursor is lost, the next
+ * cursor, whether there is more, the entries (id, body, id, ...) and one heartbeat (or an empty text) for the gateway and each
+ * wanted member. Bodies that are too long are left out.
  */
-export const EXCHANGE = script(`${BEGIN}${READ}
+export const EXCHANGE = script(`${BEGIN}
 begin(KEYS[1], KEYS[2], ARGV[1])
-redis.call('HSET', KEYS[4], ARGV[2], ARGV[3])
-local bodyMax = tonumber(ARGV[7])
+redis.call('HSET', KEYS[3], ARGV[2], ARGV[3])
+local cursor, entriesMax, bytesMax, bodyMax = ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
 local beats, bytes = {ARGV[3]}, 0
 for from = 8, #ARGV, 1000 do
-  local some = redis.call('HMGET', KEYS[4], unpack(ARGV, from, math.min(from + 999, #ARGV)))
-  for _, beat in ipairs(some) do
-    if beat and #beat <= bodyMax and bytes <= tonumber(ARGV[6]) then bytes = bytes + #beat else beat = '' end
+  for _, beat in ipairs(redis.call('HMGET', KEYS[3], unpack(ARGV, from, math.min(from + 999, #ARGV)))) do
+    if beat and #beat <= bodyMax and bytes <= bytesMax then bytes = bytes + #beat else beat = '' end
     beats[#beats + 1] = beat
   end
 end
-local state = redis.call('HMGET', KEYS[1], 'generation', 'roster')
-local cursor = ARGV[4]
+local generation, version = redis.call('GET', KEYS[1]), redis.call('GET', KEYS[4]) or '0'
 if cursor == '' or #redis.call('XRANGE', KEYS[2], cursor, cursor) == 0 then
-  return {state[1], state[2] or '0', 1, '', 0, {}, beats}
+  return {generation, version, 1, '', 0, {}, beats}
 end
-local entries, last, more = read(KEYS[2], KEYS[3], '(' .. cursor, '+', tonumber(ARGV[5]), tonumber(ARGV[6]), bodyMax)
-return {state[1], state[2] or '0', 0, last == '' and cursor or last, more, entries, beats}
+local entries, more = {}, 0
+bytes = 0
+for n, entry in ipairs(redis.call('XRANGE', KEYS[2], '(' .. cursor, '+', 'COUNT', entriesMax + 1)) do
+  if n > entriesMax or bytes > bytesMax then more = 1 break end
+  cursor = entry[1]
+  local id, body = entry[2][2], entry[2][4]
+  if id ~= '' and body and #body <= bodyMax then
+    entries[#entries + 1] = id
+    entries[#entries + 1] = body
+    bytes = bytes + #body
+  end
+end
+return {generation, version, 0, cursor, more, entries, beats}
 `)
 
-/** KEYS meta, orders. ARGV generation. Gives the cursor of the newest entry. */
+/** KEYS generation, orders. ARGV generation. Gives the cursor of the newest entry. */
 export const HEAD = script(`${BEGIN}
 begin(KEYS[1], KEYS[2], ARGV[1])
 return redis.call('XREVRANGE', KEYS[2], '+', '-', 'COUNT', 1)[1][1]
 `)
 
-/** KEYS orders, bodies. ARGV from, to, entries at most, bytes at most, bytes of a body at most. Gives the last cursor, whether there is more, and the entries. */
-export const PAGE = script(`${READ}
-local entries, last, more = read(KEYS[1], KEYS[2], ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5]))
-return {last, more, entries}
+/**
+ * KEYS table. ARGV where the scan stands, about how many, bytes of a body at most. Gives the run of this Redis, where the scan
+ * stands next, and the entries.
+ */
+export const PAGE = script(`
+local found = redis.call('HSCAN', KEYS[1], ARGV[1], 'COUNT', ARGV[2])
+local entries = {}
+for n = 1, #found[2], 2 do
+  if #found[2][n + 1] <= tonumber(ARGV[3]) then
+    entries[#entries + 1] = found[2][n]
+    entries[#entries + 1] = found[2][n + 1]
+  end
+end
+return {string.match(redis.call('INFO', 'server'), 'run_id:(%w+)') or '', found[1], entries}
 `)
 
-/** KEYS meta, orders, roster, heartbeats. ARGV generation, channel, gateway, record, 1 where it is gone. */
+/** KEYS generation, orders, roster, beats, roster version. ARGV generation, channel, gateway, record, 1 where it is gone. */
 export const ENROL = script(`${BEGIN}
 begin(KEYS[1], KEYS[2], ARGV[1])
 redis.call('HSET', KEYS[3], ARGV[3], ARGV[4])
-redis.call('HINCRBY', KEYS[1], 'roster', 1)
 if ARGV[5] == '1' then redis.call('HDEL', KEYS[4], ARGV[3]) end
+redis.call('INCR', KEYS[5])
 redis.call('PUBLISH', ARGV[2], 'roster')
 return 1
 `)
