@@ -1,6 +1,6 @@
 // Locks are proven by refusals that the workers show through their own servers; what was shown is kept as certificates.
 import type { Lock } from '../core/lock.ts'
-import { modeAt } from '../core/lock.ts'
+import { isWhole, modeAt } from '../core/lock.ts'
 import { coveredRoutes } from '../core/lock-table.ts'
 import type { Route } from '../core/route.ts'
 import type { Instant } from '../core/time.ts'
@@ -56,7 +56,7 @@ export function createProver(deps: ProverDeps): Prover {
   const canaries = async (landed: Landed): Promise<readonly CanaryProof[] | undefined> => {
     const routes = canaryRoutes(landed, clock.now())
     if (routes.length === 0) return undefined
-    const proofs = await valueWithin(dataPlane.prove(routes), PROVE_LIMIT_MS, [])
+    const proofs = await valueWithin(dataPlane.prove(routes, drillOf(landed)), PROVE_LIMIT_MS, [])
     keep(certificates, { epoch: landed.epoch, time: clock.now(), proofs })
     recordProofs(deps, landed, proofs)
     return proofs
@@ -93,12 +93,19 @@ function keep(certificates: Map<number, ProvenEpoch>, certificate: ProvenEpoch):
   if (certificates.size > CERTIFICATES_MAX && oldest !== undefined) certificates.delete(oldest)
 }
 
+function drillOf({ locks }: Landed): string | undefined {
+  return locks.find(({ source }) => source === 'drill')?.id
+}
+
 const STATIC_DIMENSIONS: readonly string[] = ['all', 'routes', 'tags', 'upstreams']
 
 /** The routes on which every request is refused, so that a canary that nobody sent must be refused too. */
 function canaryRoutes(landed: Landed, now: Instant): readonly string[] {
   const shown = landed.locks.filter(
-    (lock) => modeAt(lock, now) === 'deny' && Object.keys(lock.scope).every((key) => STATIC_DIMENSIONS.includes(key)),
+    (lock) =>
+      modeAt(lock, now) === 'deny' &&
+      isWhole(lock, now) &&
+      Object.keys(lock.scope).every((key) => STATIC_DIMENSIONS.includes(key)),
   )
   return [...new Set(shown.flatMap((lock) => coveredRoutes(lock, landed.routes)))].slice(0, PROVEN_ROUTES_MAX)
 }

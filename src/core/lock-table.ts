@@ -165,6 +165,12 @@ function passesThaw(
 
 const NOWHERE: Membership = () => false
 
+/** Since when the session must have been opened by OTP, where a lock asks for it. */
+export function freshSinceOf(locks: LocksInForce | undefined): Instant | undefined {
+  if (locks?.stepUp === undefined) return locks?.freshSince
+  return Math.max(locks.stepUp.since, locks.freshSince ?? 0)
+}
+
 /** When a caller whom a lock refuses now should come back, where a thaw plan tells. */
 export function findReturn(lock: Lock, target: LockTarget, now: Instant): Return | undefined {
   if (lock.thaw === undefined) return undefined

@@ -3,7 +3,7 @@ import type { Instant } from './time.ts'
 import type { Route } from './route.ts'
 import { isSafeMethod } from './policy.ts'
 import type { LockScope } from './scope.ts'
-import { isThawed, type ThawRun } from './thaw.ts'
+import { isThawed, thawState, type ThawRun } from './thaw.ts'
 
 /** From strictest to mildest. */
 export const LOCK_MODES = ['deny', 'read-only', 'step-up', 'throttle', 'observe'] as const
@@ -66,6 +66,11 @@ export function modeAt(lock: Lock, now: Instant): LockMode | undefined {
   if (lock.until === undefined || now < lock.until || lock.onExpiry === 'stay') return lock.mode
   if (lock.onExpiry === 'open') return undefined
   return lock.mode === 'deny' ? 'read-only' : lock.mode
+}
+
+/** Nothing passes it now by an exemption or a thaw plan. */
+export function isWhole({ thaw, exemptions = [] }: Lock, now: Instant): boolean {
+  return exemptions.every(({ until }) => until <= now) && (thaw === undefined || thawState(thaw, now).is === 'frozen')
 }
 
 /** Whether a static reading of the scope leaves the route inside; people, networks and agents are judged per request. */

@@ -33,8 +33,8 @@ export interface DataPlane {
    * forwards what the table covers. Resolves with the reports of the workers that answered within the deadline.
    */
   enforce(table: LockTable): Promise<readonly WorkerReport[]>
-  /** Sends a canary for each of the routes through each worker's own server. */
-  prove(routes: readonly string[]): Promise<readonly CanaryProof[]>
+  /** Sends a canary for each of the routes through each worker's own server; of a drill, where one is named. */
+  prove(routes: readonly string[], drill?: string): Promise<readonly CanaryProof[]>
   readonly workers: readonly WorkerState[]
   /** Milliseconds until the workers' lease ends. */
   readonly leaseRemainingMs: number

@@ -4,7 +4,7 @@ import type { CanaryProof } from './data-plane.ts'
 /** `Config` and `Batch` are opaque here: the composition roots agree on them. */
 export type ToWorker<Config> =
   | { readonly type: 'reload'; readonly config: Config }
-  | { readonly type: 'prove'; readonly id: number; readonly routes: readonly string[] }
+  | { readonly type: 'prove'; readonly id: number; readonly routes: readonly string[]; readonly drill?: string }
   | { readonly type: 'drain'; readonly timeoutMs: number }
 
 export type FromWorker<Batch, Announcement> =

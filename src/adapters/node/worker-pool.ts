@@ -67,10 +67,10 @@ export class WorkerPool<Config, Batch, Announcement> implements DataPlane {
       .map(({ name, epoch, severed }) => ({ worker: name, epoch, severed: epoch === table.epoch ? severed : 0 }))
   }
 
-  async prove(routes: readonly string[]): Promise<readonly CanaryProof[]> {
+  async prove(routes: readonly string[], drill?: string): Promise<readonly CanaryProof[]> {
     this.#proofs += 1
     const id = this.#proofs
-    for (const slot of this.#slots) slot.post({ type: 'prove', id, routes })
+    for (const slot of this.#slots) slot.post({ type: 'prove', id, routes, ...(drill === undefined ? {} : { drill }) })
     await this.#until(() => this.#slots.every((slot) => !slot.alive || slot.proofs.has(id)), REPORT_TIMEOUT_MS)
     return this.#slots.flatMap((slot) => {
       const proofs = slot.proofs.get(id) ?? []
