@@ -196,6 +196,8 @@ function routeOf(document: ConfigDocument, route: ConfigDocument['routes'][numbe
         session.bind.map(({ source }) => source),
       ),
     forwardAuthorization: said('forward')?.authorization ?? DEFAULTS.route.forwardAuthorization,
+    ...presumption(subjects, session.bind),
+    ...spellingsOf(said('ignoreCase'), said('trailingSlash')),
   }
   return {
     id: route.id,
@@ -205,6 +207,14 @@ function routeOf(document: ConfigDocument, route: ConfigDocument['routes'][numbe
     tags: distinct(said('tags')),
     policy,
   }
+}
+
+/** What is not the default, so that a route which says nothing compares equal to one from before these keys. */
+function spellingsOf(
+  ignoreCase: boolean | undefined,
+  trailingSlash: 'exact' | 'either' | undefined,
+): Pick<RoutePolicy, 'ignoreCase' | 'trailingSlash'> {
+  return { ...(ignoreCase === true ? { ignoreCase } : {}), ...(trailingSlash === 'either' ? { trailingSlash } : {}) }
 }
 
 function isLimit(
@@ -221,6 +231,10 @@ function methodsOf(methods: readonly (string | undefined)[] | undefined): readon
 
 function distinct(names: readonly (string | undefined)[] | undefined): readonly string[] {
   return [...new Set(names?.filter((name) => name !== undefined))]
+}
+
+function presumption(subjects: unknown, bound: readonly unknown[]): Pick<RoutePolicy, 'subjectsPresumed'> {
+  return subjects === undefined && bound.length === 0 ? { subjectsPresumed: true } : {}
 }
 
 /** What a session must own is whose record it is; where nothing is bound, each path parameter may name somebody. */

@@ -42,25 +42,58 @@ function checkIds(routes: readonly Indexed[], report: Report): void {
   }
 }
 
+interface Taker {
+  readonly index: number
+  readonly path: string
+  readonly ignoresCase: boolean
+  /** The shapes of the paths that it takes: two, where it takes either slash at their end. */
+  readonly shapes: readonly string[]
+}
+
 /** Two routes that take the same method of the same paths: which one answers would be chance. */
 function checkShapes(draft: Draft, routes: readonly Indexed[], report: Report): void {
-  const taken = new Map<string, { readonly index: number; readonly path: string }>()
+  const taken = new Map<string, Taker[]>()
   for (const { route, index } of routes) {
-    const { value: methods = [] } = findEffective(draft, route, index, 'methods')
     const { path = '' } = route
     const shape = shapeOf(path)
     if (shape === undefined) continue
-    const keys = withHead(methods).map((method) => ({ method, key: `${method} ${shape}` }))
-    const clash = keys.find(({ key }) => taken.has(key))
-    const other = clash && taken.get(clash.key)
-    if (clash !== undefined && other !== undefined) {
-      const same = other.path === path ? 'the same path' : `the same shape as ${quote(other.path)}`
+    const ignoresCase = findEffective(draft, route, index, 'ignoreCase').value === true
+    const either = findEffective(draft, route, index, 'trailingSlash').value === 'either'
+    const taker: Taker = { index, path, ignoresCase, shapes: either ? withEitherSlash(shape) : [shape] }
+    const { value: methods = [] } = findEffective(draft, route, index, 'methods')
+    const keys = withHead(methods).flatMap((method) =>
+      taker.shapes.map((each) => ({ method, key: `${method} ${each.toLowerCase()}` })),
+    )
+    const clash = keys
+      .map(({ method, key }) => ({ method, other: taken.get(key)?.find((each) => takeTheSame(each, taker)) }))
+      .find(({ other }) => other !== undefined)
+    if (clash?.other !== undefined) {
       const head = clash.method === 'HEAD' ? ' (HEAD goes with GET)' : ''
-      const what = `takes ${clash.method} of ${same}, which is routes[${other.index}]${head}`
+      const what = `takes ${clash.method} of ${likeness(taker, clash.other)}, which is routes[${clash.other.index}]${head}`
       report(['routes', index, 'path'], `${what}: keep one, or give them different methods`)
     }
-    for (const { key } of keys) if (!taken.has(key)) taken.set(key, { index, path })
+    for (const { key } of keys) taken.set(key, [...(taken.get(key) ?? []), taker])
   }
+}
+
+function takeTheSame(a: Taker, b: Taker): boolean {
+  const fold = (shape: string): string => (a.ignoresCase || b.ignoresCase ? shape.toLowerCase() : shape)
+  return a.shapes.some((one) => b.shapes.some((two) => fold(one) === fold(two)))
+}
+
+function likeness(taker: Taker, other: Taker): string {
+  if (other.path === taker.path) return 'the same path'
+  const why = [
+    ...(shapeOf(taker.path)?.toLowerCase() !== shapeOf(other.path)?.toLowerCase() ? ['trailingSlash: either'] : []),
+    ...(taker.ignoresCase || other.ignoresCase ? ['ignoreCase'] : []),
+  ]
+  return `the same shape as ${quote(other.path)}${why.length === 0 ? '' : ` (under ${why.join(' and ')})`}`
+}
+
+/** A rest takes the slash by itself, and the root has none but its own. */
+function withEitherSlash(shape: string): readonly string[] {
+  if (shape === '' || shape.endsWith('{*}')) return [shape]
+  return shape.endsWith('/') ? [shape, shape.slice(0, -1)] : [shape, `${shape}/`]
 }
 
 /** Paths of one shape match the same requests: parameters are told apart by name alone. */

@@ -89,6 +89,9 @@ export const DEFAULTS = {
     /** No response without a record. */
     audit: 'strict',
     tags: [] as string[],
+    /** One spelling of each path: what else an upstream would take for it is refused. */
+    ignoreCase: false,
+    trailingSlash: 'exact',
     /** The upstream is told who calls by the gateway; a token that it need not see cannot leak there. */
     forwardAuthorization: false,
   },

@@ -40,6 +40,16 @@ export const policyKeys = {
   ),
   lock: withBuiltIn(oneOf(['open', 'deny', 'read-only', 'step-up']), "The route's own lock flag.", DEFAULTS.route.lock),
   session: withBuiltIn(sessionPolicySchema, 'What session is asked for.', DEFAULTS.route.session),
+  ignoreCase: withBuiltIn(
+    z.boolean({ error: says('must be true or false') }),
+    'Whether the literals of the path are taken in any case, because the upstream takes them so. Parameters are never folded; what is forwarded is the path as it came.',
+    DEFAULTS.route.ignoreCase,
+  ),
+  trailingSlash: withBuiltIn(
+    oneOf(['exact', 'either']),
+    'either: the path is taken with a slash more or less at its end too, because the upstream takes it so; what is forwarded is the path as it came.',
+    DEFAULTS.route.trailingSlash,
+  ),
   stale: withBuiltIn(
     oneOf(['frozen', 'read-only', 'serve']),
     'What the route does when the lease has run out.',

@@ -30,12 +30,18 @@ export function findSuccessions(running: readonly Route[], next: readonly Route[
   const templates = new Map([...running, ...next].map((route) => [route.path, segmentsOf(route.path)]))
   const depth = Math.max(0, ...[...templates.values()].map((segments) => segments.length)) + 1
   const word = freshWord([...templates.values()])
+  const isEither = [...running, ...next].some((route) => route.policy.trailingSlash === 'either')
+  const spellings = isEither ? eitherSlash : (segments: readonly Segment[]) => [segments]
   const found = new Map<string, Succession>()
   for (const route of running) {
     const own = templates.get(route.path) ?? []
     const others = [...new Set([route.path, ...next.map((each) => each.path)])]
-    const paths = others.flatMap((other) => commonPaths(own, templates.get(other) ?? [], depth, word))
-    for (const succession of paths.flatMap((path) => successionsAt(now, then, route, path))) {
+    const paths = others.flatMap((other) =>
+      spellings(own).flatMap((one) =>
+        spellings(templates.get(other) ?? []).flatMap((two) => commonPaths(one, two, depth, word)),
+      ),
+    )
+    for (const succession of [...new Set(paths)].flatMap((path) => successionsAt(now, then, route, path))) {
       const key = JSON.stringify([succession.method, route.id, succession.after?.route.id, succession.after?.params])
       if (!found.has(key)) found.set(key, succession)
     }
@@ -57,9 +63,17 @@ function segmentsOf(path: string): readonly Segment[] {
   return 'problem' in segments ? [] : segments
 }
 
+/** A route may take a slash more or less at the end of its paths; matching tells which of the two it takes. */
+function eitherSlash(segments: readonly Segment[]): readonly (readonly Segment[])[] {
+  const last = segments.at(-1)
+  if (last === undefined || 'rest' in last) return [segments]
+  const isSlash = 'literal' in last && last.literal === ''
+  return [segments, isSlash ? segments.slice(0, -1) : [...segments, { literal: '' }]]
+}
+
 /** A word that no literal begins with, so that it fits parameters alone. */
 function freshWord(templates: readonly (readonly Segment[])[]): string {
-  const literals = templates.flat().flatMap((segment) => ('literal' in segment ? [segment.literal] : []))
+  const literals = templates.flat().flatMap((segment) => ('literal' in segment ? [segment.literal.toLowerCase()] : []))
   let word = 'x'
   while (literals.some((literal) => literal.startsWith(word))) word += 'x'
   return word
@@ -80,8 +94,12 @@ function commonPaths(a: readonly Segment[], b: readonly Segment[], depth: number
   }
 }
 
+/** In another case the second's spelling stands: the first may take any, which matching tells. */
 function commonPart(a: Segment, b: Segment, fresh: string): string | undefined {
-  if ('literal' in a) return 'literal' in b && a.literal !== b.literal ? undefined : a.literal
+  if ('literal' in a) {
+    if (!('literal' in b)) return a.literal
+    return a.literal.toLowerCase() === b.literal.toLowerCase() ? b.literal : undefined
+  }
   return 'literal' in b ? b.literal : fresh
 }
 

@@ -20,16 +20,20 @@ const path = fc
   .map(([segments, end]) => segments.map((each, index) => `/${each === '{p}' ? `{p${index}}` : each}`).join('') + end)
   .map((text) => (text === '' ? '/' : text))
 const methods = fc.constantFrom(['GET'], ['POST'], ['GET', 'POST'], ['HEAD'])
+const lenience = fc.constantFrom({}, {}, { trailingSlash: 'either' } as const)
 const table = fc
-  .uniqueArray(fc.tuple(path, methods), { maxLength: 6, selector: ([each]) => shapeOf(each) })
+  .uniqueArray(fc.tuple(path, methods, lenience), {
+    maxLength: 6,
+    selector: ([each]) => shapeOf(each)?.toLowerCase().replace(/\/$/, ''),
+  })
   .map((routes) =>
-    routes.map(([each, taken], index): Route => ({
+    routes.map(([each, taken, more], index): Route => ({
       id: `r${index}`,
       path: each,
       methods: taken,
       upstream: 'u',
       tags: [],
-      policy,
+      policy: { ...policy, ...more },
     })),
   )
 const asked = fc
@@ -86,4 +90,31 @@ test('a path that ends in a slash is not lost between routes for all the others'
   const next = [route('none', '/files'), route('one', '/files/{a}'), route('more', '/files/{a}/{b*}')]
   const found = findSuccessions([route('all', '/files/{rest*}')], next)
   expect(found.filter(({ after }) => after === undefined)).toMatchObject([{ method: 'POST', path: '/files/' }])
+})
+
+test('a route that takes any case hands over to one that takes its own case alone', () => {
+  const route = (id: string, each: string, more: Partial<Route['policy']> = {}): Route => ({
+    id,
+    path: each,
+    methods: ['POST'],
+    upstream: 'u',
+    tags: [],
+    policy: { ...policy, ...more },
+  })
+  const running = [route('any', '/records/{id}', { ignoreCase: true })]
+  const found = findSuccessions(running, [...running, route('exact', '/Records/{id}/'), route('fixed', '/RECORDS/x')])
+  expect(found.map(({ path: each, after }) => [each, after?.route.id])).toEqual([
+    ['/records/xx1', 'any'],
+    ['/RECORDS/x', 'fixed'],
+  ])
+  const either = [route('any', '/records/{id}', { ignoreCase: true, trailingSlash: 'either' })]
+  expect(
+    findSuccessions(either, [route('any', '/records/{id}'), route('exact', '/Records/{id}/')]).map(
+      ({ path: each, after }) => [each, after?.route.id],
+    ),
+  ).toEqual([
+    ['/records/x1', 'any'],
+    ['/records/x1/', undefined],
+    ['/Records/x1/', 'exact'],
+  ])
 })

@@ -234,3 +234,115 @@ describe('conformance of the Gateway API', () => {
     }
   })
 })
+
+describe('a route may take literals in any case', () => {
+  const any = (path: string, id: string, methods = ['GET']) => {
+    const route = aRoute(path, { id, methods })
+    return { ...route, policy: { ...route.policy, ignoreCase: true } }
+  }
+  const table = compileRoutes([
+    any('/Records/{recordId}/Doses', 'doses'),
+    aRoute('/Records/{recordId}/photo', { id: 'photo' }),
+    aRoute('/records/{recordId}/PHOTO', { id: 'capitals' }),
+    any('/records/{recordId}/photo', 'write', ['POST']),
+    any('/open/{rest*}', 'open'),
+    aRoute('/open/{name}', { id: 'exact' }),
+  ])
+
+  test.each([
+    ['as it is written', 'GET', '/Records/AbC/Doses', 'doses recordId=AbC'],
+    ['in small letters', 'GET', '/records/AbC/doses', 'doses recordId=AbC'],
+    ['in capitals, and the value as it came', 'GET', '/RECORDS/aBc/DOSES', 'doses recordId=aBc'],
+    ['an exact route beside it keeps its own case', 'GET', '/Records/7/photo', 'photo recordId=7'],
+    ['each of two exact routes', 'GET', '/records/7/PHOTO', 'capitals recordId=7'],
+    ['no case of theirs', 'GET', '/RECORDS/7/photo', '405 POST'],
+    [
+      'the route of another method where the exact one does not take it',
+      'POST',
+      '/Records/7/photo',
+      'write recordId=7',
+    ],
+    ['in any case', 'POST', '/records/7/Photo', 'write recordId=7'],
+    ['what both allow', 'PUT', '/Records/7/photo', '405 GET HEAD POST'],
+    ['a rest in any case', 'GET', '/OPEN/A/b', 'open rest=A/b'],
+    ['an exact parameter first', 'GET', '/open/A', 'exact name=A'],
+    ['the rest where the exact one is spelled otherwise', 'GET', '/Open/A', 'open rest=A'],
+    ['letters beyond ASCII are letters of their own', 'GET', '/rec%C3%96rds/7', '404'],
+  ])('%s', (_name, method, path, expected) => {
+    expect(found(method, path, table)).toBe(expected)
+  })
+
+  test.each([
+    ['two that take any case', [any('/a/{x}', 'one'), any('/A/{y}', 'two')]],
+    ['one of them exact', [aRoute('/A/{x}', { id: 'one' }), any('/a/{y}', 'two')]],
+    ['one of them exact, the other first', [any('/a/{y}', 'two'), aRoute('/A/{x}', { id: 'one' })]],
+  ])('%s of the same method and shape are refused', (_name, routes) => {
+    expect(() => compileRoutes(routes)).toThrow(/both take GET/)
+  })
+})
+
+describe('a route may take a slash more or less at its end', () => {
+  const either = (path: string, id: string, methods = ['GET']) => {
+    const route = aRoute(path, { id, methods })
+    return { ...route, policy: { ...route.policy, trailingSlash: 'either' as const } }
+  }
+  const table = compileRoutes([
+    either('/', 'root'),
+    either('/records/{recordId}', 'record'),
+    either('/list/', 'list'),
+    either('/files/{path*}', 'files'),
+    aRoute('/exact/{path*}', { id: 'exact' }),
+    aRoute('/records/{recordId}/', { id: 'write', methods: ['PUT'] }),
+  ])
+
+  test.each([
+    ['without', 'GET', '/records/7', 'record recordId=7'],
+    ['with, and the value is the same', 'GET', '/records/7/', 'record recordId=7'],
+    ['less than is written', 'GET', '/list', 'list'],
+    ['as it is written', 'GET', '/list/', 'list'],
+    ['a parameter is still not empty', 'GET', '/records/', '404'],
+    ['the root', 'GET', '/', 'root'],
+    ['a rest has one value for both', 'GET', '/files/a/b/', 'files path=a/b'],
+    ['a rest of nothing', 'GET', '/files/', 'files path='],
+    ['a rest that says nothing of slashes too', 'GET', '/exact/a/', 'exact path=a'],
+    ['another method is exact by itself', 'PUT', '/records/7', '405 GET HEAD'],
+    ['and takes its own', 'PUT', '/records/7/', 'write recordId=7'],
+  ])('%s', (_name, method, path, expected) => {
+    expect(found(method, path, table)).toBe(expected)
+  })
+
+  test('two routes that take the same paths by it are refused', () => {
+    expect(() => compileRoutes([either('/a/{x}', 'one'), aRoute('/a/{y}/', { id: 'two' })])).toThrow(/both take GET/)
+  })
+})
+
+describe('properties of lenience', () => {
+  const word = fc.constantFrom('a', 'Ab', 'c', 'x%C3%A9')
+  const part = fc.oneof(word, fc.constantFrom('{p}', '{q}'))
+  const template = fc
+    .array(part, { minLength: 1, maxLength: 3 })
+    .map((parts) => `/${parts.map((each, at) => each.replace('}', `${at}}`)).join('/')}`)
+  const respelled = (path: string, bits: number) =>
+    [...path].map((char, at) => ((bits >> (at % 31)) & 1 ? char.toUpperCase() : char.toLowerCase())).join('')
+
+  test('every case of the literals and either slash come to the same route with the same values', () => {
+    fc.assert(
+      fc.property(template, fc.nat(), fc.boolean(), fc.constantFrom('v', 'V', 'aB'), (path, bits, hasSlash, value) => {
+        const route = aRoute(path, { id: 'one' })
+        const table = compileRoutes([
+          { ...route, policy: { ...route.policy, ignoreCase: true, trailingSlash: 'either' } },
+          aRoute('/{rest*}', { id: 'all' }),
+        ])
+        const asked = path
+          .slice(1)
+          .split('/')
+          .map((each) => (each.startsWith('{') ? value : respelled(each, bits)))
+          .join('/')
+        expect(found('GET', `/${asked}${hasSlash ? '/' : ''}`, table)).toBe(
+          ['one', ...paramNames(path).map((name) => `${name}=${value}`)].join(' '),
+        )
+      }),
+      { numRuns: 400 },
+    )
+  })
+})
