@@ -124,7 +124,7 @@ function parseTriggers(reader: Reader): ThawPlan['refreezeOn'] {
     inside.known(['metric', 'above'])
     const near = typeof each.metric === 'string' ? didYouMean(each.metric, THAW_METRICS) : ''
     const metric = inside.required('metric', `one of ${THAW_METRICS.join(', ')}${near}`, oneOf(THAW_METRICS))
-    const above = inside.required('above', 'a number from 0 on; shares go from 0 to 1', amount)
+    const above = inside.required('above', 'a number from 0 on, for a share below 1', amount)
     if (metric?.endsWith('-share') === true && above !== undefined && above >= 1)
       inside.problem('above', 'must be below 1: a share is never above it')
     return metric === undefined || above === undefined ? [] : [{ metric, above }]
