@@ -2,6 +2,7 @@
 import type { OrderRecord } from '../core/audit-record.ts'
 import type { LedgerEntry } from '../core/ledger-entry.ts'
 import type { Ledger } from '../core/ledger.ts'
+import { writerGateway } from '../core/order-numbers.ts'
 import type { Order } from '../core/order.ts'
 import type { Proposal } from '../core/proposal.ts'
 import { keyNameOf } from '../core/responder.ts'
@@ -45,6 +46,8 @@ export function orderRecord(entry: LedgerEntry, outcome: OrderRecord['outcome'],
         responder: keyNameOf(entry.responder),
         reason: entry.reason,
       }
+    case 'epoch':
+      return { ...common, order: 'epoch', channel: 'fleet' }
     case 'order': {
       const { order } = entry.statement
       const jws = entry.jws.length > JWS_IN_RECORD_MAX ? {} : { jws: entry.jws }
@@ -55,18 +58,23 @@ export function orderRecord(entry: LedgerEntry, outcome: OrderRecord['outcome'],
         id: entry.id,
         by: entry.by.name,
         ...details(entry.id, order, ledger),
+        ...(entry.receipt === undefined ? {} : { acceptedBy: writerGateway(entry.receipt.writer) }),
         ...jws,
       }
     }
   }
 }
 
-type Details = Pick<OrderRecord, 'locks' | 'reason' | 'incident' | 'responder' | 'withdrawn'>
+type Details = Pick<OrderRecord, 'locks' | 'reason' | 'incident' | 'responder' | 'withdrawn' | 'forgotten'>
 
 function details(id: string, order: Order, ledger: Ledger): Details {
   switch (order.kind) {
     case 'drill':
       return order.reason === undefined ? {} : { reason: order.reason }
+    case 'genesis':
+      return { reason: order.reason }
+    case 'forget':
+      return { forgotten: order.gateway, reason: order.reason }
     case 'enrol':
       return { responder: keyNameOf(order), reason: order.reason }
     case 'retire':

@@ -34,6 +34,8 @@ export interface KeeperDeps {
   readonly clock: Clock
   readonly logger: Logger
   readonly routes: () => readonly Route[]
+  /** In the turn in which the entry has taken effect. */
+  readonly onEntry?: (entry: LedgerEntry) => void
   /** How long an answer waits for the disk. */
   readonly limitMs: number
   /** Between two tries of a lock that could not be written. */
@@ -120,6 +122,7 @@ function land(state: State, deps: KeeperDeps, entry: LedgerEntry, id: string): L
   const startedMs = deps.clock.monotonicMs()
   const before = locksOf(state.ledger)
   state.ledger = applyEntry(state.ledger, entry)
+  deps.onEntry?.(entry)
   const locks = locksOf(state.ledger).filter((lock) => !before.includes(lock))
   const { epoch } = state.ledger
   // From here on no worker forwards what the change covers; all that follows may fail.
@@ -157,6 +160,7 @@ async function open(state: State, deps: KeeperDeps, change: Wanted & { readonly 
   if (!isWanted()) return { unavailable: 'superseded' }
   const before = state.ledger
   state.ledger = applyEntry(before, entry)
+  deps.onEntry?.(entry)
   const { epoch } = state.ledger
   if (epoch === before.epoch) {
     emit(state, deps, { event: 'status', epoch })

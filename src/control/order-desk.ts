@@ -6,16 +6,17 @@ import type { Ledger } from '../core/ledger.ts'
 import type { Lock } from '../core/lock.ts'
 import { coveredRoutes } from '../core/lock-table.ts'
 import type { OrderRefusal } from '../core/order-refusal.ts'
-import type { ApproveOrder, ProposedOrder, Statement } from '../core/order.ts'
+import type { Statement } from '../core/order.ts'
 import { parseStatement } from '../core/parse-statement.ts'
 import type { Proposal } from '../core/proposal.ts'
-import type { Responder } from '../core/responder.ts'
+import { isLocking, type Responder } from '../core/responder.ts'
 import { respondersOf } from '../core/roster.ts'
 import type { Route } from '../core/route.ts'
 import type { Instant } from '../core/time.ts'
 import type { Randomness } from '../ports/clock.ts'
 import type { ReleasePending } from '../ports/control-api.ts'
 import type { OrderVerifier } from '../ports/order-verifier.ts'
+import { checkAudience, takeElsewhere, withReceipt, type AcceptedElsewhere, type DeskFleet } from './desk-fleet.ts'
 import { createFlagSetter } from './flag-setter.ts'
 import { createLedgerKeeper, type DeskChange, type KeeperDeps, type LedgerKeeper } from './ledger-keeper.ts'
 import type { ProofView, ProvenEpoch } from './prover.ts'
@@ -36,6 +37,8 @@ export interface DeskDeps extends Omit<KeeperDeps, 'routes' | 'limitMs' | 'retry
   readonly settings: () => DeskSettings
   /** Whether this gateway's own key has signed the recovery; absent: none is taken. */
   readonly isRecovered?: (entry: RecoveryEntry) => boolean
+  /** Absent: the embedded store. */
+  readonly fleet?: DeskFleet
   /** How long an answer waits for the disk: 250 ms (contract, 5). */
   readonly limitMs?: number
   readonly retryMs?: number
@@ -61,6 +64,10 @@ export interface OrderDesk {
   readonly ledger: Ledger
   /** Never rejects for what the order says. A second delivery is refused as a conflict, with the first answer. */
   submit(jws: string, channel: OrderChannel): Promise<OrderResult>
+  /** What another gateway has accepted. False where it could not be kept: try again. */
+  take(order: AcceptedElsewhere): Promise<boolean>
+  /** A peer that has what is here counts further. */
+  raiseEpoch(epoch: number): void
   /**
    * The whole set of locks that a source of flags holds. What is new holds at once; what is gone opens once that is recorded
    * and durable. False where it did not open: try again later.
@@ -93,11 +100,11 @@ interface Desk {
 }
 
 /** An order whose signature holds. */
-interface Signed<Order = Statement['order']> {
+interface Signed {
   readonly id: string
   readonly jws: string
   readonly statement: Statement
-  readonly order: Order
+  readonly order: Statement['order']
   readonly by: Responder
   readonly channel: OrderChannel
 }
@@ -121,6 +128,10 @@ export async function createOrderDesk(deps: DeskDeps): Promise<OrderDesk> {
       return keeper.ledger
     },
     submit: (jws, channel) => submit(desk, jws, channel),
+    take: (order) => takeElsewhere({ keeper, turns, now: deps.clock.now() }, order),
+    raiseEpoch(epoch) {
+      if (epoch > keeper.ledger.epoch) keeper.land({ type: 'epoch', epoch, at: deps.clock.now() }, 'epoch')
+    },
     setFlags: createFlagSetter({ keeper, turns, clock: deps.clock }),
     freezeByFile: () => freezeByFile(desk),
     refreeze: (release, why) => refreeze(desk, release, why),
@@ -163,18 +174,11 @@ async function submit(desk: Desk, jws: string, channel: OrderChannel): Promise<O
       { refused: 'bad', problems: ['iss must be the name of the responder who signs'] },
       { ...signed, order },
     )
-  switch (order.kind) {
-    case 'lock':
-    case 'revoke':
-    case 'drill':
-      return lock(desk, { ...signed, order })
-    case 'release':
-    case 'approve':
-    case 'exempt':
-    case 'enrol':
-    case 'retire':
-      return desk.turns(() => release(desk, { ...signed, order }))
-  }
+  const problem = desk.deps.fleet && checkAudience(statement, desk.deps.fleet.name)
+  if (problem !== undefined) return refuse(desk, { refused: 'bad', problems: [problem] }, { ...signed, order })
+  return isLocking(order.kind)
+    ? lock(desk, { ...signed, order })
+    : desk.turns(() => release(desk, { ...signed, order }))
 }
 
 /** Who is enrolled now, and what a lock that lands now is released by. */
@@ -206,8 +210,8 @@ function reachOf(order: Statement['order'], routes: readonly Route[]): readonly 
   return routes.filter((route) => route.policy.session.level !== 'none').map((route) => route.id)
 }
 
-/** A proposal or an approval, in its turn: judged against what all before it have left. */
-async function release(desk: Desk, signed: Signed<ProposedOrder | ApproveOrder>): Promise<OrderResult> {
+/** A proposal, an approval or a word on the fleet, in its turn: judged against what all before it have left. */
+async function release(desk: Desk, signed: Signed): Promise<OrderResult> {
   const refusal = judge(desk, signed)
   if (refusal !== undefined) return refuse(desk, refusal, signed)
   const { keeper } = desk
@@ -253,7 +257,13 @@ function judge(desk: Desk, signed: Signed): OrderRefusal | undefined {
 
 function entryOf(desk: Desk, signed: Signed): LedgerEntry {
   const { id, jws, statement, by, channel } = signed
-  return { type: 'order', id, jws, statement, by, channel, at: desk.deps.clock.now(), guard: guardNow(desk) }
+  const { fleet, clock } = desk.deps
+  return withReceipt(fleet, desk.keeper, {
+    type: 'order',
+    ...{ id, jws, statement, by, channel },
+    at: clock.now(),
+    guard: guardNow(desk),
+  })
 }
 
 /** Answers a refusal and leaves its trail record; by file a second delivery is silent (contract, 4). */

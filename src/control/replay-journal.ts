@@ -30,6 +30,7 @@ async function checked(
     case 'flags':
     case 'freeze':
     case 'refreeze':
+    case 'epoch':
       return entry
     case 'recovery':
       if (!isRecovered(entry)) throw refuse('a recovery that this gateway has not signed')

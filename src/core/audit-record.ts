@@ -38,7 +38,7 @@ export interface RequestRecord extends Common {
 
 export interface OrderRecord extends Common {
   readonly kind: 'order'
-  readonly order: OrderKind | 'freeze' | 'flags' | 'refreeze' | 'recovery' | 'unknown'
+  readonly order: OrderKind | 'freeze' | 'flags' | 'refreeze' | 'recovery' | 'epoch' | 'unknown'
   readonly outcome: 'accepted' | 'pending' | 'released' | 'refused'
   readonly id?: string
   readonly by?: string
@@ -47,6 +47,10 @@ export interface OrderRecord extends Common {
   readonly locks?: readonly string[]
   /** The responder who was enrolled or retired, as in a `kid`. */
   readonly responder?: string
+  /** The gateway that is no longer waited for. */
+  readonly forgotten?: string
+  /** In a fleet: the gateway that accepted it first, by the digits of its name. */
+  readonly acceptedBy?: string
   /** Who locked took it back alone. */
   readonly withdrawn?: true
   readonly reason?: string
@@ -80,6 +84,16 @@ interface LifeRecord extends Common {
   readonly epoch: number
 }
 
+/** In a fleet: the view of the locks can no longer be trusted, or can again. */
+interface LeaseRecord extends Common {
+  readonly kind: 'lease'
+  readonly state: 'stale' | 'fresh'
+  readonly epoch: number
+  readonly table: string
+  /** Orders that others have and that are not here. */
+  readonly lacking: number
+}
+
 export interface PseudonymRecord extends Common {
   readonly kind: 'session'
   readonly action: 'pseudonyms'
@@ -87,4 +101,5 @@ export interface PseudonymRecord extends Common {
   readonly count: number
 }
 
-export type AuditRecord = RequestRecord | OrderRecord | ProofRecord | GapRecord | LifeRecord | PseudonymRecord
+export type AuditRecord =
+  RequestRecord | OrderRecord | ProofRecord | GapRecord | LifeRecord | LeaseRecord | PseudonymRecord

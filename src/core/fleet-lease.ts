@@ -42,11 +42,6 @@ export class FleetLease {
     return true
   }
 
-  /** Whether the nonce was sent in this lease or a little before: who answers it has spoken since. */
-  isMine(nonce: string): boolean {
-    return this.#sent.has(nonce)
-  }
-
   /** Ends it now, until another answer. */
   end(): void {
     this.#renewed = undefined

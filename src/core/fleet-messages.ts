@@ -85,16 +85,20 @@ export function parseReceipt(value: unknown): Receipt | undefined {
 
 export function parseHeartbeat(value: unknown): Heartbeat | undefined {
   if (!isFields(value)) return undefined
-  const { gateway, run, beat, at, nonce, epoch, table, founded, lease } = value
+  const head = parseHeartbeatHead(value)
   const have = parseRecord(value.have, isNumber, WRITERS_MAX)
   const seen = parseRecord(value.seen, isText, LIST_MAX)
   const workers = parseList(value.workers, parseWorker)
-  if (have === undefined || seen === undefined || workers === undefined || typeof founded !== 'boolean')
-    return undefined
-  if (!Object.keys(have).every(isWriter) || !isText(gateway) || !isText(nonce) || !isText(table)) return undefined
+  if (head === undefined || have === undefined || seen === undefined || workers === undefined) return undefined
+  if (!Object.keys(have).every(isWriter)) return undefined
+  return { ...head, have, isPartial: value.isPartial === true, seen, workers }
+}
+
+function parseHeartbeatHead(value: Fields): Omit<Heartbeat, 'have' | 'isPartial' | 'seen' | 'workers'> | undefined {
+  const { gateway, run, beat, at, nonce, epoch, table, founded, lease } = value
+  if (!isText(gateway) || !isText(nonce) || !isText(table) || typeof founded !== 'boolean') return undefined
   if (!isNumber(run) || !isNumber(beat) || !isNumber(at) || !isEpoch(epoch) || !isNumber(lease)) return undefined
-  const isPartial = value.isPartial === true
-  return { gateway, run, beat, at, nonce, epoch, table, founded, have, isPartial, seen, lease, workers }
+  return { gateway, run, beat, at, nonce, epoch, table, founded, lease }
 }
 
 export function parseMember(value: unknown): Member | undefined {
@@ -126,11 +130,17 @@ function parseGuard(value: unknown): Guard | undefined {
 
 function parseResponder(value: unknown): Responder | undefined {
   if (!isFields(value)) return undefined
-  const { name, key, retiredAt } = value
+  const { name, key, keyId, retiredAt } = value
   const role: Role | undefined = ROLES.find((each) => each === value.role)
-  if (!isText(name) || !isText(key) || role === undefined || (retiredAt !== undefined && !isNumber(retiredAt)))
-    return undefined
-  return { name, role, key, ...(retiredAt === undefined ? {} : { retiredAt }) }
+  if (!isText(name) || !isText(key) || role === undefined) return undefined
+  if ((retiredAt !== undefined && !isNumber(retiredAt)) || (keyId !== undefined && !isText(keyId))) return undefined
+  return {
+    name,
+    role,
+    key,
+    ...(keyId === undefined ? {} : { keyId }),
+    ...(retiredAt === undefined ? {} : { retiredAt }),
+  }
 }
 
 function parseWorker(value: unknown): WorkerHeartbeat | undefined {

@@ -46,6 +46,8 @@ export function judgeOrder(
     case 'revoke':
       return judgeRevoke(order, context.now)
     case 'drill':
+    case 'genesis':
+    case 'forget':
       return undefined
     case 'release':
       return judgeRelease(ledger, order, by, context)

@@ -1,5 +1,6 @@
 // What an accepted change is, as it stands in the journal and travels from gateway to gateway.
 import type { Lock } from './lock.ts'
+import type { OrderNumber } from './order-numbers.ts'
 import type { Statement } from './order.ts'
 import type { Responder } from './responder.ts'
 import type { Instant } from './time.ts'
@@ -22,6 +23,10 @@ export type LedgerEntry =
       readonly at: Instant
       readonly channel: OrderChannel
       readonly guard: Guard
+      /** In a fleet: the number and epoch that the accepting gateway gave it, signed. `at` and `guard` are the receipt's. */
+      readonly receipt?: OrderReceipt
+      /** When it came from another gateway; absent where it was accepted here. */
+      readonly heardAt?: Instant
     }
   | { readonly type: 'freeze'; readonly id: string; readonly at: Instant; readonly guard: Guard }
   /** The whole set of locks that a source of flags (locks.yaml, the config's routes) holds. */
@@ -34,6 +39,14 @@ export type LedgerEntry =
   /** A gateway has ended a thaw plan early: the locks of the release hold again. */
   | { readonly type: 'refreeze'; readonly release: string; readonly why: string; readonly at: Instant }
   | RecoveryEntry
+  /** A peer that has what is here counts further. */
+  | { readonly type: 'epoch'; readonly epoch: number; readonly at: Instant }
+
+export interface OrderReceipt extends OrderNumber {
+  readonly epoch: number
+  /** The envelope (docs/decisions/0010). */
+  readonly text: string
+}
 
 /**
  * A responder whom this gateway enrolled by itself, offline, when the keys were lost. It is signed by the gateway's own key,
@@ -53,6 +66,6 @@ export interface RecoveryWords {
   readonly at: Instant
 }
 
-export type OrderChannel = 'api' | 'file'
+export type OrderChannel = 'api' | 'file' | 'redis' | 'peer'
 
 export type OrderEntry = Extract<LedgerEntry, { type: 'order' }>

@@ -7,7 +7,7 @@ import type { LockTable } from './lock-table.ts'
 import { drillLockOf, freezeLock, lockOf, revocationOf } from './order-effects.ts'
 import { fateOf } from './opening.ts'
 import { proposalOf, weigh, type Approval, type Landed, type Proposal } from './proposal.ts'
-import type { Responder } from './responder.ts'
+import { isLocking, type Responder } from './responder.ts'
 import { EMPTY_ROSTER, type Enrolment, type Roster } from './roster.ts'
 import type { Revocation } from './session.ts'
 import type { Instant } from './time.ts'
@@ -36,6 +36,12 @@ export interface Ledger {
   readonly recovered: readonly Enrolment[]
   /** The lock of the latest drill, which only its canaries meet. */
   readonly drill?: Lock
+  /** Orders by which commanders have founded the fleet. */
+  readonly genesis: ReadonlySet<string>
+  /** Gateways that a commander has given up, and when. */
+  readonly forgotten: ReadonlyMap<string, Instant>
+  /** Orders that would have opened something and came from elsewhere after their `exp`: they open nothing here. */
+  readonly late: ReadonlySet<string>
   /** Accepted orders and the epoch that each was answered with. */
   readonly accepted: ReadonlyMap<string, number>
   readonly flags: Readonly<Record<'file' | 'config', readonly Lock[]>>
@@ -54,6 +60,9 @@ export const EMPTY_LEDGER: Ledger = {
   refreezes: new Map(),
   roster: EMPTY_ROSTER,
   recovered: [],
+  genesis: new Set(),
+  forgotten: new Map(),
+  late: new Set(),
   accepted: new Map(),
   flags: { file: [], config: [] },
   fileKnown: false,
@@ -70,8 +79,10 @@ export function applyEntry(ledger: Ledger, entry: LedgerEntry): Ledger {
       return applyRefreeze(ledger, entry)
     case 'recovery':
       return applyRecovery(ledger, entry)
+    case 'epoch':
+      return entry.epoch > ledger.epoch ? { ...ledger, epoch: entry.epoch } : ledger
     case 'order':
-      return ledger.accepted.has(entry.id) ? ledger : applyOrder(ledger, entry)
+      return applyOrder(ledger, entry)
   }
 }
 
@@ -98,9 +109,47 @@ function applyRecovery(ledger: Ledger, { responder, at }: Entry<'recovery'>): Le
   return settleAll({ ...ledger, recovered: [...ledger.recovered, { responder, at }] })
 }
 
+/** Accepted at another gateway, it counts at least as far as it did there. */
 function applyOrder(ledger: Ledger, entry: OrderEntry): Ledger {
-  const next = effect(ledger, entry)
-  return { ...next, accepted: new Map(ledger.accepted).set(entry.id, next.epoch) }
+  const answered = ledger.accepted.get(entry.id)
+  if (answered !== undefined && entry.receipt === undefined) return ledger
+  const next = isLate(entry)
+    ? { ...ledger, late: answered === undefined ? new Set(ledger.late).add(entry.id) : ledger.late }
+    : answered === undefined
+      ? effect(ledger, entry)
+      : again(ledger, entry)
+  const epoch = Math.max(next.epoch, entry.receipt?.epoch ?? 0)
+  if (answered !== undefined) return next === ledger && epoch === ledger.epoch ? ledger : { ...next, epoch }
+  return { ...next, epoch, accepted: new Map(ledger.accepted).set(entry.id, entry.receipt?.epoch ?? epoch) }
+}
+
+/** What opens obeys `exp` everywhere: a courier that keeps it back opens nothing with it afterwards. */
+function isLate({ heardAt, statement }: OrderEntry): boolean {
+  const { exp, order } = statement
+  return heardAt !== undefined && exp !== undefined && !isLocking(order.kind) && heardAt >= exp * 1000
+}
+
+/** Two gateways have accepted it at once: the later of the two counts, which locks longer and asks for a newer OTP. */
+function again(ledger: Ledger, entry: OrderEntry): Ledger {
+  const before = acceptedBefore(ledger, entry)
+  if (before !== undefined && !isLaterReceipt(entry, before)) return ledger
+  if (entry.statement.order.kind !== 'lock') return effect(ledger, entry)
+  const [held, tombstones] = [new Map(ledger.held), new Map(ledger.tombstones)]
+  held.delete(entry.id)
+  tombstones.delete(entry.id)
+  return effect({ ...ledger, held, tombstones }, entry)
+}
+
+/** When it was accepted and what stood then; undefined where a second receipt can only add. */
+function acceptedBefore(ledger: Ledger, { id, guard }: OrderEntry): Pick<OrderEntry, 'at' | 'guard'> | undefined {
+  const landed = ledger.held.get(id) ?? ledger.tombstones.get(id)
+  if (landed !== undefined) return { at: landed.lock.since, guard: landed.guard }
+  const revoked = ledger.revocations.get(id)
+  return revoked === undefined ? ledger.proposals.get(id) : { at: revoked.since, guard }
+}
+
+function isLaterReceipt(a: Pick<OrderEntry, 'at' | 'guard'>, b: Pick<OrderEntry, 'at' | 'guard'>): boolean {
+  return a.at > b.at || (a.at === b.at && JSON.stringify(a.guard) > JSON.stringify(b.guard))
 }
 
 function effect(ledger: Ledger, entry: OrderEntry): Ledger {
@@ -118,9 +167,20 @@ function effect(ledger: Ledger, entry: OrderEntry): Ledger {
       }
     case 'approve': {
       const others = ledger.approvals.get(order.release) ?? []
-      const approvals = new Map(ledger.approvals).set(order.release, [...others, { by: entry.by, at: entry.at }])
+      const approval = {
+        by: entry.by,
+        at: entry.at,
+        ...(entry.heardAt === undefined ? {} : { heardAt: entry.heardAt }),
+      }
+      const approvals = new Map(ledger.approvals).set(order.release, [...others, approval])
       const proposal = ledger.proposals.get(order.release)
       return signed({ ...ledger, approvals }, proposal)
+    }
+    case 'genesis':
+      return { ...ledger, genesis: new Set(ledger.genesis).add(entry.id) }
+    case 'forget': {
+      const at = Math.max(entry.at, ledger.forgotten.get(order.gateway) ?? 0)
+      return { ...ledger, forgotten: new Map(ledger.forgotten).set(order.gateway, at) }
     }
     case 'release':
     case 'exempt':

@@ -85,10 +85,26 @@ interface DrillOrder {
   readonly reason?: string
 }
 
+/** Founds a fleet: a gateway without a table believes a store only where a commander has said that there is a fleet. */
+interface GenesisOrder {
+  readonly kind: 'genesis'
+  readonly reason: string
+}
+
+/** A gateway that is gone for good: it is no longer waited for. */
+interface ForgetOrder {
+  readonly kind: 'forget'
+  readonly gateway: string
+  readonly reason: string
+}
+
 /** What takes effect once enough people have signed it. */
 export type ProposedOrder = ReleaseOrder | EnrolOrder | RetireOrder | ExemptOrder
 
-export type Order = LockOrder | ApproveOrder | RevokeOrder | DrillOrder | ProposedOrder
+/** About the fleet itself: one commander's word, durable before it counts. */
+export type FleetOrder = GenesisOrder | ForgetOrder
+
+export type Order = LockOrder | ApproveOrder | RevokeOrder | DrillOrder | ProposedOrder | FleetOrder
 
 /** Times in seconds, as in RFC 7519. */
 export interface Statement {
@@ -98,6 +114,8 @@ export interface Statement {
   readonly nbf?: number
   readonly exp?: number
   readonly jti: string
+  /** Names of fleets that it is for (RFC 7519, 4.1.3). */
+  readonly aud?: readonly string[]
   readonly order: Order
   /** Signed beforehand and kept offline: judged by `nbf` and `exp` alone. */
   readonly sealed?: true

@@ -139,6 +139,22 @@ const PARSERS: Readonly<Record<OrderKind, (reader: Reader) => Order>> = {
     const reason = reader.optional('reason', 'a text', nonEmpty)
     return { kind: 'drill', ...(reason === undefined ? {} : { reason }) }
   },
+  genesis(reader) {
+    reader.known(['kind', 'reason'])
+    return { kind: 'genesis', reason: reader.text('reason', REASON) }
+  },
+  forget(reader) {
+    reader.known(['kind', 'gateway', 'reason'])
+    return {
+      kind: 'forget',
+      gateway: reader.required('gateway', 'the name of a gateway, as portcullis status has it', gatewayName) ?? '',
+      reason: reader.text('reason', REASON),
+    }
+  },
+}
+
+function gatewayName(value: unknown): string | undefined {
+  return typeof value === 'string' && /^portcullis\/gateway-[0-9a-f]{12}$/.test(value) ? value : undefined
 }
 
 function parseLocks(reader: Reader, what: string): readonly string[] {

@@ -1,5 +1,5 @@
 // A verified JWS payload: unknown -> Statement, or every problem that it has. Pure: signatures are checked elsewhere.
-import { isFields, oneOf, Reader, seconds } from './order-reader.ts'
+import { isFields, oneOf, Reader, seconds, strings } from './order-reader.ts'
 import type { Order, OrderProblems, Statement } from './order.ts'
 import { parseOrder } from './parse-order.ts'
 
@@ -12,6 +12,7 @@ export function parseStatement(payload: unknown): Statement | OrderProblems {
   const reader = new Reader(payload, '')
   const iss = reader.text('iss', 'the name of the responder who signs')
   const jti = reader.text('jti', 'an id that no other order has')
+  const aud = reader.optional('aud', 'a text or a list of texts', audience)
   const nbf = reader.optional('nbf', 'a time in seconds', seconds)
   const exp = reader.optional('exp', 'a time in seconds', seconds)
   const sealed = reader.optional('sealed', 'true, or absent', oneOf([true] as const))
@@ -27,10 +28,15 @@ export function parseStatement(payload: unknown): Statement | OrderProblems {
     iat,
     jti,
     order,
+    ...(aud === undefined ? {} : { aud }),
     ...(nbf === undefined ? {} : { nbf }),
     ...(exp === undefined ? {} : { exp }),
     ...(sealed === undefined ? {} : { sealed }),
   }
+}
+
+function audience(value: unknown): readonly string[] | undefined {
+  return typeof value === 'string' && value !== '' ? [value] : strings(value)
 }
 
 function checkSealedTimes(reader: Reader, nbf: number | undefined, exp: number | undefined): void {

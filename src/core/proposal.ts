@@ -10,6 +10,8 @@ import type { Instant } from './time.ts'
 export interface Approval {
   readonly by: Responder
   readonly at: Instant
+  /** When it came from another gateway, which may be late. */
+  readonly heardAt?: Instant
 }
 
 /** What waits for signatures, or has them. */
@@ -123,8 +125,8 @@ function weighSignatures(proposal: Proposal, weighing: Weighing): Proposal {
   const signers = proposal.signers.slice(0, 1)
   const counted = signers.filter((by) => counts(by, proposal.at, proposal.order.kind))
   let doneAt: Instant | undefined
-  for (const { by, at } of weighing.approvals.toSorted(byTime)) {
-    if (proposal.expiresAt !== undefined && at >= proposal.expiresAt) continue
+  for (const { by, at, heardAt = at } of weighing.approvals.toSorted(byTime)) {
+    if (proposal.expiresAt !== undefined && Math.max(at, heardAt) >= proposal.expiresAt) continue
     if (signers.some((signer) => isSamePerson(signer, by))) continue
     signers.push(by)
     if (!counts(by, at, 'approve')) continue

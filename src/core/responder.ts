@@ -19,7 +19,8 @@ export function keyNameOf({ name, keyId }: Pick<Responder, 'name' | 'keyId'>): s
   return keyId === undefined ? name : `${name}#${keyId}`
 }
 
-export type OrderKind = 'lock' | 'release' | 'approve' | 'revoke' | 'enrol' | 'retire' | 'exempt' | 'drill'
+export type OrderKind =
+  'lock' | 'release' | 'approve' | 'revoke' | 'enrol' | 'retire' | 'exempt' | 'drill' | 'genesis' | 'forget'
 
 const RANK: Readonly<Record<Role, number>> = { viewer: 0, auditor: 1, responder: 2, commander: 3 }
 const NEEDED: Readonly<Record<OrderKind, Role>> = {
@@ -30,6 +31,8 @@ const NEEDED: Readonly<Record<OrderKind, Role>> = {
   enrol: 'commander',
   retire: 'commander',
   exempt: 'commander',
+  genesis: 'commander',
+  forget: 'commander',
   drill: 'responder',
 }
 
@@ -41,6 +44,11 @@ export function mayOrder(role: Role, kind: OrderKind): boolean {
 
 export function neededRole(kind: OrderKind): Role {
   return NEEDED[kind]
+}
+
+/** It is carried out at once; what opens, or may open later, is durable first. */
+export function isLocking(kind: OrderKind): boolean {
+  return kind === 'lock' || kind === 'revoke' || kind === 'drill'
 }
 
 /** One person is one name and one key: a second key under the same name is not a second person, nor the reverse. */

@@ -7,5 +7,6 @@ export function tableLines(ledger: Ledger): readonly string[] {
     ...[...ledger.held.values()].flatMap(({ lock }) => (lock.source === 'order' ? [`h ${lock.id} ${lock.since}`] : [])),
     ...[...ledger.revocations.values()].map(({ id, since }) => `r ${id} ${since}`),
     ...[...ledger.released].map((id) => `t ${id}`),
+    ...[...ledger.proposals.values()].flatMap(({ id, done, doneAt }) => (done ? [`d ${id} ${doneAt ?? 0}`] : [])),
   ].toSorted()
 }

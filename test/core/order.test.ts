@@ -95,7 +95,9 @@ describe('orders that are taken', () => {
   })
 
   test('claims beside those of an order are let be', () => {
-    expect(statement(payload(LOCK, { aud: 'cowin-prod', nbf: 1 }))).not.toHaveProperty('aud')
+    expect(statement(payload(LOCK, { sub: 'x', nbf: 1 }))).not.toHaveProperty('sub')
+    expect(statement(payload(LOCK, { aud: 'cowin-prod' }))).toHaveProperty('aud', ['cowin-prod'])
+    expect(statement(payload(LOCK, { aud: ['a', 'b'] }))).toHaveProperty('aud', ['a', 'b'])
   })
 })
 

@@ -4,10 +4,10 @@ import { parseReceipt } from '../../core/fleet-messages.ts'
 import { isOpeningWriter, writerGateway } from '../../core/order-numbers.ts'
 import type { Statement } from '../../core/order.ts'
 import { parseStatement } from '../../core/parse-statement.ts'
-import { mayOrder, type Responder } from '../../core/responder.ts'
+import { isLocking, mayOrder, type Responder } from '../../core/responder.ts'
 import type { FleetSeal } from '../../ports/fleet-seal.ts'
 import type { OrderVerifier } from '../../ports/order-verifier.ts'
-import { isLocking } from './order-kinds.ts'
+import { checkAudience } from '../desk-fleet.ts'
 import { ORDER_TYP } from '../replay-journal.ts'
 import type { TravellingOrder } from './entry-text.ts'
 
@@ -46,7 +46,7 @@ export async function inspectOrder(
   if (id !== receipt.order) return { refused: 'its receipt is of another order' }
   const statement = parseStatement(payload)
   if ('problems' in statement) return { refused: statement.problems.join('; ') }
-  const refused = checkSigner(statement, by, receipt) ?? checkAudience(payload, deps.fleet)
+  const refused = checkSigner(statement, by, receipt) ?? checkAudience(statement, deps.fleet)
   return refused === undefined ? { id, jws, statement, by, receipt, receiptText } : { refused }
 }
 
@@ -64,11 +64,4 @@ function checkSigner({ iss, order }: Statement, by: Responder, { at, writer }: R
   if (by.retiredAt !== undefined && by.retiredAt <= at) return `${by.name} had been retired when it was accepted`
   // Who lacks an opening order keeps the lease: a lock must not travel as one.
   return isLocking(order.kind) === isOpeningWriter(writer) ? 'its number is of the other kind' : undefined
-}
-
-/** What is wrong with the `aud` (RFC 7519, 4.1.3) of an order in a fleet. */
-export function checkAudience(payload: unknown, fleet: string): string | undefined {
-  const aud = typeof payload === 'object' && payload !== null && 'aud' in payload ? payload.aud : undefined
-  const names: readonly unknown[] = Array.isArray(aud) ? aud : [aud]
-  return names.includes(fleet) ? undefined : `aud must be the name of the fleet, ${JSON.stringify(fleet)}`
 }

@@ -30,66 +30,20 @@ export interface Intake {
 const KEPT_MAX = 1000
 const BY_HAND_MAX = 1000
 
-export function createIntake(deps: IntakeDeps): Intake {
-  const kept = new Map<string, { readonly body: string; readonly why: string }>()
-  const byHand = new Set<string>()
-  const running = new Map<string, Promise<ForeignOrder | undefined>>()
+interface State {
+  readonly deps: IntakeDeps
+  /** Vouched for, and not taken yet: by entry id. */
+  readonly kept: Map<string, { readonly body: string; readonly why: string }>
+  readonly byHand: Set<string>
+  readonly running: Map<string, Promise<ForeignOrder | undefined>>
+}
 
-  const takeOne = async (body: string, channel: ForeignChannel): Promise<ForeignOrder | undefined> => {
-    const travelling = body.length > BODY_BYTES_MAX ? undefined : parseEntryText(body)
-    if (travelling === undefined) return undefined
-    if (travelling.receipt === undefined) {
-      await submitOnce(deps, byHand, travelling.jws)
-      return undefined
-    }
-    const receipt = openReceipt(travelling.receipt, deps.seal)
-    // Signed by nobody of the fleet: noise, of which nothing is kept.
-    if (receipt === undefined || deps.numbers.has(receipt)) return undefined
-    const id = `${receipt.order}/${receipt.writer}/${receipt.seq}`
-    const inspected = await inspectOrder(travelling, travelling.receipt, deps)
-    const why =
-      'refused' in inspected
-        ? inspected.refused
-        : (await deps.accept(inspected, channel))
-          ? undefined
-          : 'it could not be made durable'
-    if (why === undefined) {
-      kept.delete(id)
-      return 'refused' in inspected ? undefined : inspected
-    }
-    keep(id, body, why, receipt.gateway)
-    return undefined
-  }
-  const keep = (id: string, body: string, why: string, gateway: string): void => {
-    if (!kept.has(id)) {
-      const problems = recordableProblems([why])
-      deps.logger.error('AN ORDER OF THE FLEET CANNOT BE TAKEN HERE: the lease stays out until it can', {
-        entry: id,
-        gateway,
-        problems,
-      })
-    }
-    if (kept.size < KEPT_MAX) kept.set(id, { body, why })
-  }
-  /** The same order may come by store and peer at once. */
-  const takeOnce = (body: string, channel: ForeignChannel): Promise<ForeignOrder | undefined> => {
-    const before = running.get(body)
-    if (before !== undefined) return before.then(() => undefined)
-    const taking = takeOne(body, channel)
-      .catch((error: unknown) => {
-        deps.logger.error('an order of the fleet could not be looked at', {
-          error: error instanceof Error ? error.message : String(error),
-        })
-        return undefined
-      })
-      .finally(() => running.delete(body))
-    running.set(body, taking)
-    return taking
-  }
+export function createIntake(deps: IntakeDeps): Intake {
+  const state: State = { deps, kept: new Map(), byHand: new Set(), running: new Map() }
   const take: Intake['take'] = async (bodies, channel) => {
     const taken: ForeignOrder[] = []
     for (const body of bodies) {
-      const order = await takeOnce(body, channel)
+      const order = await takeOnce(state, body, channel)
       if (order !== undefined) taken.push(order)
     }
     return taken
@@ -97,13 +51,11 @@ export function createIntake(deps: IntakeDeps): Intake {
   return {
     take,
     async retry() {
-      await take(
-        [...kept.values()].map(({ body }) => body),
-        'redis',
-      )
+      const bodies = [...state.kept.values()].map(({ body }) => body)
+      await take(bodies, 'redis')
     },
     get problems() {
-      return [...kept].map(
+      return [...state.kept].map(
         ([id, { why }]) =>
           `an order of the fleet cannot be taken here, so the lease stays out: ${id.slice(0, 12)}…: ${recordableProblems([why]).join('')}`,
       )
@@ -111,13 +63,60 @@ export function createIntake(deps: IntakeDeps): Intake {
   }
 }
 
-export function bodiesOf(entries: readonly FleetEntry[]): readonly string[] {
-  return entries.map(({ body }) => body)
+/** The same order may come by store and peer at once. */
+function takeOnce(state: State, body: string, channel: ForeignChannel): Promise<ForeignOrder | undefined> {
+  const before = state.running.get(body)
+  if (before !== undefined) return before.then(() => undefined)
+  const taking = takeOne(state, body, channel)
+    .catch((error: unknown) => {
+      const message = error instanceof Error ? error.message : String(error)
+      state.deps.logger.error('an order of the fleet could not be looked at', { error: message })
+      return undefined
+    })
+    .finally(() => state.running.delete(body))
+  state.running.set(body, taking)
+  return taking
 }
 
-async function submitOnce(deps: IntakeDeps, byHand: Set<string>, jws: string): Promise<void> {
+async function takeOne(state: State, body: string, channel: ForeignChannel): Promise<ForeignOrder | undefined> {
+  const { deps, kept } = state
+  const travelling = body.length > BODY_BYTES_MAX ? undefined : parseEntryText(body)
+  if (travelling === undefined) return undefined
+  if (travelling.receipt === undefined) {
+    await submitOnce(state, travelling.jws)
+    return undefined
+  }
+  const receipt = openReceipt(travelling.receipt, deps.seal)
+  // Signed by nobody of the fleet: noise, of which nothing is kept.
+  if (receipt === undefined || deps.numbers.has(receipt)) return undefined
+  const id = `${receipt.order}/${receipt.writer}/${receipt.seq}`
+  const inspected = await inspectOrder(travelling, travelling.receipt, deps)
+  if (!('refused' in inspected) && (await deps.accept(inspected, channel))) {
+    kept.delete(id)
+    return inspected
+  }
+  const why = 'refused' in inspected ? inspected.refused : 'it could not be made durable'
+  keep(state, id, { body, why }, receipt.gateway)
+  return undefined
+}
+
+function keep({ deps, kept }: State, id: string, what: { body: string; why: string }, gateway: string): void {
+  if (!kept.has(id))
+    deps.logger.error('AN ORDER OF THE FLEET CANNOT BE TAKEN HERE: the lease stays out until it can', {
+      entry: id,
+      gateway,
+      problems: recordableProblems([what.why]),
+    })
+  if (kept.size < KEPT_MAX) kept.set(id, what)
+}
+
+async function submitOnce({ deps, byHand }: State, jws: string): Promise<void> {
   if (byHand.has(jws)) return
   if (byHand.size >= BY_HAND_MAX) byHand.clear()
   byHand.add(jws)
   await deps.submit(jws)
+}
+
+export function bodiesOf(entries: readonly FleetEntry[]): readonly string[] {
+  return entries.map(({ body }) => body)
 }

@@ -167,21 +167,21 @@ function openHeartbeat(envelope: string, { seal, book }: LinkDeps): Heartbeat | 
 
 /** A neighbour's heartbeat: what it names that is not here ends the lease at once; otherwise it may renew it. */
 function judge(state: State, deps: LinkDeps, envelope: string | undefined): void {
-  const { book, seal, clock, numbers } = deps
+  const { book, seal, clock } = deps
   const heartbeat = envelope === undefined ? undefined : openHeartbeat(envelope, deps)
   if (heartbeat === undefined || heartbeat.gateway === seal.gateway) return
   if (!book.roster.hear(heartbeat, momentOf(clock))) return
   name(state, heartbeat.have)
   deps.onPeer(heartbeat)
-  if (endIfLacking(state, deps)) return
+  if (endIfLacking(state, deps) || !mayAnswer(heartbeat, deps)) return
   const nonce = heartbeat.seen[seal.gateway]
-  if (nonce === undefined || !heartbeat.founded) return
-  // It does not name everything: only the same table shows that nothing is missing.
-  if (heartbeat.isPartial && heartbeat.table !== deps.own().table) return
-  if (numbers.lackedOf(heartbeat.have).some(({ writer }) => !isOpeningWriter(writer))) return
-  // The answer to an own nonce is fresh: a founded peer stands behind the table that is here.
-  if (!book.founded && !(deps.hasGenesis() && state.lease.isMine(nonce))) return
-  if (state.lease.answered(nonce)) book.found()
+  // An answer to an own nonce is fresh: a founded peer stands behind the table that is here, and so this one is founded too.
+  if (nonce !== undefined && (book.founded || deps.hasGenesis()) && state.lease.answered(nonce)) book.found()
+}
+
+/** Where it does not name every order, only the same table shows that nothing is missing. */
+function mayAnswer({ founded, isPartial, table }: Heartbeat, deps: LinkDeps): boolean {
+  return founded && (!isPartial || table === deps.own().table)
 }
 
 function name(state: State, have: Have): void {
