@@ -20,6 +20,10 @@ export function writerGateway(writer: string): string {
   return WRITER.exec(writer)?.[1] ?? ''
 }
 
+export function gatewayName(digits: string): string {
+  return `portcullis/gateway-${digits}`
+}
+
 /** Orders that open, or may open later: whoever lacks one is locked more, never less. */
 export function isOpeningWriter(writer: string): boolean {
   return writer.endsWith('r')

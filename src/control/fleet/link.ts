@@ -40,6 +40,8 @@ export interface FleetLink {
   readonly leaseRemainingMs: number
   /** Orders that somebody has and that are not here, as `writer seq`; those that open are not among them. */
   readonly lacking: readonly string[]
+  /** Reads everything that the store has anew, with the next beat. */
+  rewind(): void
   /** Another beat is wanted soon. */
   readonly isHungry: boolean
 }
@@ -77,6 +79,9 @@ export function createFleetLink(deps: LinkDeps): FleetLink {
     },
     get lacking() {
       return lacking(state, deps)
+    },
+    rewind() {
+      state.cursor = ''
     },
     get isHungry() {
       return state.isHungry

@@ -1,0 +1,202 @@
+// A gateway's part in its fleet: what is accepted here goes out, what is accepted elsewhere comes in, and the lease is kept.
+import { createHash } from 'node:crypto'
+import type { Moment } from '../../core/fleet-lease.ts'
+import type { Heartbeat } from '../../core/fleet-messages.ts'
+import type { FleetRoster } from '../../core/fleet-roster.ts'
+import type { LedgerEntry, OrderEntry } from '../../core/ledger-entry.ts'
+import type { Ledger } from '../../core/ledger.ts'
+import { tableLines } from '../../core/table-lines.ts'
+import type { AuditTrail } from '../../ports/audit-trail.ts'
+import type { Clock, Randomness } from '../../ports/clock.ts'
+import type { DataPlane } from '../../ports/data-plane.ts'
+import type { FleetMemory } from '../../ports/fleet-memory.ts'
+import type { FleetSeal } from '../../ports/fleet-seal.ts'
+import type { FleetStore } from '../../ports/fleet-store.ts'
+import type { Logger } from '../../ports/logger.ts'
+import type { OrderVerifier } from '../../ports/order-verifier.ts'
+import type { PeerLink } from '../../ports/peer-link.ts'
+import type { OrderDesk } from '../order-desk.ts'
+import { createCourier, type Courier } from './courier.ts'
+import { entryText } from './entry-text.ts'
+import { createIntake, bodiesOf, type ForeignChannel, type Intake } from './intake.ts'
+import type { ForeignOrder } from './inspect-order.ts'
+import { createFleetLink, type FleetLink } from './link.ts'
+import { createMemberBook, type MemberBook } from './member-book.ts'
+import { createFleetProofs, type FleetProofs } from './proofs.ts'
+import type { Shelf } from './shelf.ts'
+
+export interface FleetDeps {
+  readonly fleet: string
+  readonly store: FleetStore
+  readonly peers: PeerLink
+  readonly seal: FleetSeal
+  readonly memory: FleetMemory
+  /** Filled with the journal's orders. */
+  readonly shelf: Shelf
+  readonly desk: OrderDesk
+  readonly verifier: OrderVerifier
+  readonly dataPlane: Pick<DataPlane, 'workers'>
+  readonly trail: AuditTrail
+  readonly clock: Clock
+  readonly randomness: Randomness
+  readonly logger: Logger
+  readonly leaseMs: number
+  readonly version: string
+  /** Origin of this gateway's control plane, as peers reach it. */
+  readonly address: string | undefined
+  /** The workers' lease: until both ends, or not at all. */
+  readonly onLease: (ends: Moment | undefined) => void
+}
+
+export interface FleetParts {
+  readonly deps: FleetDeps
+  readonly book: MemberBook
+  readonly roster: FleetRoster
+  readonly link: FleetLink
+  readonly intake: Intake
+  readonly proofs: FleetProofs
+  /** Hash of the table that is in force. */
+  readonly table: () => string
+  /** When an order was accepted here, on the monotonic clock. */
+  readonly acceptedMs: ReadonlyMap<string, number>
+  /** In the turn in which an entry of the ledger has taken effect. */
+  onEntry(entry: LedgerEntry): void
+  /** From the store or a peer; resolves once they were looked at. */
+  take(bodies: readonly string[], channel: ForeignChannel): Promise<void>
+  /** Joins, and again where it was forgotten. */
+  join(): void
+  /** A signed leave, so that nobody waits for this gateway. Waits for the store no longer than a second. */
+  leave(): Promise<void>
+  compareRoster(): Promise<void>
+}
+
+const ACCEPTED_MAX = 1000
+/** Epochs live in 32 bits: one that runs ahead so far is a mistake of somebody. */
+const EPOCH_JUMP_MAX = 2 ** 20
+
+export function createFleetParts(deps: FleetDeps): FleetParts {
+  const { store, seal, shelf, desk, clock, logger, leaseMs } = deps
+  const book = createMemberBook({ fleet: deps.fleet, seal, memory: deps.memory, logger })
+  const { roster } = book
+  for (const [gateway, at] of desk.ledger.forgotten) roster.forget(gateway, at)
+  const courier = createCourier({ store, peers: deps.peers, roster, shelf, clock, logger, leaseMs })
+  const hash = memoised(hashOf)
+  const intake = openIntake(deps)
+  const compareRoster = async (): Promise<void> => {
+    const newer = book.compare(await store.roster())
+    for (const [gateway, record] of newer) await store.enrol(gateway, record, roster.member(gateway)?.state === 'left')
+  }
+  const rest = { version: deps.version, ...(deps.address === undefined ? {} : { address: deps.address }) }
+  const parts = {
+    ...{ deps, book, roster, intake, courier, compareRoster },
+    proofs: createFleetProofs({ store, seal, clock, logger }),
+    acceptedMs: new Map<string, number>(),
+    table: () => hash(desk.ledger),
+  }
+  return {
+    ...parts,
+    link: openLink(parts),
+    onEntry(entry) {
+      if (entry.type === 'order') follow(parts, entry)
+    },
+    async take(bodies, channel) {
+      await intake.take(bodies, channel)
+    },
+    join() {
+      const at = Math.max(Math.round(clock.now()), (desk.ledger.forgotten.get(seal.gateway) ?? -1) + 1)
+      book.sign('live', { at, ...rest })
+    },
+    async leave() {
+      const record = book.sign('left', { at: Math.round(clock.now()), ...rest })
+      await Promise.all([book.settled(), store.enrol(seal.gateway, record, true).catch(() => undefined)])
+    },
+  }
+}
+
+type Joined = Pick<FleetParts, 'deps' | 'book' | 'roster' | 'intake' | 'table' | 'compareRoster'> & {
+  readonly courier: Courier
+  readonly acceptedMs: Map<string, number>
+}
+
+function openIntake(deps: FleetDeps): Intake {
+  const { desk } = deps
+  return createIntake({
+    ...{ fleet: deps.fleet, seal: deps.seal, verifier: deps.verifier, logger: deps.logger },
+    responders: () => desk.responders,
+    numbers: deps.shelf.numbers,
+    accept: (order, channel) => accept(deps, order, channel),
+    submit: async (jws) => {
+      await desk.submit(jws, 'redis')
+    },
+  })
+}
+
+function openLink({ deps, book, intake, courier, table, compareRoster }: Joined): FleetLink {
+  const { desk, dataPlane } = deps
+  return createFleetLink({
+    ...{ store: deps.store, seal: deps.seal, clock: deps.clock, leaseMs: deps.leaseMs, book, compareRoster },
+    numbers: deps.shelf.numbers,
+    randomness: deps.randomness,
+    own: () => ({ epoch: desk.ledger.epoch, table: table(), workers: dataPlane.workers }),
+    hasGenesis: () => desk.ledger.genesis.size > 0,
+    take: async (entries) => {
+      await intake.take(bodiesOf(entries), 'redis')
+    },
+    redeliver: () => {
+      courier.redeliver()
+    },
+    onPeer: (heartbeat) => {
+      courier.mend(heartbeat)
+      raiseEpoch(deps, heartbeat, table())
+    },
+    onLease: deps.onLease,
+  })
+}
+
+/** In the turn in which the order has taken effect here, whoever accepted it. */
+function follow({ deps, book, roster, courier, acceptedMs }: Joined, entry: OrderEntry): void {
+  const { order } = entry.statement
+  const isOwn = entry.heardAt === undefined
+  if (order.kind === 'forget') roster.forget(order.gateway, entry.at)
+  // A person has founded the fleet here: there is nobody yet whose table could be newer.
+  if (order.kind === 'genesis' && isOwn && entry.channel !== 'redis') book.found()
+  if (entry.receipt === undefined) return
+  const text = entryText(entry.id, entry.receipt, { jws: entry.jws, receipt: entry.receipt.text })
+  deps.shelf.put(entry.receipt, text)
+  if (isOwn) remember(acceptedMs, entry, deps.clock)
+  if (isOwn || entry.channel === 'peer') courier.announce(text, isOwn)
+}
+
+function remember(acceptedMs: Map<string, number>, { id }: OrderEntry, clock: Clock): void {
+  acceptedMs.set(id, clock.monotonicMs())
+  const [oldest] = acceptedMs.keys()
+  if (acceptedMs.size > ACCEPTED_MAX && oldest !== undefined) acceptedMs.delete(oldest)
+}
+
+async function accept({ desk, logger }: FleetDeps, order: ForeignOrder, channel: ForeignChannel): Promise<boolean> {
+  const { id, jws, statement, by, receipt, receiptText } = order
+  const { writer, seq, epoch, at, guard } = receipt
+  if (epoch > desk.ledger.epoch + EPOCH_JUMP_MAX) {
+    logger.error('an order counts too far ahead to be taken', { order: id, gateway: receipt.gateway, epoch })
+    return false
+  }
+  return desk.take({ id, jws, statement, by, at, guard, channel, receipt: { writer, seq, epoch, text: receiptText } })
+}
+
+/** With the same table, the epochs of the fleet meet at the highest. */
+function raiseEpoch({ desk }: FleetDeps, { epoch, table, founded }: Heartbeat, own: string): void {
+  if (!founded || table !== own || epoch <= desk.ledger.epoch) return
+  if (epoch <= desk.ledger.epoch + EPOCH_JUMP_MAX) desk.raiseEpoch(epoch)
+}
+
+function hashOf(ledger: Ledger): string {
+  return createHash('sha256').update(tableLines(ledger).join('\n')).digest('base64url')
+}
+
+function memoised(compute: (ledger: Ledger) => string): (ledger: Ledger) => string {
+  let last: { readonly ledger: Ledger; readonly hash: string } | undefined
+  return (ledger) => {
+    if (last?.ledger !== ledger) last = { ledger, hash: compute(ledger) }
+    return last.hash
+  }
+}

@@ -1,0 +1,155 @@
+// The timers of a fleet: the beat, the look at the whole, and what is said when the lease ends or comes back.
+import type { DeskChange } from '../ledger-keeper.ts'
+import type { FleetParts } from './fleet.ts'
+
+export interface FleetRounds {
+  /** Beats now, in a moment. */
+  poke(): void
+  stop(): void
+  /** Why the store is not reached; undefined where it is. */
+  readonly problem: string | undefined
+}
+
+/** Three beats answer a nonce; so a lease stands on an answer that is half a lease old at most. */
+const BEATS_A_LEASE = 8
+/** While something is lacking: quicker, but no busy loop. */
+const HUNGRY_BEATS_A_LEASE = 32
+/** Orders that stand when a gateway starts are proven by it as well; of very many, the newest. */
+const PROVEN_AT_START_MAX = 16
+/** The whole fleet is read once a lease, up to this size; a larger one less often. */
+const READ_WHOLE_MAX = 200
+
+export function startFleetRounds(parts: FleetParts, onState: () => void): FleetRounds {
+  const { deps, link } = parts
+  const state = {
+    isStopped: false,
+    problem: undefined as string | undefined,
+    isFresh: undefined as boolean | undefined,
+  }
+  let timer: NodeJS.Timeout | undefined
+  let isBeating = false
+
+  const watch = (): void => {
+    const isFresh = link.leaseRemainingMs > 0
+    if (isFresh === state.isFresh) return
+    state.isFresh = isFresh
+    sayLease(parts, isFresh, state.problem)
+    onState()
+  }
+  const beat = async (): Promise<void> => {
+    isBeating = true
+    const startedMs = deps.clock.monotonicMs()
+    try {
+      await link.beat()
+      if (state.problem !== undefined) deps.logger.info('the fleet store answers again')
+      state.problem = undefined
+    } catch (error) {
+      const problem = error instanceof Error ? error.message : String(error)
+      if (state.problem === undefined) deps.logger.error('THE FLEET STORE DOES NOT ANSWER', { problem })
+      state.problem = problem
+    }
+    isBeating = false
+    watch()
+    const elapsedMs = deps.clock.monotonicMs() - startedMs
+    const leastMs = deps.leaseMs / HUNGRY_BEATS_A_LEASE
+    schedule(link.isHungry ? leastMs : Math.max(leastMs, deps.leaseMs / BEATS_A_LEASE - elapsedMs))
+  }
+  const schedule = (afterMs: number): void => {
+    clearTimeout(timer)
+    if (state.isStopped) return
+    timer = setTimeout(() => void beat(), afterMs).unref()
+  }
+  const watching = setInterval(watch, deps.leaseMs / BEATS_A_LEASE).unref()
+  const wholeEveryMs = deps.leaseMs * Math.max(1, parts.roster.members.length / READ_WHOLE_MAX)
+  const reading = setInterval(() => void readWhole(parts), wholeEveryMs).unref()
+  const stopProving = deps.desk.onChange((change) => {
+    publish(parts, change)
+  })
+  schedule(0)
+  return {
+    poke() {
+      if (!isBeating) schedule(0)
+    },
+    stop() {
+      state.isStopped = true
+      clearTimeout(timer)
+      clearInterval(watching)
+      clearInterval(reading)
+      stopProving()
+    },
+    get problem() {
+      return state.problem
+    },
+  }
+}
+
+function sayLease(parts: FleetParts, isFresh: boolean, problem: string | undefined): void {
+  const { deps, link, table, roster } = parts
+  const { epoch } = deps.desk.ledger
+  const lacking = link.lacking.length
+  deps.trail.append({
+    kind: 'lease',
+    time: deps.clock.now(),
+    state: isFresh ? 'fresh' : 'stale',
+    epoch,
+    table: table(),
+    lacking,
+  })
+  if (isFresh)
+    deps.logger.info('the lease runs: routes serve by the locks alone', { epoch, peers: roster.peers.length })
+  else
+    deps.logger.error('THE LEASE HAS RUN OUT: each route does what its stale says', {
+      epoch,
+      lacking,
+      peers: roster.peers.length,
+      founded: parts.book.founded,
+      ...(problem === undefined ? {} : { problem }),
+    })
+}
+
+/** Those who are no neighbours; and what has been lacking for long is asked for in every way. */
+async function readWhole(parts: FleetParts): Promise<void> {
+  const { deps, link, roster, intake } = parts
+  try {
+    if (link.lacking.length > 0) {
+      await intake.retry()
+      link.rewind()
+    }
+    if (roster.isForgotten(roster.own)) {
+      parts.join()
+      await parts.compareRoster()
+    }
+    if (roster.peers.length > roster.neighbours.length)
+      for (const envelope of (await deps.store.heartbeats()).values()) link.overhear(envelope)
+  } catch {
+    // The beat says that the store does not answer.
+  }
+}
+
+/** What the workers have shown of an order goes to the fleet. */
+function publish({ deps, proofs, table }: FleetParts, change: DeskChange): void {
+  if (change.event !== 'proof') return
+  const { desk, dataPlane, shelf } = deps
+  const certificate = desk.certificate(change.epoch)
+  const orders =
+    change.id === 'start'
+      ? [...desk.ledger.held]
+          .flatMap(([id, { lock }]) => (lock.source === 'order' ? [id] : []))
+          .slice(-PROVEN_AT_START_MAX)
+      : [change.id]
+  for (const order of orders) {
+    const acceptedBy = shelf.gatewayOf(order)
+    if (acceptedBy === undefined) continue
+    proofs.publish(
+      {
+        order,
+        epoch: change.epoch,
+        table: table(),
+        workers: dataPlane.workers.map(({ worker }) => worker),
+        proven: change.proven,
+        canaries: certificate?.proofs,
+      },
+      acceptedBy,
+    )
+  }
+}
