@@ -188,7 +188,7 @@ class Files implements Arena {
     if (!filed.wasAllowed) wrong('seen and not allowed')
     if (last.method !== method) wrong('another method than was recorded')
     const path = target.replace(/\?.*$/s, '')
-    if (decoded(path) !== last.path) wrong('another path than was recorded')
+    if (withoutSlash(decoded(path)) !== withoutSlash(last.path)) wrong('another path than was recorded')
     const readings = readingsOf(path, createDice(target.length * 31 + Number(/[0-9]+$/.exec(seen.id)?.[0])))
     for (const reading of readings) {
       if (LOCKED.test(reading)) wrong(`a locked route was reached, by an upstream that reads ${reading}`)
@@ -207,6 +207,11 @@ class Files implements Arena {
     await this.plane.close()
     await this.upstream.close()
   }
+}
+
+/** A slash at the end is no part of a rest. */
+function withoutSlash(path: string): string {
+  return path.replace(/\/$/, '')
 }
 
 /** As the trail keeps it: parameters are decoded. */

@@ -26,7 +26,8 @@ class Message implements ReadRequest {
     const [method = '', target = '', version = '', ...more] = line.split(' ')
     if (more.length > 0) throw new Fault('a request line of more than three words')
     if (!isToken(method)) throw new Fault('a method that is not a token')
-    if (!/^[\x21-\x7e]+$/.test(target)) throw new Fault('a byte in the target that cannot stand there')
+    if (target === '') throw new Fault('no target')
+    if (!/^[\x21-\x7e]+$/.test(target)) this.problem = 'a byte in the target that cannot stand there'
     const found = (isPatient ? /^HTTP\/1\.([01])$/ : /^HTTP\/1\.(1)$/).exec(version)
     if (found === null) throw new Fault('a version that is not HTTP/1.1')
     this.method = method

@@ -91,8 +91,10 @@ async function playOne(one: FuzzCase, arena: Arena, lane: Lane): Promise<readonl
     )
   })
   await settled(lane, arena.readers)
-  // A fault that names no exchange is every open case's until it is played again alone.
-  const strays = arena.findings.splice(0)
+  // A fault that names no exchange may be that of any case that was open then: played again alone it shows whose.
+  const strays = arena.findings
+    .splice(0)
+    .map(({ rule, detail }) => ({ rule: `in this case or beside it: ${rule}`, detail }))
   return [...strays, ...judge(one, sent, heard, lane, arena.readers)]
 }
 
