@@ -2,6 +2,7 @@
 import { createServer, type RequestListener, type Server } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import { readFileSync } from 'node:fs'
+import { createAddresses } from '../adapters/ipaddr/addresses.ts'
 import { claimListen } from '../adapters/node/claim-listen.ts'
 import { createPseudonyms } from '../adapters/node/pseudonyms.ts'
 import type { ControlConfig } from '../config/config.ts'
@@ -39,6 +40,7 @@ export async function openControl(parts: Parts, watches: Watches): Promise<Contr
     dataPlane: parts.dataPlane,
     trail: trail.main,
     pseudonyms: createPseudonyms(parts.pseudonymKey),
+    addresses: createAddresses(),
     signer: trail.signer,
     clock: parts.clock,
     randomness: parts.randomness,

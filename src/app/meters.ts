@@ -6,6 +6,7 @@ import { createWorkerTelemetry } from '../adapters/prometheus/worker-telemetry.t
 import type { Config } from '../config/config.ts'
 import { tableOf } from '../core/ledger.ts'
 import { countByMode, EMPTY_TABLE, isFrozen } from '../core/lock-table.ts'
+import { findOverdue } from '../core/overdue.ts'
 import type { OrderDesk } from '../control/order-desk.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { DataPlane } from '../ports/data-plane.ts'
@@ -46,6 +47,8 @@ const EMPTY: GaugeReadings = {
   auditGaps: 0,
   gateways: { proven: 0, missing: 1 },
   reloadOk: true,
+  drillAgeSeconds: undefined,
+  locksOverdue: 0,
 }
 
 function readGauges({ parts, lastReloadOk }: Attached): GaugeReadings {
@@ -61,6 +64,8 @@ function readGauges({ parts, lastReloadOk }: Attached): GaugeReadings {
     auditGaps: parts.trail.gaps(),
     gateways: { proven: proven ? 1 : 0, missing: proven ? 0 : 1 },
     reloadOk: lastReloadOk(),
+    drillAgeSeconds: table.drill === undefined ? undefined : (now - table.drill.since) / 1000,
+    locksOverdue: findOverdue(parts.desk.ledger, now).length,
   }
 }
 

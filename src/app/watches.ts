@@ -5,6 +5,7 @@ import { readGuard, writeGuard } from '../config/guard-file.ts'
 import { createConfigWatch, type ConfigWatch } from '../config/watch-config.ts'
 import { every, LOOK_EVERY_MS } from '../control/every.ts'
 import { createLocksFileWatch, type LocksFileWatch } from '../control/watch-locks-file.ts'
+import { createThawWatch } from '../control/thaw-watch.ts'
 import { createStoreWatch } from '../control/watch-store.ts'
 import { configLocks } from '../core/lock-flags.ts'
 import { tableOf } from '../core/ledger.ts'
@@ -16,6 +17,7 @@ export interface Watches {
 }
 
 const SEAL_EVERY_MS = 500
+const THAW_EVERY_MS = 1000
 
 /** A restart is judged like a reload, against the config that stood last. Throws an Error of one line that names the locks. */
 export function refuseBackDoor(config: Config, { desk, clock }: Pick<Parts, 'desk' | 'clock'>): void {
@@ -68,6 +70,13 @@ export async function openWatches(parts: Parts): Promise<Watches> {
   cleanUp.defer(every(LOOK_EVERY_MS, () => store.look(), logger))
   if (locksFile !== undefined) cleanUp.defer(every(LOOK_EVERY_MS, () => locksFile.look(), logger))
   cleanUp.defer(every(LOOK_EVERY_MS, () => lookAtConfig(config, parts), logger))
+  const thaws = createThawWatch({
+    desk,
+    clock,
+    routes: () => running.config.routes,
+    traffic: (routes) => parts.meters.registry.traffic(routes),
+  })
+  cleanUp.defer(every(THAW_EVERY_MS, () => thaws.look(), logger))
   cleanUp.defer(every(SEAL_EVERY_MS, createTrailLook(parts), logger))
   keepLease(parts)
   return { config, locksFile }

@@ -6,6 +6,9 @@ import type {
   StatusView,
   LockView,
   GatewayView,
+  DrillView,
+  ThawStageView,
+  ThawView,
 } from '../ports/control-api.ts'
 
 type Fields = Readonly<Record<string, unknown>>
@@ -33,6 +36,25 @@ const shape =
 const SCOPE: Check = (value) =>
   isFields(value) && Object.values(value).every((each) => each === true || listOf(isText)(each))
 
+const STAGE = shape({
+  passes: isText,
+  forMs: isNumber,
+  probes: optional(SCOPE),
+  percent: optional(isNumber),
+} satisfies Record<keyof ThawStageView, Check>)
+
+const THAW = shape({
+  release: isText,
+  state: isText,
+  stage: optional(isNumber),
+  next: optional(isInstant),
+  owner: isText,
+  since: isInstant,
+  deadline: isInstant,
+  stages: listOf(STAGE),
+  refrozen: optional(shape({ at: isInstant, why: isText })),
+} satisfies Record<keyof ThawView, Check>)
+
 const LOCK = shape({
   id: isText,
   scope: SCOPE,
@@ -46,15 +68,23 @@ const LOCK = shape({
   by: optional(isText),
   epoch: optional(isNumber),
   covers: listOf(isText),
+  exemptions: optional(listOf(shape({ id: isText, scope: SCOPE, until: isInstant }))),
+  thaw: optional(THAW),
 } satisfies Record<keyof LockView, Check>)
 
 const RELEASE = shape({
   id: isText,
+  kind: isText,
   locks: listOf(isText),
   reason: isText,
   since: isInstant,
   approvals: listOf(isText),
   required: isNumber,
+  until: optional(isInstant),
+  responder: optional(shape({ name: isText, role: optional(isText), key: optional(isText), keyId: optional(isText) })),
+  scope: optional(SCOPE),
+  ttlMs: optional(isNumber),
+  stages: optional(listOf(STAGE)),
 } satisfies Record<keyof PendingRelease, Check>)
 
 const GATEWAY = shape({
@@ -64,6 +94,16 @@ const GATEWAY = shape({
   workers: listOf(shape({ worker: isText, alive: isBoolean, epoch: isNumber })),
   proven: isBoolean,
 } satisfies Record<keyof GatewayView, Check>)
+
+const PROOF = shape({ proven: listOf(isText), missing: listOf(isText), elapsedMs: isNumber })
+
+const DRILL = shape({
+  id: isText,
+  by: isText,
+  at: isInstant,
+  ageSeconds: isNumber,
+  proof: optional(PROOF),
+} satisfies Record<keyof DrillView, Check>)
 
 const STATUS = shape({
   epoch: isNumber,
@@ -78,6 +118,7 @@ const STATUS = shape({
     checkpointAgeSeconds: (value) => value === null || isNumber(value),
     vkey: isText,
   }),
+  drill: optional(DRILL),
   problems: listOf(isText),
 } satisfies Record<keyof StatusView, Check>)
 
@@ -86,7 +127,7 @@ const ACCEPTED = shape({
   epoch: isNumber,
   covers: listOf(isText),
   durable: isBoolean,
-  proof: optional(shape({ proven: listOf(isText), missing: listOf(isText), elapsedMs: isNumber })),
+  proof: optional(PROOF),
 } satisfies Record<keyof OrderAccepted, Check>)
 
 const PENDING = shape({ id: isText, approvals: isNumber, required: isNumber } satisfies Record<

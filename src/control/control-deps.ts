@@ -1,4 +1,5 @@
 // What the control plane's HTTP side needs; app.ts gives it.
+import type { Addresses } from '../ports/addresses.ts'
 import type { AuditTrail } from '../ports/audit-trail.ts'
 import type { Clock, Randomness } from '../ports/clock.ts'
 import type { StatusView } from '../ports/control-api.ts'
@@ -30,6 +31,7 @@ export interface ControlDeps {
   readonly dataPlane: DataPlane
   readonly trail: AuditTrail
   readonly pseudonyms: Pseudonyms
+  readonly addresses: Addresses
   readonly signer: Signer
   readonly clock: Clock
   readonly randomness: Randomness

@@ -1,87 +1,7 @@
 // The control plane's API as an OpenAPI 3.1 document; test/control/openapi.test.ts holds it against what is served.
-import { SCOPE_DIMENSIONS } from '../core/scope.ts'
-import { LOCK_MODES } from '../core/lock.ts'
+import { ORDER_KINDS } from '../core/responder.ts'
+import { integer, listOf, objectOf, ref, SCHEMAS, text } from './openapi-schemas.ts'
 import { PROBLEMS } from './problem.ts'
-
-const text = { type: 'string' } as const
-const integer = { type: 'integer' } as const
-const flag = { type: 'boolean' } as const
-const listOf = (items: object): object => ({ type: 'array', items })
-const objectOf = (properties: Readonly<Record<string, object>>, optional: readonly string[] = []): object => ({
-  type: 'object',
-  properties,
-  required: Object.keys(properties).filter((key) => !optional.includes(key)),
-})
-const ref = (name: string): object => ({ $ref: `#/components/schemas/${name}` })
-const moment = { type: 'string', format: 'date-time' } as const
-
-const SCHEMAS = {
-  Problem: {
-    ...objectOf({ type: text, title: text, status: integer, detail: text, instance: text }),
-    description:
-      'RFC 9457. Orders add `problems`, a second delivery the first `id` and `epoch`, times that are off the clock of the gateway as `now`.',
-  },
-  Scope: {
-    type: 'object',
-    description: 'Either all, or dimensions that must all match.',
-    properties: { all: { const: true }, ...Object.fromEntries(SCOPE_DIMENSIONS.map((each) => [each, listOf(text)])) },
-  },
-  Lock: objectOf(
-    {
-      id: text,
-      scope: ref('Scope'),
-      mode: { enum: LOCK_MODES },
-      source: { enum: ['order', 'file', 'config', 'freeze'] },
-      since: moment,
-      until: moment,
-      onExpiry: { enum: ['stay', 'read-only', 'open'] },
-      reason: text,
-      incident: text,
-      by: text,
-      epoch: integer,
-      covers: listOf(text),
-    },
-    ['until', 'by', 'epoch'],
-  ),
-  PendingRelease: objectOf({
-    id: text,
-    locks: listOf(text),
-    reason: text,
-    since: moment,
-    approvals: listOf(text),
-    required: integer,
-  }),
-  Worker: objectOf({ worker: text, alive: flag, epoch: integer }),
-  Gateway: objectOf({
-    name: text,
-    epoch: integer,
-    leaseRemainingMs: { type: 'number' },
-    workers: listOf(ref('Worker')),
-    proven: flag,
-  }),
-  Status: objectOf({
-    epoch: integer,
-    frozen: flag,
-    now: moment,
-    locks: listOf(ref('Lock')),
-    pendingReleases: listOf(ref('PendingRelease')),
-    fleet: objectOf({ gateways: listOf(ref('Gateway')), proven: integer, total: integer }),
-    audit: objectOf({ healthy: flag, size: integer, checkpointAgeSeconds: { type: ['number', 'null'] }, vkey: text }),
-    problems: listOf(text),
-  }),
-  Proof: objectOf({ proven: listOf(text), missing: listOf(text), elapsedMs: { type: 'number' } }),
-  Accepted: objectOf({ id: text, epoch: integer, covers: listOf(text), durable: flag, proof: ref('Proof') }, ['proof']),
-  Pending: objectOf({ id: text, approvals: integer, required: integer }),
-  Certificate: objectOf({
-    epoch: integer,
-    gateway: text,
-    time: moment,
-    proofs: listOf(
-      objectOf({ worker: text, epoch: integer, route: text, status: integer, refused: flag, at: integer }),
-    ),
-    signature: { ...text, description: 'Ed25519 over the canonical JSON (RFC 8785) of the other members, base64url.' },
-  }),
-} as const
 
 const json = (schema: object, description: string): object => ({
   description,
@@ -137,7 +57,7 @@ const PATHS = {
   '/api/v1/orders': {
     post: {
       ...open,
-      summary: 'Gives a signed order: lock, release, approve, revoke',
+      summary: `Gives a signed order: ${ORDER_KINDS.join(', ')}`,
       parameters: [
         {
           name: 'wait',
@@ -176,6 +96,19 @@ const PATHS = {
       summary: 'The lockdown certificate of an epoch, signed',
       parameters: [inPath('epoch')],
       responses: { 200: json(ref('Certificate'), 'Certificate'), ...refused(401, 404) },
+    },
+  },
+  '/api/v1/responders': {
+    get: {
+      summary: 'Who responds: of the config, and whom orders have enrolled or retired',
+      responses: { 200: json(objectOf({ responders: listOf(ref('Responder')) }), 'Responders'), ...refused(401) },
+    },
+  },
+  '/api/v1/explain': {
+    post: {
+      summary: 'Which lock, order, responder and incident decide for a request; people by pseudonym',
+      ...body({ method: text, address: text, userAgent: text, principal: text, session: text }),
+      responses: { 200: json(ref('Explanation'), 'Explanation'), ...refused(400, 401, 403) },
     },
   },
   '/api/v1/pseudonyms': {

@@ -81,6 +81,8 @@ export interface OrderDesk {
   refreeze(release: string, why: string): Promise<void>
   /** Everybody of the config and of orders, with who has been retired and when. */
   readonly responders: readonly Responder[]
+  /** What the workers have shown of the last drill; undefined where this gateway was started since. */
+  readonly drillProof: DrillProof | undefined
   /** Returns how to stop listening. */
   onChange(listener: (change: DeskChange) => void): () => void
   /** What was proven of the last 256 epochs that locked. */
@@ -90,6 +92,11 @@ export interface OrderDesk {
   /** What an operator should mend. */
   readonly problems: readonly string[]
   close(): void
+}
+
+export interface DrillProof {
+  readonly id: string
+  readonly proof: ProofView
 }
 
 interface Desk {
@@ -123,6 +130,12 @@ export async function createOrderDesk(deps: DeskDeps): Promise<OrderDesk> {
   const turns = createTurns()
   const refusals = createRefusals(deps.trail, deps.clock, () => keeper.ledger.epoch)
   const desk: Desk = { deps, keeper, refusals, turns }
+  let drillProof: DrillProof | undefined
+  keeper.onChange((change) => {
+    if (change.event !== 'proof' || change.id !== keeper.ledger.drill?.id) return
+    const { id, proven, missing, elapsedMs } = change
+    drillProof = { id, proof: { proven, missing, elapsedMs } }
+  })
   return {
     get ledger() {
       return keeper.ledger
@@ -137,6 +150,9 @@ export async function createOrderDesk(deps: DeskDeps): Promise<OrderDesk> {
     refreeze: (release, why) => refreeze(desk, release, why),
     get responders() {
       return guardNow(desk).responders
+    },
+    get drillProof() {
+      return drillProof
     },
     start: () => keeper.start(),
     onChange: (listener) => keeper.onChange(listener),

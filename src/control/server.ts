@@ -14,10 +14,12 @@ import type { Method, Resource } from './resource.ts'
 import { auditLogResources } from './resources/audit-log.ts'
 import { docsResources } from './resources/docs.ts'
 import { eventResource } from './resources/events.ts'
+import { explainResource } from './resources/explain.ts'
 import { healthResources } from './resources/health.ts'
 import { loginResources } from './resources/login.ts'
 import { orderResource } from './resources/orders.ts'
 import { pseudonymResource } from './resources/pseudonyms.ts'
+import { respondersResource } from './resources/responders.ts'
 import { statusResources } from './resources/status.ts'
 import { createSessions, type Caller, type Sessions } from './sessions.ts'
 
@@ -57,6 +59,8 @@ function resourcesOf(deps: ControlDeps, sessions: Sessions): readonly Resource[]
     orderResource(deps),
     ...statusResources(deps),
     ...loginResources(deps, sessions),
+    respondersResource(deps),
+    explainResource(deps),
     pseudonymResource(deps),
     ...auditLogResources(deps),
     eventResource(deps, (authorization) => callerOf(authorization, sessions)),

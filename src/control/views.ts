@@ -2,10 +2,13 @@
 import { isFrozen, coveredRoutes } from '../core/lock-table.ts'
 import { tableOf, type Ledger } from '../core/ledger.ts'
 import { modeAt, type Lock } from '../core/lock.ts'
-import type { Proposal } from '../core/proposal.ts'
+import { findOverdue } from '../core/overdue.ts'
+import { keyNameOf } from '../core/responder.ts'
+import { isRetiredBy, type Enrolment } from '../core/roster.ts'
 import type { Instant } from '../core/time.ts'
-import type { GatewayView, LockView, PendingRelease, StatusView } from '../ports/control-api.ts'
+import type { DrillView, GatewayView, LockView, StatusView } from '../ports/control-api.ts'
 import type { ControlDeps } from './control-deps.ts'
+import { openingsOf, pendingView } from './opening-views.ts'
 
 /** RFC 3339 in UTC. */
 export function formatInstant(instant: Instant): string {
@@ -28,17 +31,13 @@ export function lockView(deps: ControlDeps, lock: Lock): LockView {
     ...(lock.until === undefined ? {} : { until: formatInstant(lock.until) }),
     ...(lock.by === undefined ? {} : { by: lock.by }),
     ...(epoch === undefined ? {} : { epoch }),
+    ...openingsOf(lock, deps.clock.now()),
   }
 }
 
 /** Locks that refuse, or would: one that has opened by itself is not among them. */
 export function locksInForce(ledger: Ledger, now: Instant): readonly Lock[] {
   return tableOf(ledger).locks.filter((lock) => modeAt(lock, now) !== undefined)
-}
-
-function pendingView(proposal: Proposal): PendingRelease {
-  const { id, locks, reason, at, signers, required } = proposal
-  return { id, locks, reason, since: formatInstant(at), approvals: signers.map(({ name }) => name), required }
 }
 
 function gatewayView({ dataPlane, desk, gatewayName }: ControlDeps): GatewayView {
@@ -53,10 +52,33 @@ function gatewayView({ dataPlane, desk, gatewayName }: ControlDeps): GatewayView
   }
 }
 
+function drillView({ desk, clock }: ControlDeps): DrillView | undefined {
+  const { drill } = desk.ledger
+  if (drill === undefined) return undefined
+  const proof = desk.drillProof?.id === drill.id ? desk.drillProof.proof : undefined
+  return {
+    id: drill.id,
+    by: drill.by ?? '',
+    at: formatInstant(drill.since),
+    ageSeconds: (clock.now() - drill.since) / 1000,
+    ...(proof === undefined ? {} : { proof }),
+  }
+}
+
+function recoveryProblems({ desk, clock }: ControlDeps): readonly string[] {
+  const { recovered, roster } = desk.ledger
+  return recovered.filter(({ responder }) => !isRetiredBy(roster, responder, clock.now())).map(recoveryProblem)
+}
+
+function recoveryProblem({ responder, at }: Enrolment): string {
+  return `${keyNameOf(responder)} was enrolled on this host at ${formatInstant(at)}, since keys had been lost: retire that key once others are enrolled`
+}
+
 export function statusView(deps: ControlDeps): StatusView {
   const { desk, clock } = deps
   const now = clock.now()
   const gateway = gatewayView(deps)
+  const drill = drillView(deps)
   return {
     epoch: desk.ledger.epoch,
     frozen: isFrozen(tableOf(desk.ledger), now),
@@ -65,6 +87,12 @@ export function statusView(deps: ControlDeps): StatusView {
     pendingReleases: desk.pendingReleases(now).map(pendingView),
     fleet: { gateways: [gateway], proven: gateway.proven ? 1 : 0, total: 1 },
     audit: deps.audit(),
-    problems: [...desk.problems, ...deps.problems()],
+    ...(drill === undefined ? {} : { drill }),
+    problems: [
+      ...desk.problems,
+      ...deps.problems(),
+      ...findOverdue(desk.ledger, now).map(({ problem }) => problem),
+      ...recoveryProblems(deps),
+    ],
   }
 }

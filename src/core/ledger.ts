@@ -12,7 +12,7 @@ import { EMPTY_ROSTER, type Enrolment, type Roster } from './roster.ts'
 import type { Revocation } from './session.ts'
 import type { Instant } from './time.ts'
 
-interface HeldLock extends Landed {
+export interface HeldLock extends Landed {
   /** Epoch at which it landed. */
   readonly epoch: number
 }

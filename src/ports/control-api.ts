@@ -1,5 +1,6 @@
 // Shapes of the control plane's JSON answers (contract, 5): what control/ writes and cli/ reads.
 import type { LockMode, LockSource } from '../core/lock.ts'
+import type { Role } from '../core/responder.ts'
 import type { LockScope } from '../core/scope.ts'
 import type { CanaryProof, WorkerState } from './data-plane.ts'
 
@@ -18,15 +19,99 @@ export interface LockView {
   /** Epoch at which it landed; absent for flags. */
   readonly epoch?: number
   readonly covers: readonly string[]
+  /** What passes it for a while. */
+  readonly exemptions?: readonly { readonly id: string; readonly scope: LockScope; readonly until: string }[]
+  /** It is being released in stages, or was until its plan was ended. */
+  readonly thaw?: ThawView
 }
 
+export interface ThawStageView {
+  readonly passes: 'probes' | 'read-only' | 'percent' | 'all'
+  readonly forMs: number
+  readonly probes?: LockScope
+  readonly percent?: number
+}
+
+export interface ThawView {
+  /** Id of the release. */
+  readonly release: string
+  /** `stage` while it runs; the others hold everything. */
+  readonly state: 'stage' | 'open' | 'not-begun' | 'refrozen' | 'deadline'
+  /** From 1; while it runs. */
+  readonly stage?: number
+  /** When the stage is over. */
+  readonly next?: string
+  readonly owner: string
+  readonly since: string
+  readonly deadline: string
+  readonly stages: readonly ThawStageView[]
+  readonly refrozen?: { readonly at: string; readonly why: string }
+}
+
+/** What waits for signatures. */
 export interface PendingRelease {
   readonly id: string
+  readonly kind: 'release' | 'exempt' | 'enrol' | 'retire'
   readonly locks: readonly string[]
   readonly reason: string
   readonly since: string
+  /** Who has signed, as in a `kid`. */
   readonly approvals: readonly string[]
   readonly required: number
+  /** Until when it can be signed. */
+  readonly until?: string
+  /** Who would be enrolled or retired. */
+  readonly responder?: {
+    readonly name: string
+    readonly role?: Role
+    readonly key?: string
+    readonly keyId?: string
+  }
+  /** What an exemption would let pass, and for how long. */
+  readonly scope?: LockScope
+  readonly ttlMs?: number
+  /** Of a release with a thaw plan. */
+  readonly stages?: readonly ThawStageView[]
+}
+
+export interface DrillView {
+  readonly id: string
+  readonly by: string
+  readonly at: string
+  readonly ageSeconds: number
+  /** What the workers have shown; absent where this gateway was started since. */
+  readonly proof?: NonNullable<OrderAccepted['proof']>
+}
+
+export interface ExplanationView {
+  readonly now: string
+  readonly epoch: number
+  readonly route: string
+  readonly method: string
+  readonly verdict: string
+  /** Every lock that reaches the request, and what it does to it; the decisive one is marked. */
+  readonly locks: readonly (LockView & { readonly effect: string; readonly decides: boolean })[]
+  /** The OTP must be newer. */
+  readonly freshSince?: string
+  readonly revocations: readonly {
+    readonly id: string
+    readonly by: string
+    readonly reason: string
+    readonly incident: string
+    readonly since: string
+    /** Absent where the session is ended for good. */
+    readonly before?: string
+  }[]
+}
+
+export interface ResponderView {
+  readonly name: string
+  readonly role: Role
+  readonly key: string
+  readonly keyId?: string
+  readonly retired?: string
+  /** Where it was enrolled: in the config, by an order, or on this host when the keys were lost. */
+  readonly source: 'config' | 'order' | 'recovery'
 }
 
 export interface GatewayView {
@@ -51,6 +136,8 @@ export interface StatusView {
     readonly checkpointAgeSeconds: number | null
     readonly vkey: string
   }
+  /** The last one; absent where there was none. */
+  readonly drill?: DrillView
   /** What an operator should mend: a locks file that cannot be read, a reload that was refused. */
   readonly problems: readonly string[]
 }

@@ -103,6 +103,7 @@ describe('at a terminal', () => {
       locks: [],
       reason: 'mended',
       since: '2026-01-02T04:29:00.000Z',
+      kind: 'release',
       approvals: ['night-desk'],
       required: 2,
     }

@@ -26,6 +26,7 @@ const RELEASE = {
   locks: [LOCK.id],
   reason: 'mended',
   since: '2026-01-02T04:29:00.000Z',
+  kind: 'release',
   approvals: ['night-desk'],
   required: 2,
 }

@@ -56,6 +56,7 @@ const LOCKED_STATUS = {
       locks: [LOCK.id],
       reason: 'mended',
       since: '2026-01-02T04:29:00.000Z',
+      kind: 'release',
       approvals: ['night-desk'],
       required: 2,
     },

@@ -52,7 +52,7 @@ export interface Rig {
   restart(): Promise<Rig>
 }
 
-export interface RigOptions extends Partial<Pick<DeskDeps, 'limitMs' | 'retryMs' | 'reportLimitMs'>> {
+export interface RigOptions extends Partial<Pick<DeskDeps, 'limitMs' | 'retryMs' | 'reportLimitMs' | 'isRecovered'>> {
   readonly entries?: readonly LedgerEntry[]
   /** In place of the fake one. */
   readonly journal?: OrderJournal

@@ -2,6 +2,7 @@
 import { generateKeyPairSync, sign, type KeyObject } from 'node:crypto'
 import { createHash } from 'node:crypto'
 import type { Express } from 'express'
+import { createAddresses } from '../../src/adapters/ipaddr/addresses.ts'
 import { createOrderVerifier } from '../../src/adapters/jose/order-verifier.ts'
 import type { ControlDeps, ControlSettings } from '../../src/control/control-deps.ts'
 import { createControlServer } from '../../src/control/server.ts'
@@ -40,6 +41,7 @@ export async function createServerRig(options: RigOptions & Partial<ControlDeps>
     pseudonyms: {
       of: (kind, value) => `k1.${createHash('sha256').update(`${kind} ${value}`).digest('base64url').slice(0, 22)}`,
     },
+    addresses: createAddresses(),
     signer: { name: 'gw-1', publicKeyRaw: new Uint8Array(32), sign: (bytes) => sign(null, bytes, privateKey) },
     randomness: createFakeRandomness(),
     gatewayName: 'gw-1',

@@ -15,6 +15,10 @@ export interface GaugeReadings {
   readonly auditGaps: number
   readonly gateways: { readonly proven: number; readonly missing: number }
   readonly reloadOk: boolean
+  /** Since the last drill; undefined where there was none: then there is no series. */
+  readonly drillAgeSeconds: number | undefined
+  /** Locks that somebody has forgotten. */
+  readonly locksOverdue: number
 }
 
 export function registerGauges(registry: Registry, version: string, read: () => GaugeReadings): void {
@@ -34,6 +38,13 @@ export function registerGauges(registry: Registry, version: string, read: () => 
   )
   gauge(registry, 'config_last_reload_successful', 'Whether the last reload of the config was taken: 1 or 0.', () =>
     read().reloadOk ? 1 : 0,
+  )
+  gauge(registry, 'drill_age_seconds', 'How long ago the last drill was.', () => read().drillAgeSeconds)
+  gauge(
+    registry,
+    'locks_overdue',
+    'Locks that are past their time, or whose thaw plan has ended before everything passed.',
+    () => read().locksOverdue,
   )
   labelled(registry, 'locks_active', 'Locks in force, by mode.', 'mode', () =>
     LOCK_MODES.map((mode) => [mode, read().locksByMode[mode]]),

@@ -1,9 +1,11 @@
 // What /metrics shows: the sums of the workers' slabs, and gauges that are read when somebody asks.
 import { collectDefaultMetrics, Histogram, Registry } from '@prometheus-io/client'
+import type { TrafficTotals } from '../../core/thaw-traffic.ts'
 import { FAMILIES, PREFIX, SESSION_RESULTS, type FamilyName } from './families.ts'
 import { registerGauges, type GaugeReadings } from './gauges.ts'
 import { registerFamily } from './register-family.ts'
 import { createSlabSums } from './slab-sums.ts'
+import { trafficOf } from './traffic.ts'
 import type { SeriesAnnouncement, TelemetrySlab } from './telemetry-slab.ts'
 
 interface RouteLabels {
@@ -28,6 +30,8 @@ export interface MetricsRegistry {
   setRoutes(routes: readonly RouteLabels[]): void
   /** From the acceptance of a lock to the proof of every worker, in seconds. */
   locked(seconds: number): void
+  /** What the workers have counted on these routes so far, without what locks have refused. */
+  traffic(routes: ReadonlySet<string>): TrafficTotals
   readonly contentType: string
   /** The text format of Prometheus, version 0.0.4. */
   render(): Promise<string>
@@ -81,6 +85,7 @@ export function createMetricsRegistry(options: MetricsRegistryOptions): MetricsR
     locked: (seconds) => {
       timeToLock.observe(seconds > 0 ? seconds : 0)
     },
+    traffic: (routes) => trafficOf(sums, routes),
     contentType: registry.contentType,
     render: async () => {
       readings = options.readGauges()

@@ -18,6 +18,8 @@ const calm: GaugeReadings = {
   auditGaps: 0,
   gateways: { proven: 2, missing: 1 },
   reloadOk: true,
+  drillAgeSeconds: undefined,
+  locksOverdue: 0,
 }
 const routes = [
   { id: 'beneficiary.read', methods: ['GET'] },
@@ -97,6 +99,8 @@ describe('before anything has happened', () => {
       reloadOk: false,
       checkpointAgeSeconds: undefined,
       gateways: { proven: 3, missing: 0 },
+      drillAgeSeconds: 12.5,
+      locksOverdue: 2,
     }
     const after = await scrape(registry)
     const both = (name: string): unknown[] => [before.get(name), after.get(name)]
@@ -108,6 +112,8 @@ describe('before anything has happened', () => {
     expect(both('locks_active{mode="read-only"}')).toEqual([0, 0])
     expect(both('fleet_gateways{state="proven"}')).toEqual([2, 3])
     expect(both('fleet_gateways{state="missing"}')).toEqual([1, 0])
+    expect(both('drill_age_seconds')).toEqual([undefined, 12.5])
+    expect(both('locks_overdue')).toEqual([0, 2])
     expect(both('lease_remaining_seconds')).toEqual([1.5, 1.5])
     expect(both(`build_info{version="0.1.0",node="${process.versions.node}"}`)).toEqual([1, 1])
   })

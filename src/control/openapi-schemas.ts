@@ -1,0 +1,144 @@
+// The shapes of the control plane's answers, as JSON Schema; openapi.ts tells which call answers with which.
+import { LOCK_MODES } from '../core/lock.ts'
+import { ROLES } from '../core/responder.ts'
+import { SCOPE_DIMENSIONS } from '../core/scope.ts'
+
+export const text = { type: 'string' } as const
+export const integer = { type: 'integer' } as const
+export const number = { type: 'number' } as const
+export const flag = { type: 'boolean' } as const
+export const listOf = (items: object): object => ({ type: 'array', items })
+export const objectOf = (properties: Readonly<Record<string, object>>, optional: readonly string[] = []): object => ({
+  type: 'object',
+  properties,
+  required: Object.keys(properties).filter((key) => !optional.includes(key)),
+})
+export const ref = (name: string): object => ({ $ref: `#/components/schemas/${name}` })
+const moment = { type: 'string', format: 'date-time' } as const
+
+export const SCHEMAS = {
+  Problem: {
+    ...objectOf({ type: text, title: text, status: integer, detail: text, instance: text }),
+    description:
+      'RFC 9457. Orders add `problems`, a second delivery the first `id` and `epoch`, times that are off the clock of the gateway as `now`.',
+  },
+  Scope: {
+    type: 'object',
+    description: 'Either all, or dimensions that must all match.',
+    properties: { all: { const: true }, ...Object.fromEntries(SCOPE_DIMENSIONS.map((each) => [each, listOf(text)])) },
+  },
+  ThawStage: objectOf(
+    {
+      passes: { enum: ['probes', 'read-only', 'percent', 'all'] },
+      forMs: integer,
+      probes: ref('Scope'),
+      percent: number,
+    },
+    ['probes', 'percent'],
+  ),
+  Thaw: objectOf(
+    {
+      release: text,
+      state: { enum: ['stage', 'open', 'not-begun', 'refrozen', 'deadline'] },
+      stage: integer,
+      next: moment,
+      owner: text,
+      since: moment,
+      deadline: moment,
+      stages: listOf(ref('ThawStage')),
+      refrozen: objectOf({ at: moment, why: text }),
+    },
+    ['stage', 'next', 'refrozen'],
+  ),
+  Lock: objectOf(
+    {
+      id: text,
+      scope: ref('Scope'),
+      mode: { enum: LOCK_MODES },
+      source: { enum: ['order', 'file', 'config', 'freeze'] },
+      since: moment,
+      until: moment,
+      onExpiry: { enum: ['stay', 'read-only', 'open'] },
+      reason: text,
+      incident: text,
+      by: text,
+      epoch: integer,
+      covers: listOf(text),
+      exemptions: listOf(objectOf({ id: text, scope: ref('Scope'), until: moment })),
+      thaw: ref('Thaw'),
+    },
+    ['until', 'by', 'epoch', 'exemptions', 'thaw'],
+  ),
+  PendingRelease: {
+    ...objectOf(
+      {
+        id: text,
+        kind: { enum: ['release', 'exempt', 'enrol', 'retire'] },
+        locks: listOf(text),
+        reason: text,
+        since: moment,
+        until: moment,
+        approvals: listOf(text),
+        required: integer,
+        responder: { type: 'object' },
+        scope: ref('Scope'),
+        ttlMs: integer,
+        stages: listOf(ref('ThawStage')),
+      },
+      ['until', 'responder', 'scope', 'ttlMs', 'stages'],
+    ),
+    description: 'What waits for signatures: a release, an exemption, an enrolment or a retirement.',
+  },
+  Responder: objectOf({ name: text, role: { enum: ROLES }, key: text, keyId: text, retired: moment, source: text }, [
+    'keyId',
+    'retired',
+  ]),
+  Explanation: objectOf(
+    {
+      now: moment,
+      epoch: integer,
+      route: text,
+      method: text,
+      verdict: text,
+      locks: listOf({ allOf: [ref('Lock'), objectOf({ effect: text, decides: flag })] }),
+      freshSince: moment,
+      revocations: listOf({ type: 'object' }),
+    },
+    ['freshSince'],
+  ),
+  Worker: objectOf({ worker: text, alive: flag, epoch: integer }),
+  Gateway: objectOf({
+    name: text,
+    epoch: integer,
+    leaseRemainingMs: { type: 'number' },
+    workers: listOf(ref('Worker')),
+    proven: flag,
+  }),
+  Drill: objectOf({ id: text, by: text, at: moment, ageSeconds: number, proof: ref('Proof') }, ['proof']),
+  Status: objectOf(
+    {
+      epoch: integer,
+      frozen: flag,
+      now: moment,
+      locks: listOf(ref('Lock')),
+      pendingReleases: listOf(ref('PendingRelease')),
+      fleet: objectOf({ gateways: listOf(ref('Gateway')), proven: integer, total: integer }),
+      audit: objectOf({ healthy: flag, size: integer, checkpointAgeSeconds: { type: ['number', 'null'] }, vkey: text }),
+      drill: ref('Drill'),
+      problems: listOf(text),
+    },
+    ['drill'],
+  ),
+  Proof: objectOf({ proven: listOf(text), missing: listOf(text), elapsedMs: { type: 'number' } }),
+  Accepted: objectOf({ id: text, epoch: integer, covers: listOf(text), durable: flag, proof: ref('Proof') }, ['proof']),
+  Pending: objectOf({ id: text, approvals: integer, required: integer }),
+  Certificate: objectOf({
+    epoch: integer,
+    gateway: text,
+    time: moment,
+    proofs: listOf(
+      objectOf({ worker: text, epoch: integer, route: text, status: integer, refused: flag, at: integer }),
+    ),
+    signature: { ...text, description: 'Ed25519 over the canonical JSON (RFC 8785) of the other members, base64url.' },
+  }),
+} as const
