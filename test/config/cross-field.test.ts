@@ -824,10 +824,10 @@ const edges: readonly Case[] = [
   [
     'an upstream that is the gateway by its socket',
     [
-      ['{ url: http://127.0.0.1:9000 }', '{ url: "unix:run/gate.sock" }'],
-      ['127.0.0.1:8080', 'unix:/etc/portcullis/run/gate.sock'],
+      ['{ url: http://127.0.0.1:9000 }', '{ url: "unix:./run/gate.sock" }'],
+      ['127.0.0.1:8080', 'unix:run/gate.sock'],
     ],
-    '"unix:run/gate.sock"',
+    '"unix:./run/gate.soc',
     'upstreams.registry.url',
     /the gateway would call itself/,
   ],

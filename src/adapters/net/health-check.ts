@@ -79,7 +79,7 @@ function ask(
       if (bytes > BODY_BYTES_MAX) finish(verdict)
     })
     response.on('end', () => {
-      finish(response.complete ? verdict : 'the answer was cut off')
+      finish(verdict)
     })
     response.on('error', () => {
       finish('the answer was cut off')

@@ -5,15 +5,18 @@ import { HealthBoard, healthMemory } from '../../../src/adapters/net/health-boar
 const UPSTREAMS = {
   registry: { targets: ['http://10.0.0.1:9000'] },
   reports: { targets: ['http://10.0.0.2:9000', 'http://10.0.0.3:9000'] },
+  mail: { targets: ['http://10.0.0.4:9000'] },
 }
 
 test('each target has a place of its own, and is up until something else is known', () => {
   const board = new HealthBoard(healthMemory(UPSTREAMS), UPSTREAMS)
   board.set('reports', 0, false)
-  expect(board.states(['registry', 'reports', 'nowhere'])).toEqual([
+  board.set('mail', 0, false)
+  expect(board.states(['registry', 'reports', 'mail', 'nowhere'])).toEqual([
     { upstream: 'registry', target: 0, isUp: true },
     { upstream: 'reports', target: 0, isUp: false },
     { upstream: 'reports', target: 1, isUp: true },
+    { upstream: 'mail', target: 0, isUp: false },
   ])
   board.set('reports', 0, true)
   expect(board.reader('reports', 0)()).toBe(true)

@@ -1,4 +1,5 @@
 // Connections to real listeners: plain, at a socket, and by TLS with an authority of the test's own.
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import net from 'node:net'
@@ -194,14 +195,29 @@ describe('with TLS', () => {
     expect(await ask(`https://localhost:${port}`, { ca: cert })).toBe('heard')
   })
 
-  test('goes on verifying where the environment says not to', async () => {
-    const { port } = await listenSecure(good)
-    process.env.NODE_TLS_REJECT_UNAUTHORIZED = '0'
-    try {
-      expect(await ask(`https://localhost:${port}`)).toMatchObject({ failure: 'refused' })
-    } finally {
-      delete process.env.NODE_TLS_REJECT_UNAUTHORIZED
-    }
+  test.each([
+    ['an environment that says not to verify', () => good, {}, []],
+    [
+      'a process that takes old protocols',
+      () => ({ ...good, minVersion: 'TLSv1' as const, maxVersion: 'TLSv1.1' as const, ciphers: 'ALL:@SECLEVEL=0' }),
+      { ca: authority.cert },
+      ['--tls-min-v1.0', '--tls-cipher-list=ALL:@SECLEVEL=0'],
+    ],
+  ])('is as strict in %s', async (_, options, secure, flags) => {
+    const { port } = await listenSecure(options())
+    const url = new URL('../../../src/adapters/net/tls-context.ts', import.meta.url).href
+    const script = `import { createConnector } from '${url}'
+      createConnector('https://localhost:${port}', 5_000, ${JSON.stringify(secure)}).connect((failure) => {
+        console.log(failure?.failure ?? 'connected')
+        process.exit()
+      })`
+    const child = spawn(process.execPath, [...flags, '--input-type=module', '--eval', script], {
+      env: { ...process.env, NODE_TLS_REJECT_UNAUTHORIZED: '0' },
+    })
+    let said = ''
+    child.stdout.on('data', (chunk: Buffer) => (said += chunk.toString()))
+    await once(child, 'close')
+    expect(said).toBe('refused\n')
   })
 
   test('asks by SNI for the name, and holds the certificate to it', async () => {
