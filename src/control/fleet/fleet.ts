@@ -17,13 +17,13 @@ import type { OrderVerifier } from '../../ports/order-verifier.ts'
 import type { PeerLink } from '../../ports/peer-link.ts'
 import type { OrderDesk } from '../order-desk.ts'
 import { createCourier, type Courier } from './courier.ts'
-import { entryText } from './entry-text.ts'
 import { createIntake, bodiesOf, type ForeignChannel, type Intake } from './intake.ts'
 import type { ForeignOrder } from './inspect-order.ts'
 import { createFleetLink, type FleetLink } from './link.ts'
 import { createMemberBook, type MemberBook } from './member-book.ts'
 import { createFleetProofs, type FleetProofs } from './proofs.ts'
 import type { Shelf } from './shelf.ts'
+import { shelve } from './shelve.ts'
 
 export interface FleetDeps {
   readonly fleet: string
@@ -160,11 +160,9 @@ function follow({ deps, book, roster, courier, acceptedMs }: Joined, entry: Orde
   if (order.kind === 'forget') roster.forget(order.gateway, entry.at)
   // A person has founded the fleet here: there is nobody yet whose table could be newer.
   if (order.kind === 'genesis' && isOwn && entry.channel !== 'redis') book.found()
-  if (entry.receipt === undefined) return
-  const text = entryText(entry.id, entry.receipt, { jws: entry.jws, receipt: entry.receipt.text })
-  deps.shelf.put(entry.receipt, text)
+  const text = shelve(deps.shelf, entry)
   if (isOwn) remember(acceptedMs, entry, deps.clock)
-  if (isOwn || entry.channel === 'peer') courier.announce(text, isOwn)
+  if (text !== undefined && (isOwn || entry.channel === 'peer')) courier.announce(text, isOwn)
 }
 
 function remember(acceptedMs: Map<string, number>, { id }: OrderEntry, clock: Clock): void {
