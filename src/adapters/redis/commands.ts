@@ -6,7 +6,6 @@ import type { Script } from './scripts.ts'
 export interface Commands {
   /** Rejects with an Error of one line. Whether a script that was sent has run is then not known. */
   run(script: Script, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown>
-  readonly isUp: boolean
   close(): void
 }
 
@@ -20,6 +19,9 @@ const PENDING_MAX = 1000
 /** Two for a slot that has moved, and room for a node that has failed. */
 const REDIRECTIONS_MAX = 4
 
+/** As late as any attempt to connect. */
+const RESTART_ATTEMPT = 10
+
 type Client = Redis | Cluster
 
 /** Opens no connection itself before the turn ends, and never fails: an absent Redis is tried again for ever. */
@@ -28,29 +30,16 @@ export function openCommands(settings: RedisSettings, listener: CommandsListener
   /** Calls that wait for contact; each leaves by itself once its limit has passed. */
   const waiting = new Set<() => void>()
   let pending = 0
-  let isUp = false
   let isClosed = false
-  let problem = 'no contact yet'
-  client.on('error', (error: unknown) => {
-    problem = oneLine(error)
-    // The library is out of step with what is sent: no later answer can be told to belong to its call.
-    if (client instanceof Redis && problem.startsWith('Command queue state error')) client.stream.destroy()
+  const state = watch(client, settings, {
+    onUp() {
+      for (const go of waiting) go()
+      listener.onUp()
+    },
+    onDown(problem) {
+      listener.onDown(problem)
+    },
   })
-  client.on('node error', (error: unknown) => {
-    problem = oneLine(error)
-  })
-  client.on('ready', () => {
-    isUp = true
-    problem = 'the connection was closed'
-    for (const go of waiting) go()
-    listener.onUp()
-  })
-  client.on('close', () => {
-    isUp = false
-    listener.onDown(problem)
-  })
-  client.connect().catch(() => undefined)
-
   const attempt = (script: Script, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown> =>
     new Promise((resolve, reject) => {
       const { timeoutMs } = settings
@@ -66,15 +55,12 @@ export function openCommands(settings: RedisSettings, listener: CommandsListener
       }
       const timer = setTimeout(() => {
         waiting.delete(go)
-        reject(new Error(`Redis did not answer within ${timeoutMs} ms${isUp ? '' : `: ${problem}`}`))
+        reject(new Error(`Redis did not answer within ${timeoutMs} ms${state.isUp ? '' : `: ${state.problem}`}`))
       }, timeoutMs)
-      if (isUp) go()
+      if (state.isUp) go()
       else waiting.add(go)
     })
   return {
-    get isUp() {
-      return isUp
-    },
     async run(script, keys, args) {
       if (isClosed) throw new Error('the connection to Redis was closed by this gateway')
       if (pending >= PENDING_MAX) throw new Error(`more than ${PENDING_MAX} calls wait for Redis`)
@@ -87,6 +73,58 @@ export function openCommands(settings: RedisSettings, listener: CommandsListener
     },
     close() {
       isClosed = true
+      state.close()
+    },
+  }
+}
+
+interface ClientState {
+  readonly isUp: boolean
+  /** What the client last said of it, while it is down. */
+  readonly problem: string
+  close(): void
+}
+
+/** Connects, and keeps the client trying: the library gives up for good where an address is none, which a Sentinel may well say. */
+function watch(client: Client, { fraction }: RedisSettings, listener: CommandsListener): ClientState {
+  let isUp = false
+  let problem = 'no contact yet'
+  let again: NodeJS.Timeout | undefined
+  let isClosed = false
+  client.on('error', (error: unknown) => {
+    problem = oneLine(error)
+    // The library is out of step with what is sent: no later answer can be told to belong to its call.
+    if (client instanceof Redis && problem.startsWith('Command queue state error')) client.stream.destroy()
+  })
+  client.on('node error', (error: unknown) => {
+    problem = oneLine(error)
+  })
+  client.on('ready', () => {
+    isUp = true
+    problem = 'the connection was closed'
+    listener.onUp()
+  })
+  client.on('close', () => {
+    isUp = false
+    listener.onDown(problem)
+  })
+  const connect = (): void => {
+    client.connect().catch(() => undefined)
+  }
+  client.on('end', () => {
+    if (!isClosed) again = setTimeout(connect, backoffMs(RESTART_ATTEMPT, fraction))
+  })
+  connect()
+  return {
+    get isUp() {
+      return isUp
+    },
+    get problem() {
+      return problem
+    },
+    close() {
+      isClosed = true
+      clearTimeout(again)
       client.disconnect()
     },
   }
@@ -95,7 +133,7 @@ export function openCommands(settings: RedisSettings, listener: CommandsListener
 function createClient(settings: RedisSettings): Client {
   const { place, fraction, timeoutMs } = settings
   if (place.kind !== 'cluster') return new Redis(connectionOptions(settings))
-  return new Cluster([...place.nodes], {
+  const cluster = new Cluster([...place.nodes], {
     lazyConnect: true,
     enableOfflineQueue: false,
     clusterRetryStrategy: (attempt) => backoffMs(attempt, fraction),
@@ -103,6 +141,16 @@ function createClient(settings: RedisSettings): Client {
     slotsRefreshTimeout: timeoutMs,
     redisOptions: nodeOptions(settings),
   })
+  cluster.on('+node', (node: Redis) => {
+    const asking = node.asking.bind(node) as () => Promise<unknown>
+    // The library sends this before a command that moves with its slot, and leaves its failure to nobody: the process would end.
+    node.asking = () => {
+      const asked = asking()
+      asked.catch(() => undefined)
+      return asked as Promise<'OK'>
+    }
+  })
+  return cluster
 }
 
 /** By its hash, and by its text where Redis has not seen it yet: after each of its restarts. */

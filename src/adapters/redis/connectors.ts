@@ -32,7 +32,8 @@ export function screenedConnector(limits: ReplyLimits): Connector {
       this.#options = options
     }
 
-    override connect(): Promise<Socket> {
+    // Async, so that an address that is none (a cluster's nodes are what Redis says) is an error of this connection alone.
+    override async connect(): Promise<Socket> {
       this.connecting = true
       const { host, port, tls } = this.#options
       const to = { host, port } as NetConnectOpts
@@ -41,22 +42,34 @@ export function screenedConnector(limits: ReplyLimits): Connector {
         this.firstError = error
       })
       this.stream = screen(socket, limits)
-      return Promise.resolve(this.stream)
+      return this.stream
     }
   }
   return Screened as unknown as Connector
 }
 
+export interface SentinelReplyLimits {
+  /** Of the connection that asks where the primary is. */
+  readonly questions: ReplyLimits
+  /** Of the connections that wait for a failover. */
+  readonly events: ReplyLimits
+}
+
 /** A connector that asks Sentinels where the primary is; the conversations with the Sentinels are screened as well. */
-export function screenedSentinelConnector(limits: ReplyLimits): Connector {
+export function screenedSentinelConnector(limits: ReplyLimits, sentinels: SentinelReplyLimits): Connector {
   class Screened extends SentinelConnector {
     constructor(options: RedisOptions) {
       super(options)
       // The library offers no way to say how a Sentinel is connected to, and names this method nowhere in its types.
       const own = this as unknown as { connectToSentinel(endpoint: unknown, options?: RedisOptions): Redis }
       const connectToSentinel = own.connectToSentinel.bind(this)
-      own.connectToSentinel = (endpoint, options) =>
-        connectToSentinel(endpoint, { ...options, Connector: screenedConnector(limits) })
+      own.connectToSentinel = (endpoint, options) => {
+        // Those that stay, to tell of a failover, come with options.
+        const toBeUsed = options === undefined ? sentinels.questions : sentinels.events
+        const client = connectToSentinel(endpoint, { ...options, Connector: screenedConnector(toBeUsed) })
+        // They have nobody who listens for their errors: the library would print them.
+        return client.on('error', () => undefined)
+      }
     }
 
     override async connect(emitter: (type: string, error: Error) => void): Promise<Socket> {

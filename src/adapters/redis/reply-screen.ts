@@ -8,6 +8,12 @@ export interface ReplyLimits {
   /** Items of one reply, all arrays counted together. */
   readonly itemsMax: number
   readonly depthMax: number
+  /**
+   * On a connection that subscribes: flat arrays of two or three, and other strings of two bytes at least, such as `OK`. The
+   * library takes the second and third item of whatever comes, and what it throws
+   * there nobody can catch: the process ends.
+   */
+  readonly isSubscription?: boolean
 }
 
 const CR = 13
@@ -95,20 +101,38 @@ export class ReplyScreen {
   }
 
   #endHeader(): string | undefined {
-    const value = this.#value
     if (this.#kind !== 'line' && this.#digits === 0) return 'a number was none'
-    const isNull = this.#isNegative && this.#kind !== 'integer'
-    if (isNull && (value !== 1 || this.#digits !== 1)) return 'a length was negative'
-    if (this.#kind === 'bulk' && !isNull) {
-      this.#owed = value + 2
+    const isLength = this.#kind === 'bulk' || this.#kind === 'array'
+    // The library takes the items of nulls in what it reads for itself (subscriptions, slots), with the same end.
+    if (isLength && this.#isNegative) return 'a null came, as a Sentinel gives for a primary that it does not know'
+    if (this.#limits.isSubscription === true && !this.#isOfSubscription())
+      return 'a subscription was answered with something else'
+    if (this.#kind === 'array') return this.#openArray()
+    if (this.#kind === 'bulk') {
+      this.#owed = this.#value + 2
       this.#state = 'body'
-    } else if (this.#kind === 'array' && !isNull && value > 0) {
-      this.#items += value
-      this.#open.push(value)
-      if (this.#open.length > this.#limits.depthMax) return `arrays are nested deeper than ${this.#limits.depthMax}`
-      this.#state = 'type'
     } else this.#complete()
     return undefined
+  }
+
+  #openArray(): string | undefined {
+    if (this.#value === 0) {
+      this.#complete()
+      return undefined
+    }
+    this.#items += this.#value
+    this.#open.push(this.#value)
+    this.#state = 'type'
+    const { depthMax } = this.#limits
+    return this.#open.length > depthMax ? `arrays are nested deeper than ${depthMax}` : undefined
+  }
+
+  #isOfSubscription(): boolean {
+    const depth = this.#open.length
+    if (this.#kind === 'array') return depth === 0 && (this.#value === 2 || this.#value === 3)
+    if (depth > 0) return true
+    // A line of two bytes is five with its type and its end.
+    return this.#kind === 'line' ? this.#bytes >= 5 : this.#kind === 'bulk' && this.#value >= 2
   }
 
   /** An item has ended, and with it perhaps the arrays that it was the last of. */

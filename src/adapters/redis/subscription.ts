@@ -2,7 +2,7 @@
 // whoever listens reads the store again at `onUp`, which comes after the subscription stands.
 import { Redis } from 'ioredis'
 import { oneLine } from './commands.ts'
-import { backoffMs, connectionOptions, type RedisSettings } from './settings.ts'
+import { backoffMs, subscriptionOptions, type RedisSettings } from './settings.ts'
 
 export interface SubscriptionListener {
   onUp(): void
@@ -26,7 +26,7 @@ export function subscribe(
   let timer: NodeJS.Timeout | undefined
   const open = (): void => {
     const at = place.kind === 'cluster' ? place.nodes[attempts % place.nodes.length] : undefined
-    const redis = new Redis({ ...connectionOptions(settings, at), retryStrategy: null })
+    const redis = new Redis(subscriptionOptions(settings, at))
     client = redis
     let problem = 'the connection was closed'
     let ping: NodeJS.Timeout | undefined
