@@ -37,12 +37,14 @@ function tryDecode(text: string): string | undefined {
   }
 }
 
-// What code pages (the best fit of Windows among them) and people take for an ASCII character, each after that character;
-// NFKD knows the rest.
+// What code pages (the best fit of Windows among them) and people take for an ASCII character, each after that character, and
+// where the two differ as machines take it; NFKD knows the rest.
 const TWINS =
-  'aаαɑᴀæ bЬвʙ cсϲᴄ dԁđδᴅ eеεєҽ℮ᴇ fфφƒք gɡγցɢ hһհнħʜ iіιɪӏ jјϳɉᴊ kкκᴋ lןʟӏ mмᴍ nոηпɴ oоοσօωøᴏ pрρπᴘ qԛզգ rгʀ sѕꜱʂ tтτθŧᴛ uυսʋᴜ vνѵᴠ wԝѡաᴡ xхχ× yуүყʏ zᴢʐ /⁄∕⧸╱ \\∖⧵⧹¥₩ .․。｡∙ ;؛ :։∶꞉ %٪'
+  'aаαɑᴀæ bЬвʙƀƃɓ cсϲᴄƈȼ dԁđδᴅɖɗð eеεєҽ℮ᴇɇǝəɛ fфφƒք gɡγցɢǥɠ hһհнħʜɦ iіιɪӏɨ jјϳɉᴊʝ kкκᴋƙĸ lןʟłƚɫɬ mмᴍɱ nոηпɴŋɲƞ ' +
+  'oоοσςօωøᴏɵ pрρπᴘƥ qԛզգɋ rгʀɍɼɽ sσςѕꜱʂ tтτθŧᴛƫƭʈ uυսʋᴜʉ vνѵᴠ wԝѡաᴡ xхχ× yуүყʏɏƴ zᴢʐƶȥ ' +
+  '/⁄∕⧸╱ \\∖⧵⧹¥₩ .․。｡∙ ;؛ :։∶꞉ %٪'
 const LOOK_ALIKES: ReadonlyMap<string, string> = new Map(
-  TWINS.split(' ').flatMap(([plain = '', ...twins]) => twins.map((twin) => [twin, plain] as const)),
+  TWINS.split(' ').flatMap(([plain = '', ...twins]) => twins.map((twin) => [twin.toLowerCase(), plain] as const)),
 )
 const LOOK_ALIKE = new RegExp(`[${[...LOOK_ALIKES.keys()].join('')}]`, 'gu')
 const ASCII = /^[\u0000-\u007f]*$/
@@ -53,7 +55,7 @@ const ASCII = /^[\u0000-\u007f]*$/
  */
 export function fold(text: string): string {
   const lower = text.toUpperCase().toLowerCase()
-  const blank = lower.includes('+') && /[^+]/.test(lower) ? lower.replaceAll('+', ' ') : lower
+  const blank = lower.includes('+') && lower !== '+' ? lower.replaceAll('+', ' ') : lower
   return ASCII.test(blank) ? blank : foldToAscii(blank)
 }
 
@@ -90,6 +92,10 @@ export function bareOf(text: string): string {
   while (end > 0 && (bare[end - 1] === '.' || bare[end - 1]?.trim() === '')) end--
   return bare.slice(0, end)
 }
+
+/** File types and script names that frameworks drop: Rails' (.:format), Spring's suffix patterns, Struts' .action. */
+export const FORMATS =
+  /\.(?:json|xml|x?html?|csv|tsv|txt|pdf|xlsx?|ya?ml|rss|atom|js|css|map|png|jpe?g|gif|svg|ico|webp|do|action|jspx?|php\d?|aspx?|ashx|cgi)$/i
 
 /** What is matched of a segment: what is left of it, or the whole where nothing is. */
 export function keyOf(text: string): string {

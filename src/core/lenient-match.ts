@@ -1,4 +1,5 @@
 // Which routes a lenient reading of a path may come to: the most specific one, and those that suffixes and index files lead to.
+import { FORMATS } from './fold.ts'
 import type { Reading } from './lenient-reading.ts'
 import type { Route } from './route.ts'
 
@@ -91,7 +92,10 @@ function step(walk: Walk, node: LenientNode, at: number, by: Step): boolean {
   }
   for (const other of node.stems.get(text) ?? []) step(walk, other, at + 1, { ...by, isGuess: true })
   skipIndex(walk, node, at, by)
-  if (!isFound && node.param !== undefined && text !== '') isFound = step(walk, node.param, at + 1, by)
+  if (!isFound && node.param !== undefined && text !== '') {
+    if (walk.isWide && FORMATS.test(text)) takePathInfo(walk, node.param, at, by)
+    isFound = step(walk, node.param, at + 1, by)
+  }
   if (!isFound && node.rest !== undefined) isFound = note(walk, node.rest, by)
   return isFound
 }

@@ -15,7 +15,7 @@ import { decodeSegment } from './target.ts'
 
 export interface Reading {
   readonly segments: readonly string[]
-  /** Cut where few upstreams would cut (at `;` or `&`), and names may well hold it. */
+  /** Cut where few upstreams would cut (at `;` or `&`), and names may well hold it; or a plus was dropped. */
   readonly isCut: boolean
 }
 
@@ -42,14 +42,22 @@ export function readingsOf(path: string): readonly Reading[] | undefined {
     for (const split of segmentations(segments)) {
       const texts = split.map(unfoldAgain)
       if (splitAgain(texts).some(isTreacherous)) return undefined
-      for (const shape of shapesOf(texts, path.endsWith('/'))) {
-        // A text may hold a slash, but no line feed.
-        const key = shape.join('\n')
-        if (!isCut || !readings.has(key)) readings.set(key, { segments: shape, isCut })
-      }
+      for (const shape of shapesOf(texts, path.endsWith('/'))) addReading(readings, { segments: shape, isCut })
+      // A plus alone is a blank to some, and nobody's name.
+      if (texts.includes('+')) addReading(readings, { segments: texts.map(bareOf).filter(isNamed), isCut: true })
     }
   }
   return [...readings.values()]
+}
+
+/** A text may hold a slash, but no line feed. */
+function addReading(readings: Map<string, Reading>, reading: Reading): void {
+  const key = reading.segments.join('\n')
+  if (!reading.isCut || !readings.has(key)) readings.set(key, reading)
+}
+
+function isNamed(text: string): boolean {
+  return text !== '' && text !== '+'
 }
 
 /** Upstreams drop segments of which nothing is left, or keep them; a few drop more. */

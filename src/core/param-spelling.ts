@@ -1,5 +1,5 @@
 // One record, one key: a parameter that names a person is taken in one spelling alone, because locks, throttle and trail go by it.
-import { isInnocent } from './fold.ts'
+import { FORMATS, isInnocent } from './fold.ts'
 import { parseTemplate, type Route } from './route.ts'
 import { decodeSegment } from './target.ts'
 
@@ -31,22 +31,21 @@ export function compileParamRules({ path, policy }: Route): ParamRules {
   return { places, isProtected: session.level !== 'none' || lock !== 'open' }
 }
 
+// What is not in here has one spelling.
+const FOLDED = /[%;.$]/
+
 /** Whether a value of this canonical path may be another spelling of the value that a lenient upstream reads. */
 export function isRespelled({ places, isProtected }: ParamRules, path: string): boolean {
-  if (places.length === 0 || !/[%;.]/.test(path)) return false
+  if (places.length === 0 || !FOLDED.test(path)) return false
   const segments = path.slice(1).split('/')
   return places.some(({ at, isRest, names }) =>
     segments.slice(at, isRest ? undefined : at + 1).some((raw) => {
-      if (!/[%;.]/.test(raw)) return false
+      if (!FOLDED.test(raw)) return false
       if (isProtected && /;|%3B/.test(raw)) return true
       return names !== 'nobody' && isSecondSpelling(decodeSegment(raw), names === 'person')
     }),
   )
 }
-
-// File types and script names that frameworks drop from the last segment: Rails' (.:format), Spring's suffix patterns, Struts' .action.
-const FORMATS =
-  /\.(?:json|xml|x?html?|csv|tsv|txt|pdf|xlsx?|ya?ml|rss|atom|js|css|map|png|jpe?g|gif|svg|ico|webp|do|action|jspx?|php\d?|aspx?|ashx|cgi)$/i
 
 /**
  * The person is said to stand here by the config, or only presumed to (any parameter may): then a file's name, a question and a
