@@ -2,6 +2,7 @@
 import { cpSync, globSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { afterEach, expect } from '@jest/globals'
+import { verifyTrail } from '../../../src/audit/verify.ts'
 import { checklist } from '../../support/checklist.ts'
 import { runCommand, startGateway, startRawUpstream } from '../../support/gateway-process.ts'
 import { connectRaw } from '../../support/raw-client.ts'
@@ -36,18 +37,18 @@ line(
     cpSync(dir, earlier, { recursive: true })
     await gateway.start()
     await askAndStop(1)
-    const verify = async (at: string, ...more: readonly string[]): Promise<number | null> =>
-      (await runCommand(['audit', 'verify', at, ...more])).code
-    expect([await verify(dir), await verify(earlier)]).toEqual([0, 0])
+    const verify = async (at: string, checkpoint?: string): Promise<boolean> =>
+      (await verifyTrail(at, checkpoint === undefined ? {} : { checkpoint: readFileSync(checkpoint, 'utf8') })).ok
+    expect([await verify(dir), await verify(earlier)]).toEqual([true, true])
     const entries = globSync('tile/entries/**', { cwd: dir }).filter((file) => statSync(path.join(dir, file)).isFile())
     const [first = '', second = first] = entries
-    const tampered = async (change: (copy: string) => void): Promise<number | null> => {
+    const tampered = async (change: (copy: string) => void): Promise<boolean> => {
       const copy = path.join(gateway.home, 'copy')
       cpSync(dir, copy, { recursive: true })
       change(copy)
-      const code = await verify(copy)
+      const isIntact = await verify(copy)
       rmSync(copy, { recursive: true })
-      return code
+      return isIntact
     }
     const edit = (file: string, change: (bytes: Buffer) => Buffer) => (copy: string) => {
       writeFileSync(path.join(copy, file), change(readFileSync(path.join(copy, file))))
@@ -72,9 +73,10 @@ line(
         Buffer.from(bytes.toString().replace(/^\d+$/m, (size) => String(Number(size) + 1))),
       ),
     }
-    for (const [name, change] of Object.entries(changes)) expect([name, await tampered(change)]).toEqual([name, 1])
+    for (const [name, change] of Object.entries(changes)) expect([name, await tampered(change)]).toEqual([name, false])
     // What was put back whole is found against a checkpoint that was kept elsewhere.
-    expect(await verify(earlier, '--checkpoint', path.join(dir, 'checkpoint'))).toBe(1)
+    expect(await verify(earlier, path.join(dir, 'checkpoint'))).toBe(false)
+    expect((await runCommand(['audit', 'verify', earlier, '--checkpoint', path.join(dir, 'checkpoint')])).code).toBe(1)
   },
   120_000,
 )

@@ -142,39 +142,44 @@ line(64, 'a kept-alive connection that closes just then: a GET is sent once more
   expect(upstream.requests.length - again).toBeLessThanOrEqual(2)
 })
 
-line(65, 'a slow head, a slow body and an idle connection end in time, and connections are bounded', async () => {
+line(65, 'slow heads, slow bodies and idle connections end in time, and connections are bounded', async () => {
   const limits = { headersTimeoutMs: 80, requestTimeoutMs: 160, idleTimeoutMs: 80 }
   const { plane, upstream } = await start({ routes: ROUTES, limits }, () => undefined)
   for (const bytes of ['', 'GET /op', 'GET /open HTTP/1.1\r\nHost: a\r\nX-A:']) {
     const client = await plane.connect()
     client.write(bytes)
+    await turns()
+    plane.clock.advance(1_000)
     await client.ended
     expect(client.received.toString()).toMatch(/^(HTTP\/1\.1 408 |$)/)
   }
-  // One byte now and then buys no time.
-  const drip = await plane.connect()
-  const timer = setInterval(() => void drip.write('X'), 10)
-  drip.write('GET /open HTTP/1.1\r\nX-A: ')
-  await drip.ended
-  clearInterval(timer)
-  expect(upstream.connections.length).toBe(0)
-  const slow = await plane.connect()
-  slow.write(request('POST', '/open', { 'Content-Length': '1000' }, 'x'))
-  const beat = setInterval(() => void slow.write('x'), 10)
-  await slow.ended
-  clearInterval(beat)
-  expect(slow.received.toString()).toMatch(/^(HTTP\/1\.1 408 |$)/)
+  // One byte now and then buys no time, neither in a head nor in a body.
+  for (const bytes of ['GET /open HTTP/1.1\r\nX-A: ', request('POST', '/open', { 'Content-Length': '1000' }, 'x')]) {
+    const client = await plane.connect()
+    client.write(bytes)
+    const drip = setInterval(() => {
+      client.write('x')
+      plane.clock.advance(10)
+    }, 10)
+    await client.ended
+    clearInterval(drip)
+    expect(client.received.toString()).toMatch(/^(HTTP\/1\.1 408 |$)/)
+  }
   await upstream.connections[0]?.closed
-  expect(upstream.requests).toEqual([])
+  expect([upstream.connections.length, upstream.requests.length]).toEqual([1, 0])
   upstream.answer = () => OK
   const idle = await plane.connect()
   idle.write(GET)
   expect((await idle.response()).status).toBe(200)
+  plane.clock.advance(1_000)
   await idle.ended
   // One more than are served is turned away at once.
-  plane.server.maxConnections = 1
-  const [first, second] = [await plane.connect(), await plane.connect()]
-  await second.ended
+  const full = await start({ routes: ROUTES, limits: { connectionsMax: 1 } })
+  const first = await full.plane.connect()
+  await full.plane.connect().then(
+    (second) => second.ended,
+    () => 'refused',
+  )
   first.write(GET)
   expect((await first.response()).status).toBe(200)
 })

@@ -131,6 +131,27 @@ suite('idle: an answer written just as the next request comes is not the next ca
   expect(client.received.includes(MARK)).toBe(false)
 })
 
+/** Fields of a body that is not to come; and then it comes, once the next request has been sent. */
+for (const [name, method, head] of [
+  ['HEAD with a length', 'HEAD', `HTTP/1.1 200 OK\r\nContent-Length: ${POISON.length}\r\n\r\n`],
+  ['HEAD with chunks', 'HEAD', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n'],
+  ['304 with a length', 'GET', `HTTP/1.1 304 Not Modified\r\nContent-Length: ${POISON.length}\r\n\r\n`],
+  ['304 with chunks', 'GET', 'HTTP/1.1 304 Not Modified\r\nTransfer-Encoding: chunked\r\n\r\n'],
+  ['204 with a length', 'GET', `HTTP/1.1 204 No Content\r\nContent-Length: ${POISON.length}\r\n\r\n`],
+  ['204 with chunks', 'GET', 'HTTP/1.1 204 No Content\r\nTransfer-Encoding: chunked\r\n\r\n'],
+] as const) {
+  suite(`late: the body of ${name} is not the next caller’s answer`, async () => {
+    const { plane, upstream } = await start({ routes: ROUTES, pool: { connectionsMax: 1 } }, () => head)
+    const [first, second] = [await plane.connect(), await plane.connect()]
+    first.write(request(method, '/open'))
+    await first.response({ head: true })
+    const [before] = upstream.connections
+    upstream.answer = (_seen, connection) => (connection === before ? `${POISON}${CLEAN}` : CLEAN)
+    second.write(OTHER)
+    expect((await second.response()).body.toString()).toBe('clean')
+  })
+}
+
 suite('idle: a connection that its upstream has half-closed is not used again', async () => {
   const { plane, upstream } = await start({ routes: ROUTES, pool: { connectionsMax: 1 } }, () => CLEAN)
   expect((await plane.ask(GET)).status).toBe(200)
