@@ -1,5 +1,5 @@
 // Composition root of a data-plane thread: builds the gateway from the config it was started with, listens, and obeys the main thread.
-import type { Server } from 'node:http'
+import type net from 'node:net'
 import { parentPort, workerData } from 'node:worker_threads'
 import { createAddresses } from '../adapters/ipaddr/addresses.ts'
 import { createTokenVerifier, type RefreshingTokenVerifier } from '../adapters/jose/token-verifier.ts'
@@ -8,7 +8,7 @@ import { createPseudonyms } from '../adapters/node/pseudonyms.ts'
 import { createRandomness } from '../adapters/node/randomness.ts'
 import type { SeriesAnnouncement } from '../adapters/prometheus/telemetry-slab.ts'
 import { createWorkerTelemetry } from '../adapters/prometheus/worker-telemetry.ts'
-import { createUpstreamClient } from '../adapters/undici/upstream-client.ts'
+import { createUpstreamClient } from '../adapters/net/upstream-client.ts'
 import { createLogger } from '../adapters/winston/logger.ts'
 import { createRecorder } from '../audit/recorder.ts'
 import { openWriteAheadLog, type DurableBatch, type WriteAheadLog } from '../audit/write-ahead.ts'
@@ -20,7 +20,7 @@ import { proveRefusals } from '../gateway/canary.ts'
 import type { Gateway, Settings } from '../gateway/gateway.ts'
 import { InFlight } from '../gateway/in-flight.ts'
 import { lockMemory, LockView } from '../gateway/lock-view.ts'
-import { createGatewayServer, drain } from '../gateway/server.ts'
+import { GatewayServer, drain } from '../gateway/server.ts'
 import type { FromWorker, ToWorker } from '../ports/worker-protocol.ts'
 import { createRateSlab } from '../throttle/rate-slab.ts'
 import { createRequestRate } from '../throttle/request-rate.ts'
@@ -46,7 +46,7 @@ const telemetry = createWorkerTelemetry(start.telemetry, (announcement) => {
 
 interface Running {
   readonly gateway: Gateway
-  readonly server: Server
+  readonly server: GatewayServer
   readonly log: WriteAheadLog
   verifier: RefreshingTokenVerifier
 }
@@ -96,11 +96,11 @@ async function run(): Promise<Running> {
     logger,
     draining: false,
   }
-  const server = createGatewayServer(gateway, config.gateway.limits)
+  const server = new GatewayServer(gateway, config.gateway.limits)
   // The table is taken before the first connection can come.
   if (view.current === undefined) logger.debug('started before its table: frozen until it comes')
-  await listen(server, config.gateway.listen)
-  const address = server.address()
+  await listen(server.listener, config.gateway.listen)
+  const address = server.listener.address()
   post({ type: 'listening', port: address === null || typeof address === 'string' ? 0 : address.port })
   return { gateway, server, log, verifier }
 }
@@ -126,7 +126,7 @@ async function openSettings(
     nearMisses: compileNearMissGuard(config.routes),
     isTrustedProxy: addresses.compile(gateway.trustedProxies),
     verifier,
-    upstreams: createUpstreamClient(config.upstreams),
+    upstreams: createUpstreamClient(config.upstreams, () => clock.monotonicMs()),
     scheme: 'http',
     headersMax: gateway.limits.headersMax,
     bodyBytesMax: gateway.limits.bodyBytesMax,
@@ -134,7 +134,7 @@ async function openSettings(
   return { settings, verifier }
 }
 
-function listen(server: Server, to: Listen): Promise<void> {
+function listen(server: net.Server, to: Listen): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject)
     const options = 'path' in to ? { path: to.path } : { host: to.host, port: to.port, reusePort: start.reusePort }
@@ -180,7 +180,7 @@ function obey(running: Running, message: ToWorker<Config>): void {
       )
       break
     case 'prove':
-      void proveRefusals(running.server, running.gateway, message.routes).then((proofs) => {
+      void proveRefusals(running.server, running.gateway, message.routes, message.drill).then((proofs) => {
         post({ type: 'proof', id: message.id, proofs })
       })
       break

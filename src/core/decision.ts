@@ -11,6 +11,7 @@ export type DenialReason =
   | 'expectation'
   | 'headers-too-large'
   | 'body-too-large'
+  | 'request-timeout'
   | 'locked'
   | 'view-stale'
   | 'no-session'
@@ -29,6 +30,8 @@ export interface Denial {
   readonly allow?: readonly string[]
   readonly maxAgeSeconds?: number
   readonly retryAfterMs?: number
+  /** Callers come back over as much time more; absent: over as much again. */
+  readonly retrySpreadMs?: number
   /** The detector or limit that throttled. */
   readonly detector?: string
 }
@@ -51,6 +54,7 @@ const LABELS = {
   expectation: 'rejected',
   'headers-too-large': 'rejected',
   'body-too-large': 'rejected',
+  'request-timeout': 'rejected',
   locked: 'locked',
   'view-stale': 'locked',
   'no-session': 'unauthenticated',

@@ -1,29 +1,36 @@
-// A canary asks for a locked route through this worker's own HTTP server, and shows the refusal: the proof of a freeze.
-import type { Server } from 'node:http'
+// A canary asks for a locked route through this worker's own connection and pipeline, and shows the refusal: the proof of a freeze.
 import { duplexPair, type Duplex } from 'node:stream'
 import type { Route } from '../core/route.ts'
 import type { CanaryProof } from '../ports/data-plane.ts'
+import { DRILL_FIELD } from './exchange.ts'
 import type { Gateway } from './gateway.ts'
-import { connectCanary } from './server.ts'
+import type { GatewayServer } from './server.ts'
 
 export type WorkerProof = Omit<CanaryProof, 'worker'>
 
 /** One proof a route that this worker knows; each canary goes through parser, pipeline and locks, and is never forwarded. */
 export async function proveRefusals(
-  server: Server,
+  server: GatewayServer,
   gateway: Gateway,
   routeIds: readonly string[],
+  drill?: string,
 ): Promise<readonly WorkerProof[]> {
   const routes = gateway.settings.routes.routes.filter(({ id }) => routeIds.includes(id))
-  return Promise.all(routes.map((route) => proveRefusal(server, gateway, route)))
+  return Promise.all(routes.map((route) => proveRefusal(server, gateway, route, drill)))
 }
 
-async function proveRefusal(server: Server, gateway: Gateway, route: Route): Promise<WorkerProof> {
+async function proveRefusal(
+  server: GatewayServer,
+  gateway: Gateway,
+  route: Route,
+  drill: string | undefined,
+): Promise<WorkerProof> {
   const method = route.methods.find((each) => each !== 'GET' && each !== 'HEAD') ?? route.methods[0] ?? 'GET'
   const path = route.path.replaceAll(/\{[^}]+\}/g, 'canary')
+  const field = drill === undefined ? '' : `${DRILL_FIELD}: ${drill}\r\n`
   const [ours, theirs] = duplexPair()
-  connectCanary(server, theirs)
-  ours.write(`${method} ${path} HTTP/1.1\r\nHost: canary\r\nConnection: close\r\n\r\n`)
+  server.accept(theirs, true)
+  ours.write(`${method} ${path} HTTP/1.1\r\nHost: canary\r\nConnection: close\r\n${field}\r\n`)
   const answer = await readAll(ours)
   const status = Number(/^HTTP\/1\.1 (\d{3})/.exec(answer)?.[1] ?? 0)
   return {

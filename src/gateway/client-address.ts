@@ -1,5 +1,5 @@
 // Who is really calling: the socket's peer, or what trusted proxies say of it.
-import type { IncomingMessage } from 'node:http'
+import type { Fields } from '../http1/fields.ts'
 import type { Addresses } from '../ports/addresses.ts'
 
 export interface ClientAddress {
@@ -14,13 +14,13 @@ export interface ClientAddress {
  * first hop that is not trusted or cannot be read: what stands left of it was written by the client itself.
  */
 export function clientAddress(
-  request: IncomingMessage,
+  peer: string,
+  fields: Fields,
   addresses: Addresses,
   isTrustedProxy: (address: string) => boolean,
 ): ClientAddress {
-  const peer = addresses.parse(request.socket.remoteAddress ?? '') ?? 'unix'
   if (peer === 'unix' || !isTrustedProxy(peer)) return { address: peer, peer, viaTrustedProxy: false }
-  const hops = hopsOf(request.headers['x-forwarded-for'])
+  const hops = hopsOf(fields.joined('x-forwarded-for'))
   let client = peer
   for (let index = hops.length - 1; index >= 0; index--) {
     const hop = addresses.parse(hops[index] ?? '')
@@ -31,7 +31,6 @@ export function clientAddress(
   return { address: client, peer, viaTrustedProxy: true }
 }
 
-function hopsOf(value: string | string[] | undefined): readonly string[] {
-  if (value === undefined) return []
-  return (Array.isArray(value) ? value.join(',') : value).split(',').map((hop) => hop.trim())
+function hopsOf(value: string | undefined): readonly string[] {
+  return value === undefined ? [] : value.split(',').map((hop) => hop.trim())
 }

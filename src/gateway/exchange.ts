@@ -1,7 +1,7 @@
 // An exchange: one request and its response, and what has become of it so far.
-import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { DecisionLabel, Denial } from '../core/decision.ts'
 import type { Lock, LockTarget } from '../core/lock.ts'
+import { isSafeMethod } from '../core/policy.ts'
 import type { AuditRecord } from '../core/audit-record.ts'
 import type { Permit } from '../core/permit.ts'
 import type { Route } from '../core/route.ts'
@@ -10,13 +10,18 @@ import type { Target } from '../core/target.ts'
 import type { Instant } from '../core/time.ts'
 import type { Allowance } from '../throttle/detector.ts'
 import type { UpstreamCall } from '../ports/upstream-client.ts'
+import type { Downstream } from './downstream.ts'
+import type { Request } from './request.ts'
+import type { Response } from './response.ts'
 
 export type RequestReason = NonNullable<Extract<AuditRecord, { kind: 'request' }>['reason']>
 
 /** Owned by one request; written by the stages in their order. */
 export class Exchange {
-  readonly request: IncomingMessage
-  readonly response: ServerResponse
+  readonly request: Request
+  readonly response: Response
+  /** Its connection, on which it is the one open exchange. */
+  readonly downstream: Downstream
   readonly id: string
   readonly method: string
   /** Who is calling: `unix` where the peer has no address. */
@@ -31,6 +36,8 @@ export class Exchange {
   readonly isCanary: boolean
 
   target: Target | undefined
+  /** The protocol that the request asks to switch to. */
+  upgrade: 'websocket' | undefined
   /** Set by receive where the request itself is at fault. */
   refusal: Denial | undefined
   route: Route | undefined
@@ -45,9 +52,9 @@ export class Exchange {
   severedBy: Lock | 'revoked' | 'stale' | undefined
   /** Set by the stage that waits: ends the wait now, because the exchange has been severed or its request is at fault. */
   interrupt: (() => void) | undefined
+  /** Set by the stage that waits: the caller has gone. */
+  onDownstreamClose: (() => void) | undefined
   call: UpstreamCall | undefined
-  /** The socket has been answered below this exchange (unparsed.ts): nothing more is written. */
-  answeredRaw = false
 
   decision: DecisionLabel = 'error'
   reason: RequestReason | undefined
@@ -58,32 +65,42 @@ export class Exchange {
   outcomeRecorded = false
   status = 0
   bytesSent = 0
+  /** Of a tunnel. */
+  bytesReceived = 0
   upstreamStartedMs: number | undefined
   upstreamMs: number | undefined
 
+  /** Changes nothing at the upstream: a tunnel may carry anything. */
+  get isSafe(): boolean {
+    return this.upgrade === undefined && isSafeMethod(this.method)
+  }
+
   constructor(facts: {
-    request: IncomingMessage
-    response: ServerResponse
+    request: Request
+    response: Response
+    downstream: Downstream
     id: string
     address: string
-    peer: string
     viaTrustedProxy: boolean
     startedAt: Instant
     startedMs: number
-    isCanary: boolean
   }) {
     this.request = facts.request
     this.response = facts.response
+    this.downstream = facts.downstream
     this.id = facts.id
-    this.method = facts.request.method ?? 'GET'
+    this.method = facts.request.method
     this.address = facts.address
-    this.peer = facts.peer
+    this.peer = facts.downstream.peer
     this.viaTrustedProxy = facts.viaTrustedProxy
     this.startedAt = facts.startedAt
     this.startedMs = facts.startedMs
-    this.isCanary = facts.isCanary
+    this.isCanary = facts.downstream.isCanary
   }
 }
+
+/** Names the drill that a canary is of. */
+export const DRILL_FIELD = 'portcullis-drill'
 
 /** What locks are matched against. It only ever grows: people are known once the session is. */
 export function lockTargetOf(exchange: Exchange, route: Route): LockTarget {
@@ -92,8 +109,10 @@ export function lockTargetOf(exchange: Exchange, route: Route): LockTarget {
     route,
     method: exchange.method,
     address: exchange.address,
-    userAgent: exchange.request.headers['user-agent'] ?? '',
+    userAgent: exchange.request.fields.first('user-agent') ?? '',
     subjects: exchange.subjects,
+    // Of a canary of our own alone: a caller cannot meet the lock of a drill, nor tell that there is one.
+    drill: exchange.isCanary ? exchange.request.fields.first(DRILL_FIELD) : undefined,
     ...(session === undefined
       ? {}
       : { principal: session.principal, session: session.session, clients: session.clients }),

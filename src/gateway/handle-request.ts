@@ -1,8 +1,10 @@
 // THE PIPELINE, on one screen: receive -> admit -> record -> forward or respond -> settle.
-import type { IncomingMessage, ServerResponse } from 'node:http'
 import { isDenial, type Decision } from '../core/decision.ts'
+import type { Downstream } from './downstream.ts'
 import type { Exchange } from './exchange.ts'
 import type { Gateway } from './gateway.ts'
+import type { Request } from './request.ts'
+import type { Response } from './response.ts'
 import { admit } from './stages/admit.ts'
 import { forward } from './stages/forward.ts'
 import { receive } from './stages/receive.ts'
@@ -14,13 +16,20 @@ import { settle } from './stages/settle.ts'
 const ADMISSIONS_MAX = 4
 const UNSETTLED: Decision = { denied: 'view-stale', retryAfterMs: 1_000 }
 
+/** Never rejects: what goes wrong beyond all care ends the connection. */
 export async function handleRequest(
-  request: IncomingMessage,
-  response: ServerResponse,
+  request: Request,
+  response: Response,
+  downstream: Downstream,
   gateway: Gateway,
-  isCanary = false,
 ): Promise<void> {
-  const exchange = receive(request, response, gateway, isCanary)
+  let exchange: Exchange
+  try {
+    exchange = receive(request, response, downstream, gateway)
+  } catch {
+    respondBare(downstream, response)
+    return
+  }
   try {
     await run(exchange, gateway)
   } catch (error) {
@@ -40,7 +49,7 @@ async function failClosed(exchange: Exchange, error: unknown, gateway: Gateway):
     })
     await respond(exchange, 'internal', gateway)
   } catch {
-    respondBare(exchange.response)
+    respondBare(exchange.downstream, exchange.response)
   }
 }
 
@@ -53,7 +62,7 @@ async function run(exchange: Exchange, gateway: Gateway): Promise<void> {
       return
     }
     if (exchange.isCanary) {
-      exchange.response.writeHead(200).end()
+      answerCanary(exchange)
       return
     }
     const end = await forward(exchange, decision, gateway)
@@ -61,4 +70,11 @@ async function run(exchange: Exchange, gateway: Gateway): Promise<void> {
     if (end !== 'done') await respond(exchange, end, gateway)
     return
   }
+}
+
+/** A canary that has a permit has shown that the freeze failed: it is answered so, and never forwarded. */
+function answerCanary({ response, downstream }: Exchange): void {
+  downstream.isClosing = true
+  response.sendHead(200, 'OK', ['Content-Length', '0', 'Connection', 'close'], 'none')
+  response.end(undefined, () => undefined)
 }

@@ -1,4 +1,5 @@
 // What crosses the gateway in a header section, and what never does.
+import type { Fields } from '../http1/fields.ts'
 import type { Randomness } from '../ports/clock.ts'
 import type { Exchange } from './exchange.ts'
 
@@ -61,33 +62,27 @@ const NEVER_FORWARDED: ReadonlySet<string> = new Set([
 /** Families of them: forwarding, and what middleware of Next.js and Vinext says to itself (CVE-2025-29927). */
 const NEVER_FORWARDED_PREFIX = /^x-(?:forwarded|middleware|vinext)-/
 
-/** Remembers how each field name is judged; names come from clients, so the memory is bounded. */
-const judged = new Map<string, { readonly lower: string; readonly dropped: boolean }>()
+/** Remembers by its lower-case name whether a field is dropped; names come from clients, so the memory is bounded. */
+const judged = new Map<string, boolean>()
 const JUDGED_MAX = 2_000
 
-function judgeName(name: string): { readonly lower: string; readonly dropped: boolean } {
-  const known = judged.get(name)
+function isDropped(lower: string): boolean {
+  const known = judged.get(lower)
   if (known !== undefined) return known
-  const lower = name.toLowerCase()
   const spelled = lower.replaceAll('_', '-')
-  const verdict = {
-    lower,
-    dropped: HOP_BY_HOP.has(spelled) || NEVER_FORWARDED.has(spelled) || NEVER_FORWARDED_PREFIX.test(spelled),
-  }
-  if (judged.size < JUDGED_MAX) judged.set(name, verdict)
+  const verdict = HOP_BY_HOP.has(spelled) || NEVER_FORWARDED.has(spelled) || NEVER_FORWARDED_PREFIX.test(spelled)
+  if (judged.size < JUDGED_MAX) judged.set(lower, verdict)
   return verdict
 }
 
 /** Names in the Connection fields, in lower case: they belong to this hop (RFC 9110, 7.6.1). */
-export function nominated(raw: readonly string[]): ReadonlySet<string> | undefined {
+export function nominated(fields: Fields): ReadonlySet<string> | undefined {
+  const value = fields.joined('connection')
+  if (value === undefined) return undefined
   let names: Set<string> | undefined
-  for (let index = 0; index < raw.length; index += 2) {
-    const name = raw[index] ?? ''
-    if (name.length !== 10 || name.toLowerCase() !== 'connection') continue
-    for (const each of (raw[index + 1] ?? '').split(',')) {
-      const token = each.trim().toLowerCase()
-      if (token !== '' && token !== 'close' && token !== 'keep-alive') (names ??= new Set()).add(token)
-    }
+  for (const each of value.split(',')) {
+    const token = each.trim().toLowerCase()
+    if (token !== '' && token !== 'close' && token !== 'keep-alive') (names ??= new Set()).add(token)
   }
   return names
 }
@@ -98,20 +93,18 @@ export interface ForwardedFacts {
   readonly traceparent: string
 }
 
-/** The request fields for the upstream, names and values in turn. The inbound request is not touched. */
+/** The request fields for the upstream, names and values in turn, without framing. The inbound request is not touched. */
 export function upstreamHeaders(exchange: Exchange, facts: ForwardedFacts): string[] {
-  const raw = exchange.request.rawHeaders
-  const dropped = nominated(raw)
+  const { fields } = exchange.request
+  const { raw, names } = fields
+  const dropped = nominated(fields)
   const out: string[] = []
-  for (let index = 0; index < raw.length; index += 2) {
-    const name = raw[index] ?? ''
-    const verdict = judgeName(name)
-    if (verdict.dropped || dropped?.has(verdict.lower)) continue
-    if (verdict.lower === 'authorization' && !facts.forwardAuthorization) continue
-    out.push(name, raw[index + 1] ?? '')
+  for (let index = 0; index < names.length; index++) {
+    const lower = names[index] as string
+    if (isDropped(lower) || dropped?.has(lower)) continue
+    if (lower === 'authorization' && !facts.forwardAuthorization) continue
+    out.push(raw[2 * index] as string, raw[2 * index + 1] as string)
   }
-  const length = exchange.request.headers['content-length']
-  if (length !== undefined) out.push('Content-Length', length)
   pushForwarding(out, exchange, facts.scheme)
   out.push('X-Request-Id', exchange.id, 'traceparent', facts.traceparent)
   return out
@@ -119,23 +112,23 @@ export function upstreamHeaders(exchange: Exchange, facts: ForwardedFacts): stri
 
 /** Who asked for what, in the words that upstreams know. A trusted proxy's are kept and extended; nobody else's are. */
 function pushForwarding(out: string[], exchange: Exchange, ourScheme: string): void {
-  const { headers } = exchange.request
-  const believed = exchange.viaTrustedProxy ? headers : {}
-  const chain = believed['x-forwarded-for']
-  const scheme = trustedScheme(believed['x-forwarded-proto']) ?? ourScheme
-  const host = trustedHost(believed['x-forwarded-host']) ?? headers.host ?? ''
-  out.push('X-Forwarded-For', chain === undefined ? nodeName(exchange.address) : `${String(chain)}, ${exchange.peer}`)
+  const { fields } = exchange.request
+  const believed = exchange.viaTrustedProxy ? fields : undefined
+  const chain = believed?.joined('x-forwarded-for')
+  const scheme = trustedScheme(believed?.joined('x-forwarded-proto')) ?? ourScheme
+  const host = trustedHost(believed?.joined('x-forwarded-host')) ?? fields.first('host') ?? ''
+  out.push('X-Forwarded-For', chain === undefined ? nodeName(exchange.address) : `${chain}, ${exchange.peer}`)
   out.push('X-Forwarded-Proto', scheme)
   if (host !== '') out.push('X-Forwarded-Host', host)
   out.push('Forwarded', forwarded(exchange.address, host, scheme))
 }
 
-function trustedScheme(value: string | string[] | undefined): string | undefined {
+function trustedScheme(value: string | undefined): string | undefined {
   return value === 'http' || value === 'https' ? value : undefined
 }
 
-function trustedHost(value: string | string[] | undefined): string | undefined {
-  return typeof value === 'string' && value !== '' && isAuthority(value) ? value : undefined
+function trustedHost(value: string | undefined): string | undefined {
+  return value !== undefined && value !== '' && isAuthority(value) ? value : undefined
 }
 
 /** A host or a bracketed IPv6 address, and a port perhaps (RFC 9110, 7.2). An empty one is allowed for what has no authority. */
@@ -158,23 +151,37 @@ const TRACEPARENT = /^00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-([0-9a-f]
 
 /** W3C Trace Context: a trusted proxy's trace goes on with a span of our own, anyone else's begins here. */
 export function upstreamTrace(exchange: Exchange, randomness: Randomness): string {
-  const given = exchange.viaTrustedProxy ? exchange.request.headers.traceparent : undefined
-  const found = typeof given === 'string' ? TRACEPARENT.exec(given) : null
+  const given = exchange.viaTrustedProxy ? exchange.request.fields.joined('traceparent') : undefined
+  const found = given === undefined ? null : TRACEPARENT.exec(given)
   return `00-${found?.[1] ?? randomness.hex(16)}-${randomness.hex(8)}-${found?.[2] ?? '01'}`
 }
 
-/** The response fields for the caller. */
-export function downstreamHeaders(raw: readonly string[], requestId: string): string[] {
-  const dropped = nominated(raw)
+/** The response fields for the caller, without framing: that is told anew where it is not by a length. */
+export function downstreamHeaders(fields: Fields, hasLength: boolean, requestId: string): string[] {
+  const { raw, names } = fields
+  const dropped = nominated(fields)
   const out: string[] = []
-  for (let index = 0; index < raw.length; index += 2) {
-    const name = raw[index] ?? ''
-    const lower = name.toLowerCase()
+  for (let index = 0; index < names.length; index++) {
+    const lower = names[index] as string
     if (HOP_BY_HOP.has(lower) || lower === 'x-request-id' || dropped?.has(lower)) continue
-    out.push(name, raw[index + 1] ?? '')
+    if (lower === 'content-length' && !hasLength) continue
+    out.push(raw[2 * index] as string, raw[2 * index + 1] as string)
   }
   out.push('X-Request-Id', requestId)
   return out
+}
+
+let dateText = ''
+let dateSecond = 0
+
+/** The Date field (RFC 9110, 6.6.1) of an answer at `now`, in epoch milliseconds. */
+export function httpDate(now: number): string {
+  const second = Math.floor(now / 1000)
+  if (second !== dateSecond) {
+    dateSecond = second
+    dateText = new Date(second * 1000).toUTCString()
+  }
+  return dateText
 }
 
 /** draft-ietf-httpapi-ratelimit-headers-11; numbers are told to verified sessions alone. */
@@ -188,22 +195,4 @@ export function rateLimitFields(exchange: Exchange): string[] {
     'RateLimit',
     `"requests";r=${remaining};t=${Math.ceil(resetMs / 1000)}`,
   ]
-}
-
-/** The first value of a field in a flat list, its name compared without case. */
-export function fieldValue(raw: readonly string[], lower: string): string | undefined {
-  for (let index = 0; index < raw.length; index += 2) {
-    if (raw[index]?.toLowerCase() === lower) return raw[index + 1]
-  }
-  return undefined
-}
-
-/** How often a field stands in a flat list. */
-export function countField(raw: readonly string[], lower: string): number {
-  let count = 0
-  for (let index = 0; index < raw.length; index += 2) {
-    const name = raw[index] ?? ''
-    if (name.length === lower.length && name.toLowerCase() === lower) count += 1
-  }
-  return count
 }

@@ -1,5 +1,4 @@
 // Every open exchange, so that a new lock can sever what it covers.
-import type { Duplex } from 'node:stream'
 import { findLocks, type CompiledTable } from '../core/lock-table.ts'
 import { checkAssurance, isRevoked } from '../core/session.ts'
 import type { Denial } from '../core/decision.ts'
@@ -8,8 +7,6 @@ import { lockTargetOf, type Exchange } from './exchange.ts'
 
 export class InFlight {
   readonly #open = new Set<Exchange>()
-  /** A connection has one exchange at a time (connection.ts). */
-  readonly #bySocket = new WeakMap<Duplex, Exchange>()
   readonly #onCut: () => void
 
   constructor(onCut: () => void) {
@@ -19,20 +16,14 @@ export class InFlight {
   /** Called by receive before any lock is read, so that no exchange falls between a check and a table. */
   enter(exchange: Exchange): void {
     this.#open.add(exchange)
-    this.#bySocket.set(exchange.request.socket, exchange)
   }
 
   leave(exchange: Exchange): void {
     this.#open.delete(exchange)
-    this.#bySocket.delete(exchange.request.socket)
   }
 
   get size(): number {
     return this.#open.size
-  }
-
-  on(socket: Duplex): Exchange | undefined {
-    return this.#bySocket.get(socket)
   }
 
   /** Cuts each exchange with leave to forward that the table now refuses. Returns how many. */
@@ -66,7 +57,7 @@ function interrupt(exchange: Exchange): void {
   try {
     exchange.interrupt?.()
   } catch {
-    exchange.request.socket.destroy()
+    exchange.downstream.socket.destroy()
   }
 }
 
@@ -75,6 +66,7 @@ function severingCause(exchange: Exchange, table: CompiledTable, now: Instant): 
   if (route === undefined) return undefined
   const locks = findLocks(table, lockTargetOf(exchange, route), now)
   if (locks?.denying !== undefined) return locks.denying
+  if (locks?.undecided !== undefined) return locks.undecided
   if (
     locks?.stepUp !== undefined &&
     (session === undefined || checkAssurance(route.policy.session, session, now, locks.stepUp.since) !== undefined)

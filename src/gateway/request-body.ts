@@ -1,70 +1,54 @@
-// A request's body on its way to the upstream: not one byte is taken before the call has leave to start, none past the limit.
-import { Readable } from 'node:stream'
-import type { IncomingMessage } from 'node:http'
+// A request's body on its way to the upstream: not one byte is read before the call has leave to start, none past the limit.
+import type { UpstreamCall } from '../ports/upstream-client.ts'
+import type { BodySink } from './downstream.ts'
+import type { Exchange } from './exchange.ts'
 
-/**
- * Reads the request only after `begin`, so that a call that never starts leaves it whole for the next one. Destroying it
- * stops the reading and leaves the connection alone, so that the caller can still be answered. Trailers end here: they
- * are never forwarded (RFC 9110, 6.5.1).
- */
-export class RequestBody extends Readable {
-  readonly #request: IncomingMessage
-  readonly #bytesMax: number
-  readonly #mayPass: () => boolean
-  readonly #onTooLarge: () => void
+export interface BodyEvents {
+  readonly bytesMax: number
+  /** Asked with each chunk. */
+  readonly mayPass: () => boolean
+  readonly onTooLarge: () => void
+  readonly onBroken: (detail: string | undefined) => void
+}
+
+/** Trailers end at the reader: they are never forwarded (RFC 9110, 6.5.1). */
+export class RequestBody implements BodySink {
+  readonly #exchange: Exchange
+  readonly #events: BodyEvents
+  #call: UpstreamCall | undefined
   #bytes = 0
-  #begun = false
-  #wanted = false
 
-  constructor(
-    request: IncomingMessage,
-    options: { readonly bytesMax: number; readonly mayPass: () => boolean; readonly onTooLarge: () => void },
-  ) {
-    super()
-    this.#request = request
-    this.#bytesMax = options.bytesMax
-    this.#mayPass = options.mayPass
-    this.#onTooLarge = options.onTooLarge
-    // It may be ended after its reader has gone: then nobody is left to hear of it.
-    this.on('error', () => undefined)
+  constructor(exchange: Exchange, events: BodyEvents) {
+    this.#exchange = exchange
+    this.#events = events
   }
 
-  begin(): void {
-    if (this.#begun || this.destroyed) return
-    this.#begun = true
-    this.#request.on('data', this.#onData).once('end', this.#onEnd).once('close', this.#onClose)
-    if (this.#request.destroyed) this.#onClose()
-    else if (this.#wanted) this.#request.resume()
-    else this.#request.pause()
+  begin(call: UpstreamCall): void {
+    this.#call = call
+    this.#exchange.downstream.readBody(this)
   }
 
-  override _read(): void {
-    this.#wanted = true
-    if (this.#begun) this.#request.resume()
+  /** The upstream takes bytes again. */
+  resume(): void {
+    if (this.#call !== undefined) this.#exchange.downstream.resumeBody()
   }
 
-  override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
-    this.#request.removeListener('data', this.#onData).removeListener('end', this.#onEnd)
-    this.#request.removeListener('close', this.#onClose)
-    this.#request.pause()
-    done(error)
+  stop(): void {
+    this.#call = undefined
+    this.#exchange.downstream.stopBody()
   }
 
-  readonly #onData = (chunk: Buffer): void => {
+  onData(chunk: Buffer): void {
     this.#bytes += chunk.length
-    if (this.#bytes > this.#bytesMax) this.#onTooLarge()
-    else if (this.#mayPass() && !this.push(chunk)) {
-      this.#wanted = false
-      this.#request.pause()
-    }
+    if (this.#bytes > this.#events.bytesMax) this.#events.onTooLarge()
+    else if (this.#events.mayPass() && this.#call?.write(chunk) === false) this.#exchange.downstream.pauseBody()
   }
 
-  readonly #onEnd = (): void => {
-    this.push(null)
+  onEnd(): void {
+    this.#call?.endBody()
   }
 
-  readonly #onClose = (): void => {
-    // Where it closed before its end the upstream must see an aborted request, never a complete one.
-    if (!this.#request.readableEnded) this.destroy(new Error('the request ended before its body did'))
+  onBroken(detail: string | undefined): void {
+    this.#events.onBroken(detail)
   }
 }

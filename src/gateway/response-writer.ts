@@ -1,8 +1,10 @@
 // The response on its way to the caller: held until it may leave, at the caller's own pace, its last byte apart.
-import { closeAfterAnswer } from './connection.ts'
+import { hasNoBody } from '../http1/framing.ts'
+import { Fields } from '../http1/fields.ts'
 import type { Exchange } from './exchange.ts'
 import { PATIENCE, type Gateway } from './gateway.ts'
-import { downstreamHeaders, fieldValue, rateLimitFields } from './headers.ts'
+import { downstreamHeaders, httpDate, rateLimitFields } from './headers.ts'
+import type { ResponseFraming } from './response.ts'
 
 /** Bytes kept back while the decision's commit runs; more pauses the upstream. */
 const HELD_BYTES_MAX = 256 * 1024
@@ -12,9 +14,10 @@ export interface WriterEvents {
   readonly onDrain: () => void
   /** The caller has stopped reading: it would hold its upstream connection for ever. */
   readonly onStalled: () => void
-  /** A status or field that Node will not write. */
-  readonly onUnsendable: () => void
 }
+
+const NO_FIELDS = new Fields()
+const PLAIN = /^[\t\x20-\x7e]*$/
 
 export class ResponseWriter {
   readonly #exchange: Exchange
@@ -24,7 +27,7 @@ export class ResponseWriter {
   readonly #keepsLast: boolean
   #isOpen = false
   #statusText = ''
-  #fields: readonly string[] = []
+  #fields = NO_FIELDS
   /** Body bytes still to come, where the upstream has said how many. */
   #remaining: number | undefined
   #held: Buffer[] = []
@@ -42,12 +45,13 @@ export class ResponseWriter {
     return this.#heldBytes
   }
 
-  takeHead(status: number, statusText: string, fields: readonly string[]): void {
+  /** `length`: bytes of the body, or undefined where its end will tell. */
+  takeHead(status: number, statusText: string, fields: Fields, length: number | undefined): void {
     this.#exchange.status = status
-    this.#statusText = statusText
+    // RFC 9112, 4: nobody reads it, and bytes beyond ASCII in it mean something else to each who does.
+    this.#statusText = PLAIN.test(statusText) ? statusText : ''
     this.#fields = fields
-    const length = fieldValue(fields, 'content-length')
-    this.#remaining = hasNoBody(this.#exchange.method, status) ? 0 : length === undefined ? undefined : Number(length)
+    this.#remaining = length
   }
 
   /** Returns false where the upstream should pause. */
@@ -71,6 +75,7 @@ export class ResponseWriter {
     if (this.#remaining === undefined || this.#held.length > 0) this.#sendHead()
     let flows = true
     for (const chunk of this.#takeHeld()) flows = this.#write(chunk) && flows
+    if (this.#remaining === undefined) this.#exchange.response.flush()
     return flows
   }
 
@@ -81,15 +86,15 @@ export class ResponseWriter {
     const held = this.#takeHeld()
     const last = held.pop()
     for (const chunk of held) response.write(chunk)
-    response.once('finish', done)
-    response.end(last)
-    if (response.writableLength > 0) this.#watchReader()
+    response.end(last, done)
+    if (response.unwrittenBytes > 0) this.#watchReader()
   }
 
   dispose(): void {
     this.#held = []
+    if (this.#stalled === undefined) return
     clearTimeout(this.#stalled)
-    this.#exchange.response.removeListener('drain', this.#onDrain)
+    this.#exchange.response.removeDrained(this.#onDrain)
   }
 
   #takeHeld(): Buffer[] {
@@ -100,31 +105,34 @@ export class ResponseWriter {
   }
 
   #sendHead(): void {
-    const { request, response, status, id } = this.#exchange
-    if (response.headersSent) return
-    const fields = downstreamHeaders(this.#fields, id)
-    fields.push(...rateLimitFields(this.#exchange))
+    const exchange = this.#exchange
+    const { request, response, downstream, status } = exchange
+    if (response.headSent) return
+    const framing = this.#framing()
+    const fields = downstreamHeaders(this.#fields, framing !== 'chunked' && status !== 204, exchange.id)
+    fields.push(...rateLimitFields(exchange))
+    if (!this.#fields.has('date')) fields.push('Date', httpDate(this.#gateway.clock.now()))
     // An answer that comes before the request's end ends the connection: what follows has no known beginning.
-    if (this.#gateway.draining || !request.complete) {
-      fields.push('Connection', 'close')
-      closeAfterAnswer(request)
-    }
-    if (fieldValue(fields, 'date') !== undefined) response.sendDate = false
-    try {
-      response.writeHead(status, plainReason(this.#statusText), fields)
-      if (this.#remaining === undefined) response.flushHeaders()
-    } catch {
-      this.#events.onUnsendable()
-    }
+    if (this.#gateway.draining || !request.isComplete || framing === 'close') downstream.isClosing = true
+    if (downstream.isClosing) fields.push('Connection', 'close')
+    response.sendHead(status, this.#statusText, fields, framing)
+  }
+
+  #framing(): ResponseFraming {
+    const { request, method, status } = this.#exchange
+    if (method === 'HEAD' || hasNoBody(status)) return 'none'
+    if (this.#fields.has('content-length')) return 'length'
+    // RFC 9112, 6.1: no coding for those who do not know it.
+    return request.minor === 0 ? 'close' : 'chunked'
   }
 
   #write(chunk: Buffer): boolean {
     const { response } = this.#exchange
-    if (!response.headersSent || response.destroyed) return true
+    if (response.isGone) return true
     this.#exchange.bytesSent += chunk.length
     if (response.write(chunk)) return true
     if (this.#stalled === undefined) {
-      response.once('drain', this.#onDrain)
+      response.onceDrained(this.#onDrain)
       this.#watchReader()
     }
     return false
@@ -141,14 +149,4 @@ export class ResponseWriter {
     this.#stalled = undefined
     this.#events.onDrain()
   }
-}
-
-/** RFC 9110, 6.4.1: these never have a body, whatever their fields say. */
-function hasNoBody(method: string, status: number): boolean {
-  return method === 'HEAD' || status === 204 || status === 304
-}
-
-/** The upstream's reason phrase, where Node will write it. */
-function plainReason(text: string): string {
-  return /^[\t\x20-\x7e]*$/.test(text) ? text : ''
 }

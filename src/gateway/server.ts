@@ -1,129 +1,184 @@
-// The data plane's HTTP server: limits, timeouts, what Node's parser refuses, canaries and drain.
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+// The data plane's server: its listener, the limits of connections, timeouts, canaries and drain.
+import net from 'node:net'
 import type { Duplex } from 'node:stream'
-import { endLingering, inTurn, isClosing } from './connection.ts'
+import tls from 'node:tls'
+import { resetConnection } from './connection.ts'
+import { Downstream, type DownstreamEvents } from './downstream.ts'
 import type { Gateway } from './gateway.ts'
 import { handleRequest } from './handle-request.ts'
-import { respondBare } from './stages/respond.ts'
-import { refuseUnparsed, type Unparsed } from './unparsed.ts'
+import { refuseUnparsed } from './unparsed.ts'
 
 export interface ServerLimits {
   readonly headerBytesMax: number
   readonly headersTimeoutMs: number
   readonly requestTimeoutMs: number
   readonly idleTimeoutMs: number
+  /** Of this worker: each costs a file descriptor and some KiB; more are turned away at once. */
+  readonly connectionsMax?: number
+  /** From one address to this worker. */
+  readonly connectionsPerAddressMax?: number
+  readonly requestsPerConnectionMax?: number
+  /** Bytes a second that a body must come at, once it has had `graceMs`. */
+  readonly minimumRate?: { readonly bytesPerSecond: number; readonly graceMs: number }
 }
 
-/** Of one worker: each costs a file descriptor and some ten KiB; more are turned away at once. */
 const CONNECTIONS_MAX = 16_384
+const SWEEP_MS = 1_000
 
-/** Sockets of our own canaries; what comes by them is never traffic. */
-const canaries = new WeakSet<Duplex>()
+export class GatewayServer {
+  readonly #gateway: Gateway
+  readonly #limits: ServerLimits
+  readonly #listener: net.Server
+  readonly #connections = new Set<Downstream>()
+  /** How many connections each address has. */
+  readonly #byAddress = new Map<string, number>()
+  readonly #events: DownstreamEvents
+  readonly #sweep: ReturnType<typeof setInterval>
+  #onEmpty: (() => void) | undefined
 
-export function createGatewayServer(gateway: Gateway, limits: ServerLimits): Server {
-  const server = createServer({
-    maxHeaderSize: limits.headerBytesMax,
-    headersTimeout: limits.headersTimeoutMs,
-    requestTimeout: limits.requestTimeoutMs,
-    keepAliveTimeout: limits.idleTimeoutMs,
-    // A timeout is noticed within this time (the default of 30 s would let a slow head live that much longer).
-    connectionsCheckingInterval: Math.min(5_000, limits.headersTimeoutMs),
-    // Receive refuses what has no Host: Node's own refusal would be neither recorded nor counted.
-    requireHostHeader: false,
-    insecureHTTPParser: false,
-    noDelay: true,
-  })
-  // Past its limit Node drops fields in silence; receive counts and refuses instead.
-  server.maxHeadersCount = 0
-  server.maxConnections = CONNECTIONS_MAX
-  const take = (request: IncomingMessage, response: ServerResponse): void => {
-    takeRequest(server, gateway, request, response)
-  }
-  server.on('request', take)
-  // No 100 Continue before the decision: forward sends it in the turn in which the upstream is called.
-  server.on('checkContinue', take)
-  server.on('checkExpectation', take)
-  server.on('connect', (request: IncomingMessage, socket: Duplex) => {
-    takeTunnel(gateway, socket, request.method ?? 'CONNECT')
-  })
-  server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => {
-    takeParserError(gateway, socket, error.code ?? '')
-  })
-  return server
-}
-
-function takeRequest(server: Server, gateway: Gateway, request: IncomingMessage, response: ServerResponse): void {
-  const { socket } = request
-  // Writing to a caller that has just gone is no fault of ours.
-  response.on('error', () => undefined)
-  if (isClosing(socket)) return
-  inTurn(socket, async () => {
-    try {
-      await handleRequest(request, response, gateway, canaries.has(socket))
-    } catch {
-      respondBare(response)
+  constructor(gateway: Gateway, limits: ServerLimits, secure?: tls.TlsOptions) {
+    this.#gateway = gateway
+    this.#limits = limits
+    // Half-open: the caller's end must not take the answer of a connection that we are ending.
+    const options = { noDelay: true, allowHalfOpen: true }
+    const accept = (socket: Duplex): void => {
+      this.accept(socket)
     }
-    // A connection that has become idle while the server drains would be waited for until its timeout.
-    if (gateway.draining) setImmediate(closeIdle, server)
-  })
-}
-
-function closeIdle(server: Server): void {
-  server.closeIdleConnections()
-}
-
-/** CONNECT: Node has let go of the socket, so an exchange ahead of it can no longer be answered well. */
-function takeTunnel(gateway: Gateway, socket: Duplex, method: string): void {
-  socket.on('error', () => undefined)
-  if (gateway.inFlight.on(socket) !== undefined) {
-    socket.destroy()
-    return
+    this.#listener =
+      secure === undefined
+        ? net.createServer(options, accept)
+        : tls.createServer({ ...options, ...secure, ALPNProtocols: ['http/1.1'] }, accept)
+    this.#events = {
+      onRequest: async (request, response, downstream) => {
+        await handleRequest(request, response, downstream, gateway)
+        if (gateway.draining) setImmediate(this.closeIdle)
+      },
+      onUnparsed: (downstream, status, detail) => {
+        refuseUnparsed(gateway, downstream, status, detail)
+      },
+      onClose: this.#onClose,
+      peerOf: (socket) => gateway.addresses.parse((socket as Partial<net.Socket>).remoteAddress ?? '') ?? 'unix',
+      now: () => {
+        try {
+          return gateway.clock.monotonicMs()
+        } catch {
+          // Receive meets the same failure, and refuses.
+          return 0
+        }
+      },
+    }
+    const least = Math.min(limits.headersTimeoutMs, limits.requestTimeoutMs, limits.idleTimeoutMs)
+    this.#sweep = setInterval(this.#expire, Math.max(10, Math.min(SWEEP_MS, least / 4))).unref()
   }
-  socket.resume()
-  refuse(gateway, socket, { status: 400, reason: 'malformed-target', method })
-}
 
-function takeParserError(gateway: Gateway, socket: Duplex, code: string): void {
-  const timedOut = code === 'ERR_HTTP_REQUEST_TIMEOUT'
-  if (!timedOut && !code.startsWith('HPE_')) {
-    // The connection has failed: nothing was asked.
-    socket.destroy()
-    return
+  get listener(): net.Server {
+    return this.#listener
   }
-  const status = timedOut ? 408 : code === 'HPE_HEADER_OVERFLOW' ? 431 : 400
-  refuse(gateway, socket, { status, reason: 'malformed-request', method: 'OTHER' })
-}
 
-function refuse(gateway: Gateway, socket: Duplex, unparsed: Unparsed): void {
-  try {
-    refuseUnparsed(gateway, socket, unparsed)
-  } catch {
-    endLingering(socket)
+  get connections(): number {
+    return this.#connections.size
   }
-}
 
-/** Hands one end of an in-memory pair to the server as if a caller had connected. */
-export function connectCanary(server: Server, socket: Duplex): void {
-  canaries.add(socket)
-  server.emit('connection', socket)
+  /** Takes a connection in; `isCanary`: the other end is ours, and what comes by it is never traffic. */
+  accept(socket: Duplex, isCanary = false): void {
+    const { connectionsMax = CONNECTIONS_MAX, connectionsPerAddressMax = Infinity } = this.#limits
+    const address = (socket as Partial<net.Socket>).remoteAddress ?? ''
+    const already = this.#byAddress.get(address) ?? 0
+    const isCrowded = address !== '' && already >= connectionsPerAddressMax
+    if ((isCrowded || this.#connections.size >= connectionsMax) && !isCanary) {
+      socket.on('error', () => undefined)
+      resetConnection(socket)
+      this.#gateway.telemetry.connectionRefused(isCrowded ? 'address' : 'worker')
+      return
+    }
+    this.#byAddress.set(address, already + 1)
+    socket.once('close', () => {
+      this.#forget(address)
+    })
+    const limits = {
+      headerBytesMax: this.#limits.headerBytesMax,
+      requestsMax: this.#limits.requestsPerConnectionMax ?? Infinity,
+    }
+    this.#connections.add(new Downstream(socket, isCanary, this.#events, limits))
+  }
+
+  /** Ends the connections on which nothing is open. */
+  readonly closeIdle = (): void => {
+    for (const downstream of this.#connections) {
+      if (downstream.phase === 'idle' || (downstream.phase === 'head' && !downstream.hasBegun)) downstream.end()
+    }
+  }
+
+  closeAll(): void {
+    for (const downstream of this.#connections) downstream.socket.destroy()
+  }
+
+  /** Accepts nothing more; resolves once every connection has ended. */
+  close(): Promise<void> {
+    this.#listener.close()
+    return new Promise((resolve) => {
+      this.#onEmpty = () => {
+        clearInterval(this.#sweep)
+        resolve()
+      }
+      if (this.#connections.size === 0) this.#onEmpty()
+    })
+  }
+
+  readonly #onClose = (downstream: Downstream): void => {
+    this.#connections.delete(downstream)
+    if (this.#connections.size === 0) this.#onEmpty?.()
+  }
+
+  #forget(address: string): void {
+    const left = (this.#byAddress.get(address) ?? 1) - 1
+    if (left === 0) this.#byAddress.delete(address)
+    else this.#byAddress.set(address, left)
+  }
+
+  /** Who has taken too long, looked for now and then rather than by a timer for each. */
+  readonly #expire = (): void => {
+    const now = this.#gateway.clock.monotonicMs()
+    for (const downstream of this.#connections) {
+      const waited = now - downstream.since
+      if (downstream.phase === 'idle') {
+        if (waited > this.#limits.idleTimeoutMs) downstream.end()
+      } else if (downstream.phase === 'head') {
+        if (waited > this.#limits.headersTimeoutMs) this.#expireHead(downstream)
+      } else if (downstream.phase === 'exchange' && downstream.isReading) {
+        if (waited > this.#limits.requestTimeoutMs || this.#isTooSlow(downstream, now)) downstream.expireBody()
+      }
+    }
+  }
+
+  /** A connection on which nothing was asked is ended without a word. */
+  #expireHead(downstream: Downstream): void {
+    if (downstream.hasBegun) refuseUnparsed(this.#gateway, downstream, 408, 'The header section did not come in time.')
+    else downstream.end()
+  }
+
+  #isTooSlow({ bodyBytes, bodySince }: Downstream, now: number): boolean {
+    const { minimumRate } = this.#limits
+    if (minimumRate === undefined) return false
+    const tookMs = now - bodySince
+    return tookMs > minimumRate.graceMs && bodyBytes < (minimumRate.bytesPerSecond * tookMs) / 1000
+  }
 }
 
 /**
  * Stops accepting, lets open exchanges finish with `Connection: close`, and cuts what is left at the deadline. Resolves to
  * true where nothing had to be cut.
  */
-export function drain(server: Server, gateway: Gateway, deadline: Promise<void>): Promise<boolean> {
+export async function drain(server: GatewayServer, gateway: Gateway, deadline: Promise<void>): Promise<boolean> {
   gateway.draining = true
-  return new Promise((resolve) => {
-    let clean = true
-    server.close(() => {
-      resolve(clean)
-    })
-    server.closeIdleConnections()
-    void deadline.then(() => {
-      clean = gateway.inFlight.size === 0
-      gateway.inFlight.abortAll()
-      server.closeAllConnections()
-    })
+  let clean = true
+  const closed = server.close()
+  server.closeIdle()
+  void deadline.then(() => {
+    clean = gateway.inFlight.size === 0
+    gateway.inFlight.abortAll()
+    server.closeAll()
   })
+  await closed
+  return clean
 }

@@ -2,6 +2,7 @@
 import type { Denial } from '../core/decision.ts'
 import type { Source } from '../core/policy.ts'
 import type { Route } from '../core/route.ts'
+import type { Fields } from '../http1/fields.ts'
 import type { Exchange } from './exchange.ts'
 import { nominated } from './headers.ts'
 
@@ -15,7 +16,7 @@ export function readSource(exchange: Exchange, source: Source): readonly string[
     case 'query':
       return queryOf(exchange).getAll(source.name)
     case 'header':
-      return headerValues(exchange.request.rawHeaders, source.name)
+      return headerValues(exchange.request.fields, source.name)
   }
 }
 
@@ -70,17 +71,16 @@ function queryOf(exchange: Exchange): URLSearchParams {
 }
 
 /**
- * Every field that an upstream may take for this one: each repetition (Node keeps the first of some), and the spelling with
+ * Every field that an upstream may take for this one: each repetition, and the spelling with
  * underscores (CGI and WSGI read both as one). A field that Connection names does not reach the upstream: it is absent.
  */
-function headerValues(raw: readonly string[], name: string): readonly string[] {
+function headerValues(fields: Fields, name: string): readonly string[] {
   const wanted = spell(name)
-  const dropped = nominated(raw)
+  const dropped = nominated(fields)
   const values: string[] = []
-  for (let index = 0; index < raw.length; index += 2) {
-    const each = raw[index] ?? ''
-    if (spell(each) === wanted && !dropped?.has(each.toLowerCase())) values.push(raw[index + 1] ?? '')
-  }
+  fields.names.forEach((each, index) => {
+    if (spell(each) === wanted && !dropped?.has(each)) values.push(fields.raw[2 * index + 1] ?? '')
+  })
   return values
 }
 

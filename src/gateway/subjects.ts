@@ -20,7 +20,7 @@ const NOBODY: readonly string[] = []
 export function recordedPath(exchange: Exchange, pseudonyms: Pseudonyms): string {
   const { route, target } = exchange
   if (route === undefined) {
-    const raw = target?.path ?? exchange.request.url ?? ''
+    const raw = target?.path ?? exchange.request.target
     return `${raw.length}:${pseudonyms.of('path', raw)}`
   }
   return route.path.replaceAll(/\{([^}*]+)\*?\}/g, (_all, name: string) =>

@@ -1,82 +1,45 @@
-// Requests that never became one: what Node's parser refused, and CONNECT. They are answered, recorded and counted as well.
+// What came and never became a request. It is answered, recorded and counted as well.
 import { STATUS_CODES } from 'node:http'
-import type { Duplex } from 'node:stream'
-import type { Socket } from 'node:net'
-import { afterTurn, endLingering, isClosing, resetConnection } from './connection.ts'
-import type { Exchange } from './exchange.ts'
+import type { Downstream } from './downstream.ts'
 import type { Gateway } from './gateway.ts'
 
-export interface Unparsed {
-  readonly status: number
-  readonly reason: 'malformed-request' | 'malformed-target'
-  readonly method: string
-}
-
-/** The parser stays broken, and tells of it again with every byte: each connection is refused once. */
-const refused = new WeakSet<Duplex>()
-
-/**
- * Answers on the bare socket and ends it: whatever follows has no known beginning. Where an exchange is open on it, either
- * its own body is at fault, and it ends here; or what follows it is, and its answer is let out first.
- */
-export function refuseUnparsed(gateway: Gateway, socket: Duplex, unparsed: Unparsed): void {
-  if (refused.has(socket)) return
-  refused.add(socket)
-  const open = gateway.inFlight.on(socket)
-  if (open !== undefined && !open.request.complete) {
-    endExchange(open, unparsed)
-    if (open.response.headersSent) resetConnection(socket)
-    else answer(socket, unparsed, open.id)
-    return
-  }
-  afterTurn(socket, () => {
-    if (isClosing(socket) || socket.destroyed) return
+/** Answers and ends the connection: whatever follows has no known beginning. Never throws. */
+export function refuseUnparsed(gateway: Gateway, downstream: Downstream, status: number, detail: string): void {
+  try {
     const id = gateway.randomness.requestId()
-    recordUnparsed(gateway, socket, unparsed, id)
-    answer(socket, unparsed, id)
-  })
+    if (!downstream.isCanary) recordUnparsed(gateway, downstream, status, id)
+    if (downstream.socket.writable) downstream.socket.write(answerText(status, detail, id), 'latin1')
+  } catch (error) {
+    gateway.logger.error('what was no request could not be refused', { error: String(error) })
+  } finally {
+    downstream.end()
+  }
 }
 
-function endExchange(exchange: Exchange, unparsed: Unparsed): void {
-  exchange.answeredRaw = true
-  // For the stage that has not begun yet.
-  exchange.refusal ??= { denied: unparsed.reason }
-  exchange.decision = 'rejected'
-  exchange.reason = unparsed.reason
-  if (!exchange.response.headersSent) exchange.status = unparsed.status
-  exchange.outcomeRecorded = false
-  exchange.interrupt?.()
-}
-
-function recordUnparsed(gateway: Gateway, socket: Duplex, unparsed: Unparsed, id: string): void {
-  const { status, reason, method } = unparsed
+function recordUnparsed(gateway: Gateway, downstream: Downstream, status: number, id: string): void {
   gateway.trail.append({
     kind: 'request',
     phase: 'outcome',
     time: gateway.clock.now(),
     id,
-    client: gateway.addresses.parse((socket as Partial<Socket>).remoteAddress ?? '') ?? 'unknown',
-    method,
+    client: downstream.peer,
+    method: 'OTHER',
     path: '',
     decision: 'rejected',
-    reason,
+    reason: 'malformed-request',
     epoch: gateway.view.epoch,
     status,
     bytes: 0,
     durationMs: 0,
   })
-  gateway.telemetry.settled({ route: 'none', method, status, decision: 'rejected', durationMs: 0 })
+  gateway.telemetry.settled({ route: 'none', method: 'OTHER', status, decision: 'rejected', durationMs: 0 })
 }
 
-function answer(socket: Duplex, { status, reason }: Unparsed, id: string): void {
+function answerText(status: number, detail: string, id: string): string {
   const title = STATUS_CODES[status] ?? 'Bad Request'
-  const detail = 'The request cannot be read in one way only.'
-  const body = JSON.stringify({ type: `urn:portcullis:problem:${reason}`, title, status, detail, instance: id })
-  if (socket.writable) {
-    socket.write(
-      `HTTP/1.1 ${status} ${title}\r\nContent-Type: application/problem+json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n` +
-        `Cache-Control: no-store\r\nX-Request-Id: ${id}\r\nConnection: close\r\n\r\n${body}`,
-    )
-  }
-  endLingering(socket)
+  const body = JSON.stringify({ type: 'urn:portcullis:problem:malformed-request', title, status, detail, instance: id })
+  return (
+    `HTTP/1.1 ${String(status)} ${title}\r\nContent-Type: application/problem+json\r\nContent-Length: ${String(body.length)}\r\n` +
+    `Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nX-Request-Id: ${id}\r\nConnection: close\r\n\r\n${body}`
+  )
 }

@@ -22,6 +22,8 @@ export interface Telemetry {
   /** A detector has found something, whatever its answer. */
   anomaly(detector: string): void
   streamCut(): void
+  /** A connection was turned away: too many from its address, or of this worker. */
+  connectionRefused(limit: 'address' | 'worker'): void
   recorded(count: number): void
   durable(seconds: number): void
 }

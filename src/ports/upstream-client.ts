@@ -1,18 +1,20 @@
-import type { Readable } from 'node:stream'
+import type { Fields } from '../http1/fields.ts'
 
 export interface UpstreamRequest {
   readonly upstream: string
   readonly method: string
   /** Path and query, sent byte for byte. */
   readonly target: string
-  /** Names and values in turn, in order, repeated names kept. */
+  /** Names and values in turn, in order, repeated names kept; without Host, framing and Connection, which the client writes. */
   readonly headers: readonly string[]
-  /** Absent where the request has no body. */
-  readonly body?: Readable
+  /** Bytes of the body, or `chunked` where nobody knows; 0 where there is none. Its bytes come by `UpstreamCall.write`. */
+  readonly body: number | 'chunked'
   readonly idempotent: boolean
+  /** Asks for this protocol (RFC 9110, 7.8): the answer may be a tunnel. */
+  readonly upgrade?: string
 }
 
-/** Who is at fault and what happened; `timeout` is answered 504, the rest 502. */
+/** Who is at fault and what happened; `timeout` is answered 504, `overloaded` 503, the rest 502. */
 export interface UpstreamFailure {
   readonly failure: 'refused' | 'timeout' | 'reset' | 'malformed' | 'aborted' | 'overloaded'
   readonly detail: string
@@ -23,6 +25,10 @@ export interface UpstreamCall {
   abort(): void
   /** After `onData` returned false: take the next bytes. */
   resume(): void
+  /** Body bytes, from `onHeadSent` on. Returns false where the upstream is slower than they come; `onDrain` tells when to go on. */
+  write(chunk: Buffer): boolean
+  /** The body's end. */
+  endBody(): void
 }
 
 export interface UpstreamSink {
@@ -31,10 +37,19 @@ export interface UpstreamSink {
    * and again before a retry. Returning false ends the call before any byte is written.
    */
   onStart(call: UpstreamCall): boolean
-  onInformation?(status: number, headers: readonly string[]): void
-  onHead(status: number, statusText: string, headers: readonly string[]): void
+  /** In that turn too: the head has been written, and the body may follow. */
+  onHeadSent(call: UpstreamCall): void
+  /** `length`: bytes of the body, or undefined where nobody knows before its end. */
+  onHead(status: number, statusText: string, fields: Fields, length: number | undefined): void
+  /**
+   * Instead of `onHead`, where the upstream switched to the protocol that was asked for: `write`, `endBody` and `onData` carry
+   * bytes as they are from here on, until `onEnd`.
+   */
+  onSwitch?(fields: Fields): void
   /** Returns false to pause. */
   onData(chunk: Buffer): boolean
+  /** The upstream takes body bytes again. */
+  onDrain(): void
   onEnd(): void
   /** Once, instead of `onEnd`. */
   onFailure(failure: UpstreamFailure): void

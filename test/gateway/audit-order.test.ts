@@ -135,7 +135,7 @@ describe('the outcome', () => {
   )
 
   test('is durable before the last byte of a response that was held back as long as its decision', async () => {
-    const bytes = 300_000
+    const bytes = 600_000
     const { plane } = await start(
       { routes: [STRICT] },
       () => `HTTP/1.1 200 OK\r\nContent-Length: ${bytes}\r\n\r\n${'x'.repeat(bytes)}`,

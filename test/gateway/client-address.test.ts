@@ -1,10 +1,10 @@
 // Who is really calling: vectors of proxy-addr, and what no proxy may make a caller be.
-import type { IncomingMessage } from 'node:http'
 import { existsSync, readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { describe, expect, test } from '@jest/globals'
 import { createAddresses } from '../../src/adapters/ipaddr/addresses.ts'
 import { clientAddress } from '../../src/gateway/client-address.ts'
+import { Fields } from '../../src/http1/fields.ts'
 
 const addresses = createAddresses()
 
@@ -13,11 +13,9 @@ function resolved(
   forwarded: string | undefined,
   trusts: (address: string) => boolean,
 ): string {
-  const request = {
-    socket: { remoteAddress: socket },
-    headers: forwarded === undefined ? {} : { 'x-forwarded-for': forwarded },
-  }
-  return clientAddress(request as unknown as IncomingMessage, addresses, trusts).address
+  const fields = new Fields()
+  if (forwarded !== undefined) fields.push('X-Forwarded-For', forwarded)
+  return clientAddress(addresses.parse(socket ?? '') ?? 'unix', fields, addresses, trusts).address
 }
 
 const trust = (...cidrs: string[]): ((address: string) => boolean) => addresses.compile(cidrs)

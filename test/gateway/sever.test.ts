@@ -1,6 +1,6 @@
 // A freeze cuts what is open: downloads, event streams, uploads, answers that have not begun.
 import fs from 'node:fs'
-import type { ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
 import { describe, expect, test } from '@jest/globals'
@@ -63,9 +63,9 @@ describe('a download that runs', () => {
 
   test('by a slow reader gives no more than what had left', async () => {
     const rig = await start({ routes: [{ path: '/record' }] }, () => undefined)
-    let response: ServerResponse | undefined
-    rig.plane.server.prependListener('request', (_request, each) => {
-      response = each
+    let accepted: Socket | undefined
+    rig.plane.server.listener.once('connection', (socket: Socket) => {
+      accepted = socket
     })
     const client = await rig.plane.connect()
     client.pause()
@@ -80,7 +80,7 @@ describe('a download that runs', () => {
     }
     pump()
     // Every buffer on the way is full.
-    await until(() => response?.writableNeedDrain === true && (socket?.writableNeedDrain ?? false))
+    await until(() => accepted?.writableNeedDrain === true && (socket?.writableNeedDrain ?? false))
     await turns(200)
     rig.plane.lock({ all: true })
     await rig.upstream.connections[0]?.closed

@@ -1,11 +1,12 @@
 // A data plane in the test's own thread: real server, real lock view, real upstream client; time, tokens and trail are the test's.
 import { createHash } from 'node:crypto'
-import type { Server } from 'node:http'
+import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { MessageChannel } from 'node:worker_threads'
 import { createAddresses } from '../../src/adapters/ipaddr/addresses.ts'
-import { createUpstreamClient, type UpstreamPools } from '../../src/adapters/undici/upstream-client.ts'
-import type { Lock, LockMode, LockScope } from '../../src/core/lock.ts'
+import { createUpstreamClient, type UpstreamPools } from '../../src/adapters/net/upstream-client.ts'
+import type { Lock, LockMode } from '../../src/core/lock.ts'
+import type { LockScope } from '../../src/core/scope.ts'
 import { compileTable, type LockTable } from '../../src/core/lock-table.ts'
 import { compileNearMissGuard } from '../../src/core/near-miss.ts'
 import type { RoutePolicy } from '../../src/core/policy.ts'
@@ -14,7 +15,7 @@ import type { Revocation, Session } from '../../src/core/session.ts'
 import type { Gateway, Settings } from '../../src/gateway/gateway.ts'
 import { InFlight } from '../../src/gateway/in-flight.ts'
 import { LOCK_MEMORY_BYTES, lockMemory, LockView } from '../../src/gateway/lock-view.ts'
-import { createGatewayServer, type ServerLimits } from '../../src/gateway/server.ts'
+import { GatewayServer, type ServerLimits } from '../../src/gateway/server.ts'
 import type { SettledExchange } from '../../src/ports/telemetry.ts'
 import type { Verification } from '../../src/ports/token-verifier.ts'
 import { createRateMemory, createRateSlab } from '../../src/throttle/rate-slab.ts'
@@ -46,7 +47,7 @@ export interface StandInVerifier {
 
 export interface DataPlane {
   readonly port: number
-  readonly server: Server
+  readonly server: GatewayServer
   readonly gateway: Gateway
   readonly trail: MemoryTrail
   readonly clock: FakeClock
@@ -125,9 +126,11 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<DataPla
   })
   const routes = compileRoutes(options.routes.map(routeOf))
   const ports = typeof options.upstream === 'object' ? options.upstream : [options.upstream ?? 1]
-  const upstreams = createUpstreamClient({
-    registry: { targets: ports.map((port) => `http://127.0.0.1:${port}`), ...POOL, ...options.pool },
-  })
+  // Timeouts are the sockets' own: they are waited for, not told.
+  const upstreams = createUpstreamClient(
+    { registry: { targets: ports.map((port) => `http://127.0.0.1:${port}`), ...POOL, ...options.pool } },
+    () => performance.now(),
+  )
   const settings: Settings = {
     routes,
     nearMisses: compileNearMissGuard(routes.routes),
@@ -169,6 +172,7 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<DataPla
       observed: () => undefined,
       anomaly: () => undefined,
       streamCut: () => undefined,
+      connectionRefused: () => undefined,
       recorded: () => undefined,
       durable: () => undefined,
     },
@@ -187,10 +191,10 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<DataPla
     draining: false,
   }
   const gateway: Gateway = { ...base, ...options.gateway?.(base) }
-  const server = createGatewayServer(gateway, { ...LIMITS, ...options.limits })
-  server.listen(options.listen ?? { port: 0, host: '127.0.0.1' })
-  await new Promise<void>((resolve) => server.once('listening', resolve))
-  const address = server.address() as AddressInfo | string
+  const server = new GatewayServer(gateway, { ...LIMITS, ...options.limits })
+  server.listener.listen(options.listen ?? { port: 0, host: '127.0.0.1' })
+  await once(server.listener, 'listening')
+  const address = server.listener.address() as AddressInfo | string
   const to = typeof address === 'string' ? address : address.port
   const clients: RawClient[] = []
 
@@ -288,10 +292,9 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<DataPla
     },
     async close() {
       for (const client of clients) client.close()
-      server.closeAllConnections()
-      await new Promise<void>((resolve) => {
-        server.close(() => resolve())
-      })
+      const closed = server.close()
+      server.closeAll()
+      await closed
       await upstreams.close()
       port1.close()
     },

@@ -39,6 +39,10 @@ export const FAMILIES = {
   throttled_total: { help: 'Requests refused by a limit, by route and detector.', labels: ['route', 'detector'] },
   observed_total: { help: 'Requests that a lock in an observing mode would have refused.', labels: ['mode'] },
   anomalies_total: { help: 'Findings of the detectors.', labels: ['detector'] },
+  connections_refused_total: {
+    help: 'Connections turned away at once: too many from one address, or of the worker.',
+    labels: ['limit'],
+  },
   streams_cut_total: { help: 'Open exchanges that a lock or a revocation has cut.', labels: [] },
   audit_records_total: { help: 'Records appended to the audit trail.', labels: [] },
   audit_durable_seconds: {

@@ -47,6 +47,7 @@ export function createWorkerTelemetry(
   const overhead = writer.open('gateway_overhead_seconds', {})
   const throttled = countByLabels(writer, 'throttled_total', 'route', 'detector')
   const observed = countByLabels(writer, 'observed_total', 'mode')
+  const connectionRefused = countByLabels(writer, 'connections_refused_total', 'limit')
   const anomaly = countByLabels(writer, 'anomalies_total', 'detector')
 
   return {
@@ -65,6 +66,7 @@ export function createWorkerTelemetry(
     throttled,
     observed,
     anomaly,
+    connectionRefused,
     streamCut: () => {
       writer.add(cut, 1)
     },
@@ -113,7 +115,7 @@ function requestSlot(
 /** A counter of one or two labels that come from config or closed sets. */
 function countByLabels(
   writer: SlabWriter,
-  metric: 'throttled_total' | 'observed_total' | 'anomalies_total',
+  metric: 'throttled_total' | 'observed_total' | 'anomalies_total' | 'connections_refused_total',
   ...names: readonly string[]
 ): (...values: readonly string[]) => void {
   const slots = new Map<string, number>()

@@ -1,6 +1,6 @@
 // Stage 2: the ladder of checks, cheapest and gravest first; the first denial wins, and only this file can make a Permit.
 import type { Decision, Denial } from '../../core/decision.ts'
-import { findLocks, type CompiledTable, type LocksInForce } from '../../core/lock-table.ts'
+import { findLocks, findReturn, freshSinceOf, type CompiledTable, type LocksInForce } from '../../core/lock-table.ts'
 import { isNearMiss } from '../../core/near-miss.ts'
 import { grantPermit } from '../../core/permit.ts'
 import { isWrongMethod, matchRoute, type Route } from '../../core/route.ts'
@@ -32,6 +32,7 @@ export async function admit(exchange: Exchange, gateway: Gateway): Promise<Decis
   // Nothing is awaited from here to the grant: a lock that landed during the look-ups is seen.
   const late = checkLocks(exchange, route, gateway)
   if (late.denial !== undefined) return late.denial
+  if (late.locks?.undecided !== undefined) return locked(late.locks.undecided, exchange, route, gateway)
   const unproven = checkSession(exchange, route, late, gateway)
   if (unproven !== undefined) return unproven
   const throttled = checkThrottle(exchange, route, late.locks, gateway)
@@ -69,23 +70,26 @@ function checkLocks(exchange: Exchange, route: Route, gateway: Gateway): LockChe
   if (table === undefined) return { denial: STALE, epoch: exchange.epoch }
   exchange.epoch = table.epoch
   const locks = findLocks(table, lockTargetOf(exchange, route), clock.now())
-  if (locks?.denying !== undefined) return { denial: locked(locks.denying), epoch: table.epoch }
+  if (locks?.denying !== undefined)
+    return { denial: locked(locks.denying, exchange, route, gateway), epoch: table.epoch }
   if (locks?.stepUp !== undefined && route.policy.session.level === 'none')
-    return { denial: locked(locks.stepUp), epoch: table.epoch }
+    return { denial: locked(locks.stepUp, exchange, route, gateway), epoch: table.epoch }
   if (!view.isFresh(clock.monotonicMs()) && refusesWhenStale(route, exchange.method))
     return { denial: STALE, epoch: table.epoch }
   return { epoch: table.epoch, table, ...(locks === undefined ? {} : { locks }) }
 }
 
-function locked(lock: NonNullable<Denial['lock']>): Denial {
-  return { denied: 'locked', lock }
+/** Where the lock is thawing, the caller is told when its turn comes. */
+function locked(lock: NonNullable<Denial['lock']>, exchange: Exchange, route: Route, { clock }: Gateway): Denial {
+  const turn = findReturn(lock, lockTargetOf(exchange, route), clock.now())
+  return { denied: 'locked', lock, ...(turn && { retryAfterMs: turn.afterMs, retrySpreadMs: turn.spreadMs }) }
 }
 
 /** Turns the credential into a session. A remembered token is answered in the same turn. */
 async function verifyCredential(exchange: Exchange, route: Route, gateway: Gateway): Promise<Denial | undefined> {
   const { level } = route.policy.session
   if (level === 'none' || exchange.session !== undefined) return undefined
-  const credential = credentialOf(exchange.request)
+  const credential = credentialOf(exchange.request.fields)
   if (credential === undefined) {
     if (level === 'optional') return undefined
     gateway.telemetry.sessionChecked('missing')
@@ -140,7 +144,7 @@ function judgeSession(
   }
   const policy = route.policy.session
   const denial =
-    checkAssurance(policy, session, now, check.locks?.stepUp?.since) ??
+    checkAssurance(policy, session, now, freshSinceOf(check.locks)) ??
     checkOwnership(policy, session, (source) => readSource(exchange, source))
   return denial as SessionDenial | undefined
 }

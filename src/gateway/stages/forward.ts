@@ -1,17 +1,17 @@
 // Stage 4: a Permit becomes an upstream request, streamed both ways, and is cut when a lock lands.
-import { isSafeMethod } from '../../core/policy.ts'
 import { labelOf, type Denial } from '../../core/decision.ts'
 import type { Permit } from '../../core/permit.ts'
 import type { UpstreamCall, UpstreamFailure, UpstreamSink } from '../../ports/upstream-client.ts'
 import { committed } from '../commit.ts'
-import { resetConnection } from '../connection.ts'
 import type { Exchange } from '../exchange.ts'
 import { PATIENCE, type Gateway } from '../gateway.ts'
 import { upstreamHeaders, upstreamTrace } from '../headers.ts'
 import { overtakenBy } from '../in-flight.ts'
 import { refusesWhenStale } from '../lock-view.ts'
 import { RequestBody } from '../request-body.ts'
+import type { Fields } from '../../http1/fields.ts'
 import { ResponseWriter } from '../response-writer.ts'
+import { Tunnel } from '../tunnel.ts'
 import { recordOutcome } from './settle.ts'
 
 /** `done`: the response has left, or both sides have been cut. `stale`: the permit's epoch has passed, back to admit. */
@@ -46,6 +46,7 @@ class Relay implements UpstreamSink {
   /** Whether the decision is durable, where the response waits for it: nothing leaves before. */
   #decision: Promise<boolean> | undefined
   #upstreamEnded = false
+  #tunnel: Tunnel | undefined
   #continued = false
 
   constructor(exchange: Exchange, permit: Permit, gateway: Gateway, settled: Settled) {
@@ -63,9 +64,6 @@ class Relay implements UpstreamSink {
         exchange.reason = 'aborted'
         this.#cut()
       },
-      onUnsendable: () => {
-        this.#finish({ failure: 'malformed', detail: 'a status or header field that cannot be passed on' })
-      },
     })
   }
 
@@ -74,8 +72,8 @@ class Relay implements UpstreamSink {
     const { route } = this.#permit
     const { settings, randomness } = this.#gateway
     exchange.interrupt = this.#interrupted
-    exchange.response.once('close', this.#onDownstreamClose)
-    if (overtakenBy(exchange) !== undefined || exchange.response.destroyed) {
+    exchange.onDownstreamClose = this.#onDownstreamClose
+    if (overtakenBy(exchange) !== undefined || exchange.response.isGone) {
       this.#interrupted()
       return
     }
@@ -89,8 +87,9 @@ class Relay implements UpstreamSink {
           forwardAuthorization: route.policy.forwardAuthorization,
           traceparent: upstreamTrace(exchange, randomness),
         }),
-        idempotent: isSafeMethod(exchange.method),
-        ...(this.#body === undefined ? {} : { body: this.#body }),
+        body: this.#body === undefined ? 0 : bodyOf(exchange),
+        idempotent: exchange.isSafe,
+        ...(exchange.upgrade === undefined ? {} : { upgrade: exchange.upgrade }),
       },
       this,
     )
@@ -101,17 +100,40 @@ class Relay implements UpstreamSink {
     return this.#safely(() => this.#begin(call)) ?? false
   }
 
-  onHead(status: number, statusText: string, fields: readonly string[]): void {
+  onHeadSent(call: UpstreamCall): void {
+    this.#safely(() => {
+      this.#body?.begin(call)
+    })
+  }
+
+  onHead(status: number, statusText: string, fields: Fields, length: number | undefined): void {
     this.#safely(() => {
       const exchange = this.#exchange
       exchange.upstreamMs = this.#gateway.clock.monotonicMs() - (exchange.upstreamStartedMs ?? exchange.startedMs)
-      this.#writer.takeHead(status, statusText, fields)
+      this.#writer.takeHead(status, statusText, fields, length)
       if (exchange.decisionTicket === undefined) this.#writer.open()
       else this.#awaitDecision(exchange.decisionTicket)
     })
   }
 
+  onDrain(): void {
+    if (this.#tunnel === undefined) this.#body?.resume()
+    else this.#tunnel.resume()
+  }
+
+  /** The decision of a handshake is durable already: it was judged as unsafe. */
+  onSwitch(fields: Fields): void {
+    this.#safely(() => {
+      const exchange = this.#exchange
+      exchange.upstreamMs = this.#gateway.clock.monotonicMs() - (exchange.upstreamStartedMs ?? exchange.startedMs)
+      this.#tunnel = new Tunnel(exchange, () => this.#safely(() => this.#mayFlow()) ?? false)
+      this.#tunnel.open(fields)
+    })
+  }
+
   onData(chunk: Buffer): boolean {
+    if (this.#tunnel !== undefined)
+      return this.#safely(() => !this.#mayFlow() || this.#tunnel?.takeData(chunk) === true) ?? true
     return this.#safely(() => !this.#mayFlow() || this.#writer.takeData(chunk)) ?? true
   }
 
@@ -124,7 +146,7 @@ class Relay implements UpstreamSink {
   onFailure(failure: UpstreamFailure): void {
     if (this.#finished) return
     const exchange = this.#exchange
-    if (!exchange.response.headersSent) {
+    if (!exchange.response.headSent) {
       this.#finish(failure)
       return
     }
@@ -144,12 +166,11 @@ class Relay implements UpstreamSink {
     }
     exchange.upstreamStartedMs ??= clock.monotonicMs()
     // Now and not before: a refusal goes out without a 100 ahead of it, and the caller keeps its body.
-    const { headers, httpVersionMinor } = exchange.request
-    if (headers.expect !== undefined && httpVersionMinor > 0 && !this.#continued) {
+    const { fields, minor } = exchange.request
+    if (minor > 0 && !this.#continued && fields.has('expect')) {
       this.#continued = true
       exchange.response.writeContinue()
     }
-    this.#body?.begin()
     return true
   }
 
@@ -173,14 +194,18 @@ class Relay implements UpstreamSink {
       const [recorded] = await Promise.all([outcome, this.#decision])
       if (this.#finished) return
       if (!recorded) this.#abandon()
-      else if (this.#mayFlow()) {
-        this.#writer.end(() => {
-          this.#finish('done')
-        })
-      }
+      else if (this.#mayFlow()) this.#endResponse()
     } catch (error) {
       this.#fail(error)
     }
+  }
+
+  #endResponse(): void {
+    const done = (): void => {
+      this.#finish('done')
+    }
+    if (this.#tunnel === undefined) this.#writer.end(done)
+    else this.#exchange.response.end(undefined, done)
   }
 
   /** No response without a record: where nothing has been sent the caller is told, else the response is cut short. */
@@ -188,7 +213,7 @@ class Relay implements UpstreamSink {
     if (this.#finished) return
     this.#exchange.decision = 'error'
     this.#exchange.reason = 'audit-unavailable'
-    if (this.#exchange.response.headersSent) this.#cut()
+    if (this.#exchange.response.headSent) this.#cut()
     else this.#finish(UNAVAILABLE)
   }
 
@@ -198,7 +223,7 @@ class Relay implements UpstreamSink {
     exchange.reason = 'aborted'
     // What has been recorded was that all of it would leave.
     exchange.outcomeRecorded = false
-    if (!exchange.response.headersSent) exchange.status = CLIENT_CLOSED
+    if (!exchange.response.headSent) exchange.status = CLIENT_CLOSED
     this.#finish('done')
   }
 
@@ -222,16 +247,12 @@ class Relay implements UpstreamSink {
     if (this.#finished) return
     const exchange = this.#exchange
     const { severedBy, response } = exchange
-    if (exchange.answeredRaw) {
-      this.#finish('done')
-      return
-    }
-    if (response.destroyed) {
+    if (response.isGone) {
       this.#onDownstreamClose()
       return
     }
     const denial = overtakenBy(exchange)
-    if (denial !== undefined && !response.headersSent) {
+    if (denial !== undefined && !response.headSent) {
       this.#finish(denial)
       return
     }
@@ -244,7 +265,8 @@ class Relay implements UpstreamSink {
 
   /** The caller must see an abort, never a body that ends well (nginx-tests: no-last-chunk). */
   #cut(): void {
-    resetConnection(this.#exchange.response.socket)
+    if (this.#tunnel === undefined) this.#exchange.downstream.reset()
+    else this.#tunnel.sever()
     this.#finish('done')
   }
 
@@ -275,26 +297,36 @@ class Relay implements UpstreamSink {
     const exchange = this.#exchange
     this.#finished = true
     this.#writer.dispose()
-    exchange.response.removeListener('close', this.#onDownstreamClose)
     // From here on there is nothing left to sever.
     exchange.permit = undefined
     exchange.interrupt = undefined
+    exchange.onDownstreamClose = undefined
     exchange.call?.abort()
-    this.#body?.destroy()
+    this.#body?.stop()
   }
 
   #bodyOf(): RequestBody | undefined {
     const exchange = this.#exchange
-    const { headers } = exchange.request
-    const isChunked = headers['transfer-encoding'] !== undefined
-    if (!isChunked && Number(headers['content-length'] ?? 0) === 0) return undefined
-    return new RequestBody(exchange.request, {
+    if (exchange.request.body === undefined) return undefined
+    return new RequestBody(exchange, {
       bytesMax: this.#gateway.settings.bodyBytesMax,
       mayPass: () => this.#safely(() => this.#mayFlow()) ?? false,
       onTooLarge: () => {
-        exchange.refusal = { denied: 'body-too-large' }
-        this.#interrupted()
+        this.#refuse({ denied: 'body-too-large' })
+      },
+      onBroken: (detail) => {
+        this.#refuse(detail === undefined ? { denied: 'request-timeout' } : { denied: 'malformed-request', detail })
       },
     })
   }
+
+  /** The request turns out to be at fault while its body comes. */
+  #refuse(refusal: Denial): void {
+    this.#exchange.refusal = refusal
+    this.#interrupted()
+  }
+}
+
+function bodyOf({ request }: Exchange): number | 'chunked' {
+  return typeof request.framing === 'number' ? request.framing : 'chunked'
 }

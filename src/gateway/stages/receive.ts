@@ -1,71 +1,69 @@
 // Stage 1: the raw request becomes an Exchange with one canonical path, or with the reason why it has none.
-import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Denial } from '../../core/decision.ts'
 import { isRefused, parseTarget } from '../../core/target.ts'
+import { hasConnectionOption } from '../../http1/framing.ts'
 import { clientAddress } from '../client-address.ts'
+import type { Downstream } from '../downstream.ts'
 import { Exchange } from '../exchange.ts'
 import type { Gateway, Settings } from '../gateway.ts'
-import { countField, isAuthority } from '../headers.ts'
+import { isAuthority } from '../headers.ts'
+import type { Request } from '../request.ts'
+import type { Response } from '../response.ts'
 
 const REQUEST_ID = /^[A-Za-z0-9._-]{1,128}$/
 
 /** Enters the exchange in `in-flight` before any lock is read, so that a table that lands from now on finds it. */
-export function receive(
-  request: IncomingMessage,
-  response: ServerResponse,
-  gateway: Gateway,
-  isCanary = false,
-): Exchange {
+export function receive(request: Request, response: Response, downstream: Downstream, gateway: Gateway): Exchange {
   const { settings, clock, randomness } = gateway
-  const { address, peer, viaTrustedProxy } = clientAddress(request, gateway.addresses, settings.isTrustedProxy)
-  const given = viaTrustedProxy ? request.headers['x-request-id'] : undefined
+  const { address, viaTrustedProxy } = clientAddress(
+    downstream.peer,
+    request.fields,
+    gateway.addresses,
+    settings.isTrustedProxy,
+  )
+  const given = viaTrustedProxy ? request.fields.joined('x-request-id') : undefined
   const exchange = new Exchange({
     request,
     response,
-    id: typeof given === 'string' && REQUEST_ID.test(given) ? given : randomness.requestId(),
+    downstream,
+    id: given !== undefined && REQUEST_ID.test(given) ? given : randomness.requestId(),
     address,
-    peer,
     viaTrustedProxy,
     startedAt: clock.now(),
     startedMs: clock.monotonicMs(),
-    isCanary,
   })
+  downstream.exchange = exchange
   gateway.inFlight.enter(exchange)
   exchange.refusal = refuseMessage(request, settings) ?? takeTarget(exchange)
+  if (isHandshake(request)) exchange.upgrade = 'websocket'
   return exchange
 }
 
-/** What Node's parser lets pass and two layers might read differently. */
-function refuseMessage(request: IncomingMessage, settings: Settings): Denial | undefined {
-  const { rawHeaders, headers } = request
-  if (request.httpVersionMajor !== 1) return malformed('The protocol version is not HTTP/1.0 or HTTP/1.1.')
-  if (rawHeaders.length / 2 > settings.headersMax) return { denied: 'headers-too-large' }
-  const unframed = refuseHost(request) ?? refuseFraming(request)
-  if (unframed !== undefined) return unframed
-  if (headers.expect !== undefined && headers.expect.toLowerCase() !== '100-continue') return { denied: 'expectation' }
-  if (Number(headers['content-length'] ?? 0) > settings.bodyBytesMax) return { denied: 'body-too-large' }
+/** What the parser lets pass and two layers might read differently. */
+function refuseMessage(request: Request, settings: Settings): Denial | undefined {
+  const { fields, framing } = request
+  if (fields.count > settings.headersMax) return { denied: 'headers-too-large' }
+  const unplaced = refuseHost(request)
+  if (unplaced !== undefined) return unplaced
+  if (typeof framing === 'object') return malformed(framing.malformed)
+  const expected = fields.joined('expect')
+  if (expected !== undefined && expected.toLowerCase() !== '100-continue') return { denied: 'expectation' }
+  if (typeof framing === 'number' && framing > settings.bodyBytesMax) return { denied: 'body-too-large' }
   return undefined
 }
 
 /** Exactly one Host in HTTP/1.1 (RFC 9112, 3.2). */
-function refuseHost(request: IncomingMessage): Denial | undefined {
-  const { host } = request.headers
-  if (countField(request.rawHeaders, 'host') > 1) return malformed('More than one Host field.')
-  if (host === undefined) return request.httpVersionMinor > 0 ? malformed('No Host field.') : undefined
+function refuseHost({ fields, minor }: Request): Denial | undefined {
+  const host = fields.first('host')
+  if (host === undefined) return minor > 0 ? malformed('No Host field.') : undefined
+  if (fields.countOf('host') > 1) return malformed('More than one Host field.')
   return isAuthority(host) ? undefined : malformed('The Host field is not a host and port.')
-}
-
-function refuseFraming(request: IncomingMessage): Denial | undefined {
-  const coding = request.headers['transfer-encoding']
-  if (coding === undefined) return undefined
-  if (coding.toLowerCase() !== 'chunked') return malformed('The only transfer coding understood is chunked.')
-  if (request.headers['content-length'] !== undefined) return malformed('Both Content-Length and Transfer-Encoding.')
-  return request.httpVersionMinor === 0 ? malformed('Transfer-Encoding in HTTP/1.0.') : undefined
 }
 
 function takeTarget(exchange: Exchange): Denial | undefined {
   const { request } = exchange
-  const raw = originForm(request.url ?? '', request.headers.host)
+  if (request.method === 'CONNECT') return { denied: 'malformed-target', detail: 'There are no tunnels here.' }
+  const raw = originForm(request.target, request.fields.first('host'))
   if (typeof raw !== 'string') return raw
   const target = parseTarget(raw)
   if (isRefused(target)) return { denied: 'malformed-target', detail: `The request target has ${target.refused}.` }
@@ -83,6 +81,16 @@ function originForm(raw: string, host: string | undefined): string | Denial {
   }
   const path = found[2] ?? '/'
   return path.startsWith('?') ? `/${path}` : path
+}
+
+/**
+ * A WebSocket handshake (RFC 6455, 4.1) asks for a tunnel. Any other upgrade is not taken up, as a server may (RFC 9110, 7.8),
+ * and goes the way of a plain request: h2c would carry requests that nobody judges (CVE-2021-21295).
+ */
+function isHandshake({ fields, minor, method, framing }: Request): boolean {
+  if (fields.first('upgrade')?.toLowerCase() !== 'websocket' || fields.countOf('upgrade') > 1) return false
+  if (method !== 'GET' || minor === 0 || framing !== 0 || !hasConnectionOption(fields, 'upgrade')) return false
+  return fields.countOf('sec-websocket-key') === 1 && fields.first('sec-websocket-version') === '13'
 }
 
 function malformed(detail: string): Denial {

@@ -1,6 +1,5 @@
 // Stage 3: the decision goes to the trail before it takes effect, as far as the route's duty says.
 import { isDenial, labelOf, type Decision } from '../../core/decision.ts'
-import { isSafeMethod } from '../../core/policy.ts'
 import type { RequestRecord } from '../../core/audit-record.ts'
 import { committed } from '../commit.ts'
 import type { Exchange } from '../exchange.ts'
@@ -16,9 +15,7 @@ const UNAVAILABLE: Decision = { denied: 'audit-unavailable', retryAfterMs: 5_000
  * trail cannot be written the decision becomes `audit-unavailable`; a lock's refusal stays what it is.
  */
 export async function record(exchange: Exchange, judged: Decision, gateway: Gateway): Promise<Decision> {
-  // A denial stands, unless the caller has been told another one already.
-  const stands = isDenial(judged) && !exchange.answeredRaw
-  const decision = stands ? judged : (overtakenBy(exchange) ?? judged)
+  const decision = isDenial(judged) ? judged : (overtakenBy(exchange) ?? judged)
   exchange.decision = labelOf(decision)
   if (isDenial(decision)) {
     exchange.reason = decision.denied
@@ -31,7 +28,7 @@ export async function record(exchange: Exchange, judged: Decision, gateway: Gate
   const ticket = gateway.trail.append(requestRecord(exchange, 'decision', gateway))
   if (duty === 'best-effort') return decision
   if (ticket === undefined) return record(exchange, UNAVAILABLE, gateway)
-  if (isSafeMethod(exchange.method)) {
+  if (exchange.isSafe) {
     exchange.decisionTicket = ticket
     return decision
   }
@@ -88,6 +85,7 @@ export function requestRecord(exchange: Exchange, phase: RequestRecord['phase'],
     ...base,
     status: exchange.status,
     bytes: exchange.bytesSent,
+    ...(exchange.upgrade === undefined ? {} : { received: exchange.bytesReceived }),
     durationMs: rounded(gateway.clock.monotonicMs() - exchange.startedMs),
     ...(exchange.upstreamMs === undefined ? {} : { upstreamMs: rounded(exchange.upstreamMs) }),
   }

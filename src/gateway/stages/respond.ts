@@ -1,12 +1,14 @@
 // Stage 5, for refusals and failures: the ONE map from reasons to statuses, answered as application/problem+json (RFC 9457).
-import type { ServerResponse } from 'node:http'
+import { STATUS_CODES } from 'node:http'
 import { labelOf, type Denial, type DenialReason } from '../../core/decision.ts'
 import type { UpstreamFailure } from '../../ports/upstream-client.ts'
-import { closeAfterAnswer, resetConnection } from '../connection.ts'
+import type { Downstream } from '../downstream.ts'
 import type { Exchange } from '../exchange.ts'
 import { PATIENCE, type Gateway } from '../gateway.ts'
-import { rateLimitFields } from '../headers.ts'
+import { httpDate, rateLimitFields } from '../headers.ts'
 import { publicMessage } from '../messages.ts'
+import type { Request } from '../request.ts'
+import type { Response } from '../response.ts'
 import { recordOutcome } from './settle.ts'
 
 interface Answer {
@@ -43,6 +45,7 @@ const ANSWERS = {
     detail: 'The only expectation that can be met is 100-continue.',
   },
   'headers-too-large': { status: 431, title: 'Request header fields too large', detail: 'Too many header fields.' },
+  'request-timeout': { status: 408, title: 'Request timeout', detail: 'The request did not come in time.' },
   'body-too-large': {
     status: 413,
     title: 'Content too large',
@@ -104,9 +107,8 @@ type Cause = Denial | UpstreamFailure | 'internal'
 /** Writes the answer of a refusal or failure, once its outcome is recorded as the route demands. */
 export async function respond(exchange: Exchange, cause: Cause, gateway: Gateway): Promise<void> {
   const { response } = exchange
-  if (exchange.answeredRaw) return
-  if (response.headersSent || response.destroyed) {
-    resetConnection(response.socket)
+  if (response.headSent || response.isGone) {
+    exchange.downstream.reset()
     return
   }
   const reply = take(exchange, cause, gateway)
@@ -160,10 +162,10 @@ function replyTo(exchange: Exchange, cause: Cause, gateway: Gateway): Reply {
   if (cause.denied === 'throttled') headers.push(...rateLimitFields(exchange))
   const locked = answer === LOCKED
   const retryAfterMs = cause.retryAfterMs ?? (locked ? LOCK_RETRY_MS : undefined)
-  if (retryAfterMs !== undefined) headers.push('Retry-After', retryAfter(retryAfterMs, gateway))
+  if (retryAfterMs !== undefined) headers.push('Retry-After', retryAfter(retryAfterMs, cause.retrySpreadMs, gateway))
   if (!locked)
     return problem(exchange, answer, cause.denied, cause.detail === undefined ? {} : { detail: cause.detail }, headers)
-  const message = publicMessage(cause.lock, exchange.request.headers['accept-language'])
+  const message = publicMessage(cause.lock, exchange.request.fields.joined('accept-language'))
   headers.push('Content-Language', message.language, 'Vary', 'Accept-Language')
   const lock = cause.lock === undefined ? {} : { lock: { id: cause.lock.id, epoch: exchange.epoch } }
   return problem(
@@ -177,9 +179,9 @@ function replyTo(exchange: Exchange, cause: Cause, gateway: Gateway): Reply {
 
 const LOCK_RETRY_MS = 30_000
 
-/** Seconds (RFC 9110, 10.2.3), jittered up to twice the time, so that callers do not come back in one wave. */
-function retryAfter(ms: number, gateway: Gateway): string {
-  return String(Math.max(1, Math.ceil((ms * (1 + gateway.randomness.fraction())) / 1000)))
+/** Seconds (RFC 9110, 10.2.3), jittered, up to twice the time unless told, so that callers do not come back in one wave. */
+function retryAfter(ms: number, spreadMs: number | undefined, gateway: Gateway): string {
+  return String(Math.max(1, Math.ceil((ms + (spreadMs ?? ms) * gateway.randomness.fraction()) / 1000)))
 }
 
 function problem(
@@ -225,8 +227,8 @@ const CHALLENGES: Partial<Record<DenialReason, { readonly error: string; readonl
 }
 
 function send(exchange: Exchange, reply: Reply, gateway: Gateway): void {
-  const { request, response } = exchange
-  const headers = [
+  const { request, response, downstream } = exchange
+  const fields = [
     ...reply.headers,
     'Content-Type',
     'application/problem+json',
@@ -238,34 +240,31 @@ function send(exchange: Exchange, reply: Reply, gateway: Gateway): void {
     'nosniff',
     'X-Request-Id',
     exchange.id,
+    'Date',
+    httpDate(gateway.clock.now()),
   ]
   // An unread body would be taken for the next request by some peers (golang/go#67555): the connection ends with the answer.
-  if (gateway.draining || mayHaveBody(request)) {
-    headers.push('Connection', 'close')
-    closeAfterAnswer(request)
-  }
-  response.writeHead(reply.status, headers)
-  response.end(exchange.method === 'HEAD' ? undefined : reply.body)
+  if (gateway.draining || mayHaveBody(request)) downstream.isClosing = true
+  if (downstream.isClosing) fields.push('Connection', 'close')
+  const isHead = exchange.method === 'HEAD'
+  response.sendHead(reply.status, STATUS_CODES[reply.status] ?? '', fields, isHead ? 'none' : 'length')
+  response.end(isHead ? undefined : Buffer.from(reply.body), () => undefined)
 }
 
-function mayHaveBody(request: Exchange['request']): boolean {
-  const { headers } = request
-  return (
-    headers['transfer-encoding'] !== undefined ||
-    headers.expect !== undefined ||
-    headers.upgrade !== undefined ||
-    Number(headers['content-length'] ?? 0) > 0 ||
-    !request.complete
-  )
+function mayHaveBody(request: Request): boolean {
+  return !request.isComplete || request.fields.has('expect') || request.fields.has('upgrade')
 }
 
 /** Where even the refusal fails: the least that can be said, with nothing of the exchange in it. Never throws. */
-export function respondBare(response: ServerResponse): void {
+export function respondBare(downstream: Downstream, response: Response): void {
   try {
-    if (response.headersSent) throw new Error('too late')
-    response.writeHead(500, ['Content-Length', '0', 'Cache-Control', 'no-store', 'Connection', 'close'])
-    response.end()
+    if (response.headSent) throw new Error('too late')
+    downstream.isClosing = true
+    response.sendHead(500, 'Internal Server Error', BARE, 'none')
+    response.end(undefined, () => undefined)
   } catch {
-    resetConnection(response.socket)
+    downstream.reset()
   }
 }
+
+const BARE = ['Content-Length', '0', 'Cache-Control', 'no-store', 'Connection', 'close']

@@ -1,0 +1,303 @@
+// One connection to an upstream: one exchange at a time, and kept for the next only where it is proven clean.
+import type net from 'node:net'
+import { BodyReader } from '../../http1/body-reader.ts'
+import { hasConnectionOption, responseFraming, type Framing } from '../../http1/framing.ts'
+import { isMalformed, parseResponseHead, type ResponseHead } from '../../http1/head.ts'
+import { requestHeadText } from '../../http1/write-head.ts'
+import type { UpstreamFailure, UpstreamRequest } from '../../ports/upstream-client.ts'
+
+const HEAD_END = Buffer.from('\r\n\r\n', 'latin1')
+/** Longer fields than these are an attack on us, not an answer. */
+const HEAD_BYTES_MAX = 65_536
+/** Interim responses ahead of one answer; more are a flood. */
+const INTERIM_MAX = 16
+const BEGINNING = 'HTTP/1.'
+const ONE_WRITE_MAX = 16_384
+
+/** What an exchange hears of its connection; it ends with `onEnd` or `onFailure`, and then nothing more comes. */
+export interface ConnectionSink {
+  onHead(head: ResponseHead, framing: Framing): void
+  onSwitch(head: ResponseHead): void
+  /** Returns false to pause. */
+  onData(chunk: Buffer): boolean
+  onDrain(): void
+  onEnd(): void
+  onFailure(failure: UpstreamFailure): void
+}
+
+export interface ConnectionEvents {
+  /** The exchange is over and the connection may take another one. */
+  onIdle(connection: UpstreamConnection): void
+  onClose(connection: UpstreamConnection): void
+}
+
+export class UpstreamConnection {
+  readonly #socket: net.Socket
+  readonly #host: string
+  readonly #events: ConnectionEvents
+  #sink: ConnectionSink | undefined
+  #request: UpstreamRequest | undefined
+  #unread: Buffer | undefined
+  #reader: BodyReader | undefined
+  #interim = 0
+  #isSwitched = false
+  /** Whether the request's body has been sent to its end. */
+  #isSent = true
+  #isReusable = false
+  /** Whether any byte of the answer has come. */
+  isHeard = false
+  /** Answers that it has carried. */
+  served = 0
+  /** When the upstream was last heard of or spoken to, by the monotonic clock of whoever looks for timeouts. */
+  touchedMs = 0
+  /** What is waited for: the answer's head, or more of its body. */
+  waitsFor: 'head' | 'body' | 'nothing' = 'nothing'
+
+  /** `host`: the Host field of what is sent on it. */
+  constructor(socket: net.Socket, host: string, events: ConnectionEvents) {
+    this.#socket = socket
+    this.#host = host
+    this.#events = events
+    socket.on('data', this.#onData)
+    socket.on('end', this.#onSocketEnd)
+    socket.on('error', this.#onError)
+    socket.on('close', this.#onClose)
+    socket.on('drain', this.#onDrain)
+  }
+
+  /** Bytes have come since the last answer, or its end: no request may follow on it. */
+  get isUsable(): boolean {
+    return !this.#socket.destroyed && this.#socket.writable && this.#unread === undefined
+  }
+
+  /** Nothing is due from the upstream: its bytes wait for the caller, or it waits for the caller's. */
+  get isHeld(): boolean {
+    return this.#socket.isPaused() || (!this.#isSent && !this.#socket.writableNeedDrain)
+  }
+
+  /**
+   * Writes the request's head. Its body, where it has one, follows by `write` and `endBody`. Throws a TypeError, with not a
+   * byte written, where the request cannot be written.
+   */
+  send(request: UpstreamRequest, sink: ConnectionSink): void {
+    const head = headText(request, this.#host)
+    this.isHeard = false
+    this.#sink = sink
+    this.#request = request
+    this.#interim = 0
+    this.#reader = undefined
+    this.#isSent = request.body === 0
+    this.waitsFor = 'head'
+    if (!this.#isSent) {
+      // The body's first bytes are at hand, more often than not: one write takes both.
+      this.#socket.cork()
+      process.nextTick(uncork, this.#socket)
+    }
+    this.#socket.write(head, 'latin1')
+  }
+
+  write(chunk: Buffer): boolean {
+    if (this.#request?.body !== 'chunked' || this.#isSwitched) return this.#socket.write(chunk)
+    const size = `${chunk.length.toString(16)}\r\n`
+    if (chunk.length <= ONE_WRITE_MAX)
+      return this.#socket.write(`${size}${chunk.toString('latin1', 0, chunk.length)}\r\n`, 'latin1')
+    this.#socket.cork()
+    this.#socket.write(size, 'latin1')
+    this.#socket.write(chunk)
+    const flows = this.#socket.write('\r\n', 'latin1')
+    this.#socket.uncork()
+    return flows
+  }
+
+  endBody(): void {
+    if (this.#isSwitched) {
+      this.#socket.end()
+      return
+    }
+    this.#isSent = true
+    if (this.#request?.body === 'chunked') this.#socket.write('0\r\n\r\n', 'latin1')
+  }
+
+  resume(): void {
+    this.#socket.resume()
+  }
+
+  /** No answer will be read any more. */
+  destroy(): void {
+    this.#sink = undefined
+    this.#socket.destroy()
+  }
+
+  fail(failure: UpstreamFailure): void {
+    const sink = this.#sink
+    this.destroy()
+    sink?.onFailure(failure)
+  }
+
+  readonly #onData = (chunk: Buffer): void => {
+    if (this.#sink === undefined) {
+      // Bytes that no request asked for: whoever came next would take them for its answer.
+      this.#socket.destroy()
+      return
+    }
+    this.touchedMs = -1
+    this.isHeard = true
+    if (this.#isSwitched) this.#pass(chunk)
+    else if (this.#reader === undefined) this.#takeHead(chunk)
+    else this.#takeBody(chunk, 0)
+  }
+
+  #takeHead(chunk: Buffer): void {
+    const bytes = this.#unread === undefined ? chunk : Buffer.concat([this.#unread, chunk])
+    this.#unread = undefined
+    const end = bytes.indexOf(HEAD_END)
+    if ((end === -1 ? bytes.length : end) > HEAD_BYTES_MAX) {
+      this.#malformed('a header section that is too large')
+      return
+    }
+    if (end === -1) {
+      if (isHopeless(bytes)) this.#malformed('no HTTP/1.1 response')
+      else this.#unread = bytes
+      return
+    }
+    const head = parseResponseHead(bytes.toString('latin1', 0, end + 2))
+    if (isMalformed(head)) this.#malformed(head.malformed)
+    else if (head.status < 200) this.#takeInterim(head, bytes, end + 4)
+    else this.#begin(head, bytes, end + 4)
+  }
+
+  #takeInterim(head: ResponseHead, bytes: Buffer, at: number): void {
+    if (head.status === 101) {
+      this.#switch(head, bytes, at)
+      return
+    }
+    this.#interim += 1
+    // Nobody asks for a 100: Expect is answered here and never forwarded (RFC 9110, 15.2).
+    if (head.status === 100 || this.#interim > INTERIM_MAX || head.minor === 0) {
+      this.#malformed('an interim response that was not asked for')
+    } else if (at < bytes.length) {
+      this.#takeHead(bytes.subarray(at))
+    }
+  }
+
+  #switch(head: ResponseHead, bytes: Buffer, at: number): void {
+    const asked = this.#request?.upgrade
+    const isAsked =
+      asked !== undefined &&
+      head.minor === 1 &&
+      hasConnectionOption(head.fields, 'upgrade') &&
+      head.fields.joined('upgrade')?.toLowerCase() === asked
+    if (!isAsked) {
+      this.#malformed('a switch of protocols that was not asked for')
+      return
+    }
+    this.#isSwitched = true
+    this.waitsFor = 'nothing'
+    this.#sink?.onSwitch(head)
+    if (at < bytes.length) this.#pass(bytes.subarray(at))
+  }
+
+  #begin(head: ResponseHead, bytes: Buffer, at: number): void {
+    const framing = responseFraming(head, this.#request?.method === 'HEAD')
+    if (typeof framing === 'object') {
+      this.#malformed(framing.malformed)
+      return
+    }
+    this.#isReusable = framing !== 'close' && head.minor === 1 && !hasConnectionOption(head.fields, 'close')
+    this.waitsFor = 'body'
+    this.#sink?.onHead(head, framing)
+    if (this.#sink === undefined) return
+    this.#reader = new BodyReader(framing, this.#onBody)
+    this.#takeBody(bytes, at)
+  }
+
+  readonly #onBody = (chunk: Buffer): void => {
+    this.#pass(chunk)
+  }
+
+  #pass(chunk: Buffer): void {
+    if (this.#sink?.onData(chunk) === false) this.#socket.pause()
+  }
+
+  #takeBody(bytes: Buffer, at: number): void {
+    const reader = this.#reader
+    if (reader === undefined) return
+    const end = reader.read(bytes, at)
+    if (this.#sink === undefined) return
+    if (reader.malformed !== undefined) this.#malformed(reader.malformed)
+    else if (reader.isComplete) this.#over(end === bytes.length)
+  }
+
+  /** The answer is whole. `isClean`: nothing came behind it. */
+  #over(isClean: boolean): void {
+    const sink = this.#sink
+    this.#sink = undefined
+    this.#reader = undefined
+    this.served += 1
+    this.waitsFor = 'nothing'
+    if (isClean && this.#isReusable && this.#isSent && this.#socket.writable) {
+      this.#socket.resume()
+      this.#events.onIdle(this)
+    } else {
+      this.#socket.destroy()
+    }
+    sink?.onEnd()
+  }
+
+  #malformed(detail: string): void {
+    this.fail({ failure: 'malformed', detail })
+  }
+
+  readonly #onDrain = (): void => {
+    this.touchedMs = -1
+    this.#sink?.onDrain()
+  }
+
+  readonly #onSocketEnd = (): void => {
+    if (this.#sink === undefined) {
+      this.#socket.destroy()
+    } else if (this.#isSwitched || (this.#reader !== undefined && this.#isDelimitedByClose)) {
+      this.#over(false)
+    } else {
+      this.fail({ failure: 'reset', detail: 'the connection ended before the answer did' })
+    }
+  }
+
+  get #isDelimitedByClose(): boolean {
+    return this.#reader !== undefined && this.#reader.untilClose
+  }
+
+  readonly #onError = (error: NodeJS.ErrnoException): void => {
+    this.fail({ failure: 'reset', detail: error.message })
+  }
+
+  readonly #onClose = (): void => {
+    this.#events.onClose(this)
+    this.fail({ failure: 'reset', detail: 'the connection was closed' })
+  }
+}
+
+function headText({ method, target, headers, body, upgrade }: UpstreamRequest, host: string): string {
+  const fields = ['Host', host, ...headers]
+  if (body === 'chunked') fields.push('Transfer-Encoding', 'chunked')
+  else if (body > 0 || METHODS_WITH_BODY.has(method)) fields.push('Content-Length', String(body))
+  if (upgrade !== undefined) fields.push('Connection', 'Upgrade', 'Upgrade', upgrade)
+  return requestHeadText(method, target, fields)
+}
+
+function uncork(socket: net.Socket): void {
+  socket.uncork()
+}
+
+/** RFC 9110, 8.6: these say that they have no body where they have none. */
+const METHODS_WITH_BODY: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH'])
+
+/** Whether no more bytes can make a head of it. */
+function isHopeless(bytes: Buffer): boolean {
+  const begun = bytes.toString('latin1', 0, BEGINNING.length)
+  if (!BEGINNING.startsWith(begun)) return true
+  for (let at = bytes.indexOf(0x0a); at !== -1; at = bytes.indexOf(0x0a, at + 1)) {
+    if (bytes[at - 1] !== 0x0d) return true
+  }
+  return false
+}

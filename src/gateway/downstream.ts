@@ -1,0 +1,312 @@
+// One downstream connection: its requests one after the other, each read whole or refused, and never one byte of the next.
+import type { Duplex } from 'node:stream'
+import { BodyReader } from '../http1/body-reader.ts'
+import { hasConnectionOption, requestFraming } from '../http1/framing.ts'
+import { isMalformed, parseRequestHead } from '../http1/head.ts'
+import { endLingering, resetConnection } from './connection.ts'
+import type { Exchange } from './exchange.ts'
+import { Request } from './request.ts'
+import { Response } from './response.ts'
+
+const HEAD_END = Buffer.from('\r\n\r\n', 'latin1')
+/** Bytes that wait while an exchange is open (the next requests, or a body that nobody reads yet); more pauses the caller. */
+const UNREAD_MAX = 65_536
+/** Empty lines ahead of a request that are read over (RFC 9112, 2.2: at least one). */
+const EMPTY_LINES_MAX = 2
+
+/** Takes the body of the open request. */
+export interface BodySink {
+  onData(chunk: Buffer): void
+  onEnd(): void
+  /** It breaks the coding, or is too slow (`detail` absent): nothing more of it comes. */
+  onBroken(detail: string | undefined): void
+}
+
+/** Takes what comes after a switch of protocols. */
+export interface TunnelSink {
+  onData(chunk: Buffer): void
+  onEnd(): void
+}
+
+/** What a connection needs of its server. */
+export interface DownstreamEvents {
+  /** Resolves, and never rejects, once the exchange is over. */
+  readonly onRequest: (request: Request, response: Response, downstream: Downstream) => Promise<void>
+  /** What came is no request: `status` is 400, 408 or 431. The connection ends with the answer. */
+  readonly onUnparsed: (downstream: Downstream, status: number, detail: string) => void
+  readonly onClose: (downstream: Downstream) => void
+  readonly peerOf: (socket: Duplex) => string
+  readonly now: () => number
+}
+
+export interface DownstreamLimits {
+  readonly headerBytesMax: number
+  readonly requestsMax: number
+}
+
+/** `idle`: between requests; `head`: within one's head; `exchange`: being answered; `ending`: what comes is thrown away. */
+export type DownstreamPhase = 'idle' | 'head' | 'exchange' | 'ending'
+
+export class Downstream {
+  readonly socket: Duplex
+  readonly isCanary: boolean
+  readonly #events: DownstreamEvents
+  readonly #limits: DownstreamLimits
+  phase: DownstreamPhase = 'head'
+  /** When the phase began, by the monotonic clock. */
+  since: number
+  exchange: Exchange | undefined
+  /** An answer with `Connection: close` is on its way: no further request is taken. */
+  isClosing = false
+  /** Bytes of the open request's body that have been read, and when reading began. */
+  bodyBytes = 0
+  bodySince = 0
+  #request: Request | undefined
+  #response: Response | undefined
+  #sink: BodySink | undefined
+  #tunnel: TunnelSink | undefined
+  #isPaused = false
+  #unread: Buffer | undefined
+  /** Bytes of `#unread` that hold no end of a head. */
+  #searched = 0
+  #requests = 0
+  #peer: string | undefined
+
+  constructor(socket: Duplex, isCanary: boolean, events: DownstreamEvents, limits: DownstreamLimits) {
+    this.socket = socket
+    this.isCanary = isCanary
+    this.#events = events
+    this.#limits = limits
+    this.since = events.now()
+    socket.on('data', this.#onData)
+    socket.on('end', this.#onEnd)
+    socket.on('close', this.#onClose)
+    // A connection that fails closes.
+    socket.on('error', ignore)
+  }
+
+  /** The other end of the socket; `unix` where it has no address. */
+  get peer(): string {
+    return (this.#peer ??= this.#events.peerOf(this.socket))
+  }
+
+  /** Whether the body of the open request is being waited for. */
+  get isReading(): boolean {
+    return this.#sink !== undefined && !this.#isPaused && this.#request?.isComplete === false
+  }
+
+  /** Whether part of a head has come. */
+  get hasBegun(): boolean {
+    return this.#unread !== undefined
+  }
+
+  /** From here on the open request's body goes to the sink. */
+  readBody(sink: BodySink): void {
+    if (this.#request?.body === undefined || this.#sink !== undefined) return
+    this.#sink = sink
+    this.bodySince = this.#events.now()
+    const unread = this.#takeUnread()
+    if (unread !== undefined) this.#feed(unread)
+    if (!this.#isPaused && !this.socket.readableFlowing) this.socket.resume()
+  }
+
+  /** From here on everything goes to the sink, and the connection ends with the exchange. */
+  openTunnel(sink: TunnelSink): void {
+    this.isClosing = true
+    this.#tunnel = sink
+    const unread = this.#takeUnread()
+    if (unread !== undefined) sink.onData(unread)
+    if (!this.#isPaused && !this.socket.readableFlowing) this.socket.resume()
+  }
+
+  pauseBody(): void {
+    this.#isPaused = true
+    this.socket.pause()
+  }
+
+  resumeBody(): void {
+    this.#isPaused = false
+    // The minimum rate is judged over what the caller could send.
+    this.bodySince = this.#events.now()
+    this.bodyBytes = 0
+    const unread = this.#sink === undefined ? undefined : this.#takeUnread()
+    if (unread !== undefined) this.#feed(unread)
+    if (!this.#isPaused) this.socket.resume()
+  }
+
+  /** The caller takes too long to send what it has begun. */
+  expireBody(): void {
+    this.#sink?.onBroken(undefined)
+  }
+
+  /** The sink is given nothing more. */
+  stopBody(): void {
+    this.#sink = undefined
+  }
+
+  /** Answers nothing more: what the caller still sends is thrown away for a while. */
+  end(): void {
+    if (this.phase === 'ending') return
+    this.#enter('ending')
+    this.#unread = undefined
+    this.#sink = undefined
+    this.#tunnel = undefined
+    endLingering(this.socket)
+  }
+
+  reset(): void {
+    resetConnection(this.socket)
+  }
+
+  readonly #onData = (chunk: Buffer): void => {
+    if (this.phase === 'ending') return
+    if (this.#tunnel !== undefined) this.#tunnel.onData(chunk)
+    else if (this.exchange === undefined) this.#takeHead(this.#unread === undefined ? chunk : this.#joined(chunk))
+    else if (this.#sink !== undefined && this.#unread === undefined && !this.#isPaused) this.#feed(chunk)
+    else this.#keep(chunk)
+  }
+
+  #keep(chunk: Buffer): void {
+    this.#unread = this.#joined(chunk)
+    if (this.#unread.length > UNREAD_MAX) this.socket.pause()
+  }
+
+  #joined(chunk: Buffer): Buffer {
+    return this.#unread === undefined ? chunk : Buffer.concat([this.#unread, chunk])
+  }
+
+  #takeUnread(): Buffer | undefined {
+    const unread = this.#unread
+    this.#unread = undefined
+    return unread
+  }
+
+  /** Body bytes up to the body's end; what follows waits for its turn. */
+  #feed(bytes: Buffer): void {
+    const body = this.#request?.body
+    if (body === undefined || body.isComplete) {
+      this.#keep(bytes)
+      return
+    }
+    const end = body.read(bytes, 0)
+    this.bodyBytes += end
+    if (end < bytes.length) this.#keep(bytes.subarray(end))
+    const sink = this.#sink
+    if (body.malformed !== undefined) sink?.onBroken(body.malformed)
+    else if (body.isComplete) sink?.onEnd()
+  }
+
+  #takeHead(bytes: Buffer): void {
+    this.#unread = undefined
+    const at = afterEmptyLines(bytes)
+    const end = bytes.indexOf(HEAD_END, Math.max(at, this.#searched - 3))
+    if ((end === -1 ? bytes.length : end) - at > this.#limits.headerBytesMax) {
+      this.#refuse(431, 'The header section is larger than this gateway takes.')
+    } else if (end === -1) {
+      this.#awaitHead(bytes, at)
+    } else {
+      this.#searched = 0
+      const head = parseRequestHead(bytes.toString('latin1', at, end + 2))
+      if (isMalformed(head)) {
+        this.#refuse(400, head.malformed)
+        return
+      }
+      if (end + 4 < bytes.length) this.#unread = bytes.subarray(end + 4)
+      const framing = requestFraming(head)
+      const hasBody = framing === 'chunked' || (typeof framing === 'number' && framing > 0)
+      this.#begin(new Request(head, framing, hasBody ? new BodyReader(framing, this.#onBody) : undefined))
+    }
+  }
+
+  readonly #onBody = (chunk: Buffer): void => {
+    this.#sink?.onData(chunk)
+  }
+
+  #awaitHead(bytes: Buffer, at: number): void {
+    if (this.phase === 'idle') this.#enter('head')
+    if (isHopeless(bytes, Math.max(at, this.#searched - 1))) {
+      this.#refuse(400, 'What came is no HTTP/1.1 request.')
+      return
+    }
+    this.#searched = bytes.length
+    this.#unread = bytes
+  }
+
+  #begin(request: Request): void {
+    this.#requests += 1
+    this.#enter('exchange')
+    this.bodyBytes = 0
+    this.#request = request
+    const response = (this.#response = new Response(this.socket))
+    const { fields, minor, method } = request
+    const isLast = this.#requests >= this.#limits.requestsMax || minor === 0 || method === 'CONNECT'
+    if (isLast || hasConnectionOption(fields, 'close')) this.isClosing = true
+    void this.#events.onRequest(request, response, this).then(this.#onOver)
+  }
+
+  /** The exchange is over: the next request is read, or the connection ends. */
+  readonly #onOver = (): void => {
+    const request = this.#request
+    const response = this.#response
+    this.exchange = undefined
+    this.#request = undefined
+    this.#response = undefined
+    this.#sink = undefined
+    this.#isPaused = false
+    if (this.socket.destroyed || this.phase === 'ending') return
+    if (response?.isOver !== true) {
+      // Nothing more will be said of it: the caller must see an abort, never an answer that ends well.
+      this.reset()
+      return
+    }
+    if (this.isClosing || request?.isComplete !== true) {
+      this.end()
+      return
+    }
+    this.#enter('idle')
+    const unread = this.#takeUnread()
+    if (unread !== undefined) this.#takeHead(unread)
+    if (!this.socket.readableFlowing) this.socket.resume()
+  }
+
+  #refuse(status: number, detail: string): void {
+    this.#events.onUnparsed(this, status, detail)
+  }
+
+  #enter(phase: DownstreamPhase): void {
+    this.phase = phase
+    this.since = this.#events.now()
+  }
+
+  /** The caller has sent its end: of an open exchange that is an abort, as at nginx and Node. */
+  readonly #onEnd = (): void => {
+    if (this.phase === 'ending') return
+    if (this.#tunnel !== undefined) this.#tunnel.onEnd()
+    else if (this.exchange === undefined) this.end()
+    else this.socket.destroy()
+  }
+
+  readonly #onClose = (): void => {
+    this.#events.onClose(this)
+    this.exchange?.onDownstreamClose?.()
+  }
+}
+
+function ignore(): void {
+  // The close that follows tells.
+}
+
+function afterEmptyLines(bytes: Buffer): number {
+  let at = 0
+  for (let lines = 0; lines < EMPTY_LINES_MAX && bytes[at] === 0x0d && bytes[at + 1] === 0x0a; lines++) at += 2
+  return at
+}
+
+/** Whether no more bytes can make a head of it: a line that LF alone ends, or a beginning that no method has. */
+function isHopeless(bytes: Buffer, from: number): boolean {
+  for (let at = bytes.indexOf(0x0a, from); at !== -1; at = bytes.indexOf(0x0a, at + 1)) {
+    if (bytes[at - 1] !== 0x0d) return true
+  }
+  const first = bytes[afterEmptyLines(bytes)]
+  return first !== undefined && first !== 0x0d && (first <= 0x20 || first >= 0x7f)
+}
