@@ -1,6 +1,6 @@
-// Active checks of targets: each asked again and again by itself, and what they say written to the board.
+// Active checks of targets: each asked again and again by itself, and what they say remembered.
 import { checkTarget, type After, type CheckSettings } from './health-check.ts'
-import type { HealthBoard, TargetState } from './health-board.ts'
+import { targetKey, type TargetState, type TargetStates } from './target-states.ts'
 import { createConnector, type UpstreamTls } from './tls-context.ts'
 
 export interface HealthSettings extends CheckSettings {
@@ -23,10 +23,10 @@ export interface HealthChange extends TargetState {
 }
 
 export interface HealthDeps {
-  readonly board: HealthBoard
+  readonly states: TargetStates
   /** A number from 0 up to 1: gateways that were started at once must not ask at once. */
   readonly fraction: () => number
-  /** After the board was written. */
+  /** After the states were set. */
   readonly onChange: (change: HealthChange) => void
   readonly after?: After
 }
@@ -59,9 +59,10 @@ const realAfter: After = (ms, run) => {
 }
 
 function keepChecking({ upstream, target, origin, health, tls }: Checked, deps: HealthDeps): () => void {
-  const { board, fraction, onChange, after = realAfter } = deps
+  const { states, fraction, onChange, after = realAfter } = deps
+  const key = targetKey(upstream, origin)
   const connector = createConnector(origin, health.timeoutMs, tls)
-  let isUp = board.reader(upstream, target)()
+  let isUp = states.isUp(key)
   let inARow = 0
   let end: () => void
   const check = (): void => {
@@ -75,7 +76,7 @@ function keepChecking({ upstream, target, origin, health, tls }: Checked, deps: 
     if (inARow < (isUp ? health.unhealthyAfter : health.healthyAfter)) return
     isUp = !isUp
     inARow = 0
-    board.set(upstream, target, isUp)
+    states.set(key, isUp)
     onChange({ upstream, target, isUp, detail: problem ?? '' })
   }
   // The first anywhere within an interval.

@@ -11,8 +11,8 @@ import {
   type HealthChange,
   type HealthSettings,
 } from '../../../src/adapters/net/active-health.ts'
-import { HealthBoard, healthMemory } from '../../../src/adapters/net/health-board.ts'
 import type { After } from '../../../src/adapters/net/health-check.ts'
+import { targetKey, TargetStates } from '../../../src/adapters/net/target-states.ts'
 import { createAuthority } from '../../support/certificates.ts'
 
 const home = mkdtempSync(path.join(os.tmpdir(), 'portcullis-active-health-'))
@@ -95,9 +95,9 @@ function start(upstreams: Readonly<Record<string, CheckedUpstream>>, fraction = 
     onSet?.()
     return () => timers.delete(timer)
   }
-  const board = new HealthBoard(healthMemory(upstreams), upstreams)
+  const states = new TargetStates()
   const stop = startHealthChecks(upstreams, {
-    board,
+    states,
     fraction: () => fraction,
     onChange: (change) => changes.push(change),
     after,
@@ -123,7 +123,7 @@ function start(upstreams: Readonly<Record<string, CheckedUpstream>>, fraction = 
     fire([...timers].find(({ ms }) => ms !== HEALTH.timeoutMs)?.ms ?? NaN)
     await settled()
   }
-  return { board, changes, pending, fire, settled, check, stop }
+  return { states, changes, pending, fire, settled, check, stop }
 }
 
 describe('a check', () => {
@@ -228,8 +228,8 @@ describe('a check', () => {
 describe('a target', () => {
   test('goes down after three bad checks in a row, and comes back after two good ones', async () => {
     const target = await startTarget()
-    const { check, changes, board } = start({ registry: { targets: [target.origin], health: HEALTH } })
-    const isUp = board.reader('registry', 0)
+    const { check, changes, states } = start({ registry: { targets: [target.origin], health: HEALTH } })
+    const isUp = (): boolean => states.isUp(targetKey('registry', target.origin))
     const seen: boolean[] = []
     for (const answer of [OK, BAD, BAD, OK, BAD, BAD, BAD, OK, BAD, OK, OK, BAD, OK]) {
       target.answer = answer
@@ -247,30 +247,35 @@ describe('a target', () => {
     const [good, bad, unchecked] = [await startTarget(), await startTarget(), await startTarget()]
     bad.answer = BAD
     const health = { ...HEALTH, unhealthyAfter: 1 }
-    const { fire, settled, pending, board, changes } = start({
+    const upstreams = {
       reports: { targets: [good.origin, bad.origin], health },
       registry: { targets: [unchecked.origin] },
-    })
+    }
+    const { fire, settled, pending, states, changes } = start(upstreams)
     expect(pending()).toEqual([2_500, 2_500])
     fire(2_500)
     await settled()
     fire(2_500)
     while (changes.length === 0) await new Promise(setImmediate)
-    expect(board.states(['reports', 'registry']).map(({ isUp }) => isUp)).toEqual([true, false, true])
+    expect(states.down).toEqual([targetKey('reports', bad.origin)])
+    expect(states.of(upstreams)).toEqual([
+      { upstream: 'reports', target: 0, isUp: true },
+      { upstream: 'reports', target: 1, isUp: false },
+    ])
     expect(unchecked.heard).toEqual([])
   })
 
-  test('is thought of as the board says when its checks begin', async () => {
+  test('is thought of as before when its checks begin anew', async () => {
     const target = await startTarget()
     const upstreams = { registry: { targets: [target.origin], health: HEALTH } }
-    const before = new HealthBoard(healthMemory(upstreams), upstreams)
-    before.set('registry', 0, false)
+    const states = new TargetStates()
+    states.set(targetKey('registry', target.origin), false)
     const changes: HealthChange[] = []
     const runs: (() => void)[] = []
     let onSet: (() => void) | undefined
     cleanUps.unshift(
       startHealthChecks(upstreams, {
-        board: before,
+        states,
         fraction: () => 0.5,
         onChange: (change) => changes.push(change),
         after: (ms, run) => {
