@@ -154,13 +154,21 @@ describe('forged', () => {
   })
 
   test('a receipt that was given to another order', async () => {
-    const [body] = peer.parts.deps.shelf.all.filter(({ id }) => id.startsWith(lock)).map((entry) => entry.body)
-    const { receipt } = JSON.parse(body ?? '') as { receipt: string }
-    const other = sign(people.lead, release())
-    serve([JSON.stringify({ v: 1, order: other, receipt })])
+    const thief = stranger({ secret: SECRET })
+    const proposed = sign(people.lead, release())
+    serve([thief.entry(proposed, 'r', { order: lock }), thief.entry(proposed, 'r', { gateway: peer.name, seq: 2 })])
     await fleet.rounds(3)
     await stillLocked()
     expect(victim.desk.ledger.proposals.size).toBe(0)
+  })
+
+  test('a number that another gateway gave in the name of the peer: the peer could be robbed of its next', async () => {
+    const thief = stranger({ secret: SECRET })
+    const writer = `${peer.name.slice(-12)}-0123456789abcdefl`
+    const other = sign(people.desk, { kind: 'lock', scope: { all: true }, reason: 'r', incident: 'I' })
+    serve([thief.entry(other, 'l', { gateway: peer.name, writer })])
+    await fleet.rounds(3)
+    expect([victim.held, victim.parts.deps.shelf.numbers.has({ writer, seq: 1 })]).toEqual([[lock], false])
   })
 
   test('an order of another fleet, though its signers are ours', async () => {

@@ -64,6 +64,36 @@ describe('founding', () => {
     expect([remaining(fresh), fresh.parts.book.founded]).toEqual([0, false])
   })
 
+  test('two new gateways do not found each other on a genesis of old', async () => {
+    const fleet = await founded(2)
+    const entries = at(fleet.all, 0).parts.deps.shelf.all
+    fleet.memory = newMemory()
+    const fresh = [await fleet.add(), await fleet.add()]
+    await at(fresh, 0).link.store?.append(entries)
+    await fleet.rounds(10, fresh)
+    expect(fresh.map(({ desk, parts }) => [desk.ledger.genesis.size, parts.book.founded])).toEqual([
+      [1, false],
+      [1, false],
+    ])
+    expect(fresh.map(remaining)).toEqual([0, 0])
+  })
+
+  test('a live peer alone founds nobody from whom the genesis is kept', async () => {
+    const fleet = await founded(2)
+    const fresh = await fleet.add()
+    const real = fresh.link.store
+    if (real === undefined) throw new Error()
+    fresh.link.peers = false
+    const cursor = (await real.snapshot()).cursor
+    fresh.link.store = {
+      ...real,
+      exchange: async (request) => ({ ...(await real.exchange(request)), entries: [], isCursorLost: false }),
+      snapshot: () => Promise.resolve({ cursor, pages: nothing() }),
+    }
+    await fleet.rounds(8)
+    expect([fresh.desk.ledger.genesis.size, fresh.parts.book.founded, remaining(fresh)]).toEqual([0, false, 0])
+  })
+
   test('a new gateway beside founded peers gets all orders before it serves', async () => {
     const fleet = await founded(2)
     const id = await at(fleet.all, 0).lock()
@@ -266,3 +296,8 @@ describe('members', () => {
     expect(a.parts.roster.counts(b.name)).toBe(true)
   })
 })
+
+async function* nothing(): AsyncGenerator<readonly never[]> {
+  await Promise.resolve()
+  yield []
+}
