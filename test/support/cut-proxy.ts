@@ -12,6 +12,8 @@ export interface CutProxy {
   restore(): void
   /** As a firewall that rejects: every connection is reset, and new ones too, until `restore`. */
   reset(): void
+  /** As a firewall that has forgotten what is open: that stays silent for ever, and new connections pass. */
+  forget(): void
   /** Every chunk in either direction waits for so long; 0 ends it. */
   delay(ms: number): void
   stop(): Promise<void>
@@ -82,6 +84,9 @@ export async function startCutProxy(target: { readonly host?: string; readonly p
     reset() {
       link = 'reset'
       each((socket) => socket.resetAndDestroy())
+    },
+    forget() {
+      each((socket) => socket.pause())
     },
     delay(ms) {
       delayMs = ms

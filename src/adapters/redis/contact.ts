@@ -2,7 +2,7 @@
 import type { FleetStoreListener } from '../../ports/fleet-store.ts'
 import type { Logger } from '../../ports/logger.ts'
 
-export interface PartListener {
+interface PartListener {
   onUp(): void
   onDown(problem: string): void
 }

@@ -1,4 +1,6 @@
 // What the store over Redis does where Redis is killed, stopped, emptied, put back to an old state, cut off or replaced.
+import { once } from 'node:events'
+import { createServer, type AddressInfo } from 'node:net'
 import { afterEach, expect, test } from '@jest/globals'
 import type { FleetStore } from '../../../src/ports/fleet-store.ts'
 import { startCutProxy, type CutProxy } from '../../support/cut-proxy.ts'
@@ -176,18 +178,130 @@ withRedis('connections that are reset: the subscription stands again before cont
   }
 })
 
-withRedis(
-  'a subscription that alone is lost without a word is noticed by the question that it owes an answer to',
-  async () => {
-    const redis = keep(await startRedis())
-    const { listener, store } = await join(redis.url, 'one', 300)
-    // Redis closes it, and nothing of the gateway's was under way there.
-    await redis.command('CLIENT', 'KILL', 'TYPE', 'pubsub')
-    await listener.heard('lost')
-    await listener.heard('connected')
-    expect((await store.roster()).size).toBe(0)
-  },
-)
+withRedis('a subscription that alone is closed is made anew', async () => {
+  const redis = keep(await startRedis())
+  const { listener, store } = await join(redis.url, 'one')
+  await redis.command('CLIENT', 'KILL', 'TYPE', 'pubsub')
+  await listener.heard('lost')
+  await listener.heard('connected')
+  expect((await store.roster()).size).toBe(0)
+})
+
+withRedis('a link that falls silent while nothing is asked is noticed all the same', async () => {
+  const { proxy, url } = await startProxied()
+  const { listener } = await join(url, 'one', 300)
+  proxy.cut()
+  await listener.heard('lost')
+})
+
+withRedis('connections that are forgotten on the way are given up, the one for commands too', async () => {
+  const { proxy, url } = await startProxied()
+  const { store, listener } = await join(url, 'one', 300)
+  proxy.forget()
+  await expect(store.roster()).rejects.toThrow(/Redis|Command/)
+  await listener.heard('lost')
+  await listener.heard('connected')
+  // The command that is owed an answer keeps its connection for twice the limit: more calls may fall into that time.
+  await store.roster().catch(() => undefined)
+  await store.roster().catch(() => undefined)
+  expect((await store.roster()).size).toBe(0)
+})
+
+withRedis('an answer that is late is an answer', async () => {
+  const { proxy, url } = await startProxied()
+  const { store } = await join(url, 'one')
+  proxy.delay(50)
+  expect(await store.append([entry(1), entry(2)])).toBe(2)
+  expect((await entriesOf(store)).length).toBe(2)
+})
+
+withRedis('a snapshot in whose middle Redis restarts fails, since a scan does not outlive a run', async () => {
+  const redis = keep(await startRedis())
+  const { store, listener } = await join(redis.url, 'one')
+  await store.append(Array.from({ length: 1000 }, (_, index) => entry(index)))
+  const content = await redis.dump()
+  const pages = (await store.snapshot()).pages[Symbol.asyncIterator]()
+  await pages.next()
+  await redis.restore(content)
+  await listener.heard('connected')
+  await expect(pages.next()).rejects.toThrow('Redis was restarted or replaced while its snapshot was read')
+  expect(await entriesOf(store)).toHaveLength(1000)
+})
+
+withRedis('the stream is trimmed; who has fallen behind it is told so, and the snapshot holds all', async () => {
+  const redis = keep(await startRedis())
+  const { store } = await join(redis.url, 'one')
+  const { cursor } = await store.snapshot()
+  await store.append(Array.from({ length: 11_000 }, (_, index) => entry(index)))
+  expect(await redis.command('XLEN', 'portcullis:{fleet}:orders')).toBeLessThan(10_500)
+  expect(await ask(store, cursor)).toMatchObject({ isCursorLost: true, entries: [] })
+  expect(await entriesOf(store)).toHaveLength(11_000)
+})
+
+withRedis('an authority that is not trusted, a wrong password, no TLS: said, and nothing is asked', async () => {
+  const redis = keep(await startRedis({ tls: true }))
+  await redis.command('CONFIG', 'SET', 'requirepass', 'right')
+  const problems: Record<string, string> = {}
+  for (const [name, url, tls] of [
+    ['authority', redis.url, {}],
+    ['password', redis.url.replace('://', '://:wrong@'), { ca: redis.ca ?? '' }],
+    ['plain', redis.url.replace('rediss', 'redis'), {}],
+  ] as const) {
+    const store = openStore({ url, tls, fleet: 'fleet', gateway: 'one', timeoutMs: 500 })
+    endings.push(() => store.close())
+    const listener = createListener()
+    store.listen(listener)
+    problems[name] = await listener.heard('lost')
+    await expect(store.roster()).rejects.toThrow(/did not answer within 500 ms: /)
+  }
+  expect(problems).toEqual({
+    authority: expect.stringMatching(/certificate/),
+    password: expect.stringMatching(/WRONGPASS/),
+    plain: expect.stringMatching(/closed|reset|ECONNRESET/i),
+  })
+})
+
+/** A Sentinel that says what the test tells it to, and never tells of a failover. */
+async function startTalker(says: () => number): Promise<string> {
+  const server = createServer((socket) => {
+    socket.on('error', () => undefined)
+    socket.on('data', (data) => {
+      for (const command of data
+        .toString()
+        .split(/(?:^|\r\n)\*\d+\r\n/)
+        .slice(1)) {
+        const port = command.includes('get-master-addr-by-name') ? String(says()) : undefined
+        socket.write(port === undefined ? '+OK\r\n' : `*2\r\n$9\r\n127.0.0.1\r\n$${port.length}\r\n${port}\r\n`)
+      }
+    })
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  endings.push(async () => {
+    server.close()
+    await Promise.resolve()
+  })
+  return `redis-sentinel://127.0.0.1:${(server.address() as AddressInfo).port}/primary`
+}
+
+withRedis('a Sentinel that names an address that is none is asked again', async () => {
+  const redis = keep(await startRedis())
+  let asked = 0
+  const url = await startTalker(() => (++asked > 4 ? redis.port : 99_999))
+  const { store } = await join(url, 'one')
+  expect(await store.append([entry(1)])).toBe(1)
+})
+
+withRedis('a primary that has become a replica without a word of the Sentinels is left', async () => {
+  const [old, replaced] = [keep(await startRedis()), keep(await startRedis())]
+  let { port } = old
+  const { store, listener } = await join(await startTalker(() => port), 'one')
+  await old.command('REPLICAOF', '127.0.0.1', replaced.port)
+  port = replaced.port
+  await expect(store.append([entry(1)])).rejects.toThrow('READONLY')
+  await listener.heard('lost')
+  await listener.heard('connected')
+  expect(await store.append([entry(1)])).toBe(1)
+})
 
 withRedis(
   'a failover: the new primary is found, and nothing that reached it is lost',
