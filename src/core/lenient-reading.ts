@@ -24,13 +24,19 @@ const RESHAPES = /[%;+&(]|:\$|[.](?:\/|$)/
 const ENDS = /[ .](?:\/|$)|\/ |:\$/
 
 /**
- * The one reading of a canonical path that holds nothing but letters, digits and marks which nobody takes for anything else:
- * most paths, names in the scripts of India among them. Undefined for all others.
+ * The text of a canonical path that everybody reads in one way, case and suffixes aside: it holds nothing but letters, digits
+ * and marks which nobody takes for anything else, as most paths do, names in the scripts of India among them. Undefined for all others.
  */
-export function plainReadingOf(path: string): Reading | undefined {
-  if (!RESHAPES.test(path)) return { segments: withoutSlash(path.toLowerCase()), isCut: false }
-  const text = path.includes('%') ? decodeSegment(path) : path
-  return isInnocent(text) && !ENDS.test(text) ? { segments: withoutSlash(fold(text)), isCut: false } : undefined
+export function plainTextOf(path: string): string | undefined {
+  if (!RESHAPES.test(path)) return path
+  if (!path.includes('%')) return undefined
+  const text = decodeSegment(path)
+  return isInnocent(text) && !ENDS.test(text) ? text : undefined
+}
+
+/** The one reading of such a text. */
+export function plainReadingOf(text: string): Reading {
+  return { segments: withoutSlash(fold(text)), isCut: false }
 }
 
 /** Every reading of a canonical path, or undefined where one of them has a dot segment or a control. */

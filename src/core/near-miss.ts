@@ -3,7 +3,7 @@
 // somebody folds, and its readings are matched only where the route that took it has a rival.
 import { keyOf, unfold } from './fold.ts'
 import { addLiteral, addRest, newNode, reach, type LenientNode, type Reach, type Shape } from './lenient-match.ts'
-import { plainReadingOf, readingsOf, type Reading } from './lenient-reading.ts'
+import { plainReadingOf, plainTextOf, readingsOf, type Reading } from './lenient-reading.ts'
 import { compileParamRules, isRespelled, type ParamRules } from './param-spelling.ts'
 import type { RouteFlag, SessionPolicy } from './policy.ts'
 import { parseTemplate, type Route } from './route.ts'
@@ -128,9 +128,9 @@ export function isNearMiss(guard: NearMissGuard, plain: Route | undefined, metho
   if (!SUSPICIOUS.test(path)) {
     if (guard.isPlain || !facts.hasRivals) return false
   } else if (isRespelled(facts.params, path)) return true
-  const one = plainReadingOf(path)
-  if (one !== undefined && !facts.hasRivals && !MOVES.test(path)) return false
-  const readings = one === undefined ? readingsOf(path) : [one]
+  const text = plainTextOf(path)
+  if (text !== undefined && !facts.hasRivals && !MOVES.test(path)) return false
+  const readings = text === undefined ? readingsOf(path) : [plainReadingOf(text)]
   return readings === undefined || readings.some((reading) => isOfAnother(guard, facts, reading, { plain, method }))
 }
 
@@ -140,7 +140,7 @@ const NOT_FOUND: Facts = {
   kin: new Set(),
   isWide: true,
   hasRivals: true,
-  params: { places: [], isProtected: false },
+  params: { places: [], isProtected: false, folded: /$^/ },
 }
 
 function isOfAnother(

@@ -13,7 +13,12 @@ export interface ParamRules {
   }[]
   /** A session is asked for, or the route has a lock of its own: `;` parameters have no place there. */
   readonly isProtected: boolean
+  /** What is not in here has one spelling. */
+  readonly folded: RegExp
 }
+
+const FOLDED_IF_SAID = /[%;.$]/
+const FOLDED = /[%;]|[.](?:\/|$)/
 
 export function compileParamRules({ path, policy }: Route): ParamRules {
   const segments = parseTemplate(path)
@@ -28,19 +33,21 @@ export function compileParamRules({ path, policy }: Route): ParamRules {
     const names = isSaid ? 'person' : isNamed(name, subjects) ? 'presumed' : 'nobody'
     return [{ at, isRest: 'rest' in segment, names } as const]
   })
-  return { places, isProtected: session.level !== 'none' || lock !== 'open' }
+  const hasPerson = places.some(({ names }) => names === 'person')
+  return {
+    places,
+    isProtected: session.level !== 'none' || lock !== 'open',
+    folded: hasPerson ? FOLDED_IF_SAID : FOLDED,
+  }
 }
 
-// What is not in here has one spelling.
-const FOLDED = /[%;.$]/
-
 /** Whether a value of this canonical path may be another spelling of the value that a lenient upstream reads. */
-export function isRespelled({ places, isProtected }: ParamRules, path: string): boolean {
-  if (places.length === 0 || !FOLDED.test(path)) return false
+export function isRespelled({ places, isProtected, folded }: ParamRules, path: string): boolean {
+  if (places.length === 0 || !folded.test(path)) return false
   const segments = path.slice(1).split('/')
   return places.some(({ at, isRest, names }) =>
     segments.slice(at, isRest ? undefined : at + 1).some((raw) => {
-      if (!FOLDED.test(raw)) return false
+      if (!folded.test(raw)) return false
       if (isProtected && /;|%3B/.test(raw)) return true
       return names !== 'nobody' && isSecondSpelling(decodeSegment(raw), names === 'person')
     }),

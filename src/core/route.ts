@@ -196,12 +196,18 @@ export function matchRoute(table: RouteTable, method: string, path: string): Rou
   const route = leaf.methods.get(method)
   if (route === undefined) return { allow: allowedBy(found, segments) }
   if (values.length === 0) return { route, params: NO_PARAMS }
-  // Without a prototype, so that a name such as `constructor` is there only where the template has it.
-  const params = Object.create(null) as Record<string, string>
-  for (const [index, name] of (leaf.paramsOf.get(method) ?? []).entries())
-    params[name] = decodeSegment(values[index] ?? '')
+  const params = new Params() as Record<string, string>
+  let index = 0
+  for (const name of leaf.paramsOf.get(method) ?? []) params[name] = decodeSegment(values[index++] ?? '')
   return { route, params }
 }
+
+// Without a prototype's names, so that one such as `constructor` is there only where the template has it; made by a constructor,
+// because an object from Object.create(null) is a hash table, and four times as slow.
+const Params = function () {
+  // Filled by its maker.
+} as unknown as new () => object
+Params.prototype = Object.create(null) as object
 
 const NO_PARAMS: Readonly<Record<string, string>> = Object.freeze(Object.create(null) as Record<string, string>)
 

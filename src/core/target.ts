@@ -20,6 +20,8 @@ const PLAIN_PATH = /^[A-Za-z0-9\-._~!$&'()*+,;=:@/]*$/
 // Printable ASCII without the fragment mark; percent signs are judged on their own.
 const QUERY = /^[!"$&-~]*$/
 const UNRESERVED = /[A-Za-z0-9\-._~]/
+// Escapes of blanks and of bytes beyond ASCII, already in capitals: most that come, names in other scripts, need no second look.
+const CANONICAL_PATH = /^(?:[A-Za-z0-9\-._~!$&'()*+,;=:@/]|%(?:[89A-F][0-9A-F]|20))*$/
 
 /**
  * Parses a raw origin-form target (RFC 9112, 3.2.1). Refuses, never repairs: dot segments, double slashes, encoded
@@ -57,6 +59,7 @@ function refuseSegments(path: string): RefusedTarget | undefined {
 
 /** Percent signs judged one by one; the rest of the path must be plain. */
 function canonicalEscapes(path: string): string | RefusedTarget {
+  if (CANONICAL_PATH.test(path)) return refuseBadUtf8(path) ?? path
   if (!PLAIN_PATH.test(path.replaceAll('%', ''))) {
     if (path.includes('\\')) return { refused: 'a backslash in the path' }
     if (path.includes('#')) return { refused: 'a fragment in the target' }

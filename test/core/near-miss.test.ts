@@ -28,6 +28,7 @@ const strict = gate(
   aRoute('/kiss/list', { id: 'kiss' }),
   aRoute('/caf\u00e9/menu', { id: 'cafe' }),
   aRoute('/verbs:list', { id: 'colon' }),
+  aRoute('/v2/list', { id: 'digit' }),
   ALL,
 )
 
@@ -96,6 +97,37 @@ describe('a lenient reading of a strict route, beside a catch-all', () => {
     ['parameters that hold a slash, before a fullwidth one', '/records%3Bx=%252Fy%25ef%25bc%258f7'],
     ['a colon encoded', '/verbs%3Alist'],
     ['a colon encoded twice', '/verbs%253Alist'],
+    ['a suffix', '/foo/bar.json'],
+    ['a suffix in capitals', '/foo/bar.JSON'],
+    ['two suffixes', '/foo/bar.tidy.json'],
+    ['a suffix within', '/foo.x/bar'],
+    ['a suffix behind parameters', '/foo/bar;x.css'],
+    ['a suffix before parameters', '/foo/bar.json;x'],
+    ['a suffix with a sign of mail', '/foo/bar.a@b'],
+    ['a suffix behind a blank', '/foo/bar%20.json'],
+    ['a suffix behind a fullwidth dot', '/foo/bar%EF%BC%8Ejson'],
+    ['an index file', '/foo/bar/index.html'],
+    ['an index action', '/foo/bar/Index'],
+    ['a default document', '/foo/bar/default.aspx'],
+    ['a front controller', '/index.php/foo/bar'],
+    ['an argument of a script', '/foo/bar.php/x.css'],
+    ['an argument of a script under a parameter', '/records/7.php/x.css'],
+    ['the rest behind parameters', '/foo/bar;/x/y'],
+    ['the rest behind an ampersand', '/foo/bar&x/y'],
+    ['an encoded ampersand', '/foo/bar%26x=1'],
+    ['a plus for a blank', '/foo/bar+'],
+    ['a plus for a segment of nothing', '/foo/+/bar'],
+    ['a session of ASP.NET', '/(S(abc))/foo/bar'],
+    ['a session of ASP.NET within a segment', '/foo/b(S(abc))ar'],
+    ['a session of ASP.NET that splits a segment', '/foo/b/(S(abc))ar'],
+    ['an NTFS stream', '/foo/bar::$DATA'],
+    ['an NTFS index', '/foo:$i30:$INDEX_ALLOCATION/bar'],
+    ['a way out of an alias', '/static../foo/bar'],
+    ['a letter that a code page lacks', '/foo/b%C4%81r'],
+    ['an accent', '/foo/ba%CC%81r'],
+    ['a letter with a stroke', '/foo/%C6%80ar'],
+    ['a digit of another script', '/v%E0%A5%A8/list'],
+    ['a letter that another alphabet shares', '/foo/%D0%ACar'],
   ])('%s is a near miss', (_name, path) => {
     expect(strict(path)).toBe('near miss')
   })
@@ -147,6 +179,12 @@ describe('an ordinary path is no near miss of its own route', () => {
     ['a directory', '/assets/', 'all'],
     ['capitals of the catch-all', '/Assets/Logo.PNG', 'all'],
     ['the root', '/', 'all'],
+    ['a front page', '/index.html', 'all'],
+    ['a file that ends as a literal begins', '/foo/barrier.json', 'all'],
+    ['a plus for a name', '/records/+', 'record'],
+    ['a name with an ampersand', '/records/R&D', 'record'],
+    ['a name in brackets', '/records/Meena%20(minor)', 'record'],
+    ['a file name for an id', '/records/scan.2026.pdf', 'record'],
   ])('%s', (_name, path, expected) => {
     expect(strict(path)).toBe(expected)
   })
@@ -163,6 +201,52 @@ describe('an ordinary path is no near miss of its own route', () => {
       ['near miss', 'near miss'],
       ['near miss', 'near miss'],
     ])
+  })
+
+  test('what the config declares is no near miss of what it declares besides', () => {
+    const both = gate(
+      aRoute('/report', { id: 'page' }),
+      aRoute('/report.pdf', { id: 'file' }),
+      aRoute('/report/index.html', { id: 'index' }),
+      aRoute('/R&D/{name}', { id: 'amp' }),
+      ALL,
+    )
+    expect(['/report', '/report.pdf', '/report/index.html', '/R&D/x'].map((path) => both(path))).toEqual([
+      'page',
+      'file',
+      'index',
+      'amp',
+    ])
+    expect(both('/report.xml')).toBe('near miss')
+  })
+
+  test('another suffix, a suffix more and the front page are held against a path only where the other route is stricter', () => {
+    const { policy } = aRoute('/')
+    const open = { ...policy, session: { level: 'none', bind: [] } } as const
+    for (const [level, expected] of [
+      ['none', 'all'],
+      ['required', 'near miss'],
+    ] as const) {
+      const stricter = { ...policy, session: { level, bind: [] } }
+      const judge = gate(
+        { ...aRoute('/export.csv', { id: 'csv' }), policy: stricter },
+        { ...aRoute('/', { id: 'front' }), policy: stricter },
+        { ...ALL, policy: open },
+      )
+      expect(['/export.json', '/export', '/index.html', '/index'].map((path) => judge(path))).toEqual(
+        Array.from({ length: 4 }, () => expected),
+      )
+      expect(judge('/export.csv')).toBe('csv')
+    }
+  })
+
+  test('a file of the name of an index passes where a route takes files, and is refused where that would hide a stricter one', () => {
+    const files = aRoute('/files/{name}', { id: 'file' })
+    const open = { ...files.policy, session: { level: 'optional', bind: [] } } as const
+    expect(gate(files, aRoute('/files', { id: 'list' }), ALL)('/files/index.html')).toBe('file')
+    expect(gate({ ...files, policy: open }, aRoute('/files', { id: 'list' }), ALL)('/files/index.html')).toBe(
+      'near miss',
+    )
   })
 
   test('routes that differ in case alone are not near misses of each other', () => {
@@ -240,6 +324,18 @@ describe('properties', () => {
       '%25u0041',
       ';',
       '%C4%B0',
+      '.a',
+      '+',
+      '/+',
+      '&',
+      '(a(b)',
+      '/(s(x))',
+      'x../',
+      'index.php/',
+      '%20.json',
+      '::$',
+      '%E0%A4%AE',
+      '%E0%A5%A7',
     ]) {
       const path = `/${unit.repeat(Math.floor(8_000 / unit.length))}x`
       const started = performance.now()
