@@ -2,7 +2,7 @@
 import net from 'node:net'
 import { expect, test } from '@jest/globals'
 import { compileNearMissGuard } from '../../src/core/near-miss.ts'
-import type { UpstreamClient, UpstreamRequest } from '../../src/ports/upstream-client.ts'
+import type { UpstreamClient, UpstreamRequest, UpstreamSink } from '../../src/ports/upstream-client.ts'
 import type { DataPlaneOptions } from '../support/start-data-plane.ts'
 import { startAnswerRun, type Through } from './answer-run.ts'
 import type { Finding } from './case.ts'
@@ -38,7 +38,7 @@ test('a gateway without a guard against near misses', async () => {
 
 test('a gateway that forwards another spelling than it judged', async () => {
   const rules = await rulesBroken(
-    forwarding((request) => ({ ...request, target: request.target.replace('/catalogue', '/catalogue/..') })),
+    forwarding((request) => ({ ...request, target: request.target.replace('/open', '/opem') })),
     'bytes',
     60,
   )
@@ -72,7 +72,7 @@ test('a gateway that asks twice', async () => {
         const { upstreams } = base.settings
         const twice: UpstreamClient = {
           send: (request, sink) => {
-            if (request.method === 'HEAD') upstreams.send(request, SILENT)
+            if (request.body === 0) upstreams.send(request, SILENT)
             return upstreams.send(request, sink)
           },
           close: () => upstreams.close(),
@@ -86,14 +86,8 @@ test('a gateway that asks twice', async () => {
   expect(rules).toContain('seen more than once')
 })
 
-const SILENT = {
-  onStart: () => true,
-  onHead: () => undefined,
-  onData: () => true,
-  onDrain: () => undefined,
-  onEnd: () => undefined,
-  onFailure: () => undefined,
-}
+/** Hears everything and says yes to all of it. */
+const SILENT = new Proxy({} as UpstreamSink, { get: () => () => true })
 
 test('a relay that passes on whatever the upstream says', async () => {
   const run = await startAnswerRun(startRelay)

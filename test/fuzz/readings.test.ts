@@ -113,7 +113,7 @@ test("Node's readers tell of each request, and the strict one of what it does no
       onRequest: (method, target, id) => void told.push(`${method} ${target} ${String(id)}`),
       onFault: (fault) => void told.push(fault),
     })
-    reading.push(Buffer.from(`${GET}X-Request-Id: 1\r\n\r\n${CHUNKED}0\r\n\r\nGET /b HTTP/1.1\r\nHost : a\r\n\r\n`))
+    reading.push(Buffer.from(`${GET}X-Request-Id: 1\r\n\r\n${CHUNKED}0\r\n\r\nGET /b HTTP/1.1\r\nHost: \x01\r\n\r\n`))
     for (let round = 0; round < 10; round++) await new Promise((resolve) => setImmediate(resolve))
   }
   expect(told).toEqual([
