@@ -108,7 +108,9 @@ for (const [name, bytes] of [
     const { plane, upstream } = await start({ routes: ROUTES, pool: { connectionsMax: 1 } }, () => CLEAN)
     expect((await plane.ask(GET)).body.toString()).toBe('clean')
     upstream.connections[0]?.socket.write(bytes)
-    await upstream.connections[0]?.closed
+    // At once, and not when it has been idle for long enough.
+    await turns(100)
+    expect(upstream.connections[0]?.isClosed).toBe(true)
     const client = await plane.connect()
     client.write(OTHER)
     expect((await client.response()).body.toString()).toBe('clean')

@@ -55,6 +55,8 @@ export async function endure(start: StartRig, hostile: Hostile): Promise<Outcome
     first.write(request('GET', '/other'))
     expect((await first.response()).body.toString()).toBe('clean')
   }
+  // Not one more request was written to it.
+  expect(upstream.connections[0]?.requests.length).toBe(1)
   await upstream.connections[0]?.closed
   await turns(5)
   for (const client of [first, second]) expect(client.received.includes(MARK)).toBe(false)
