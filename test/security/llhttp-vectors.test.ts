@@ -54,14 +54,21 @@ afterAll(async () => {
 })
 
 const bytesOf = ({ b64, b64_with_host: withHost }: Entry): Buffer => Buffer.from(withHost ?? b64, 'base64')
-const verdictOf = (id: string): Verdict =>
-  EITHER.includes(id) ? 'either' : REFUSED.some(({ ids }) => ids.includes(id)) ? 'refuse' : 'forward'
+const isRefused = (id: string): boolean => REFUSED.some(({ ids }) => ids.includes(id))
+
+function verdictOf(entry: Entry): Verdict {
+  if (EITHER.includes(entry.id)) return 'either'
+  if (isRefused(entry.id)) return 'refuse'
+  // Beyond mending already, which need not be seen before its end has come.
+  const isOffence = readRequests(bytesOf(entry)).end === 'offence'
+  return entry.rfc.verdict === 'incomplete' && isOffence ? 'unfinished' : 'forward'
+}
 
 ;(vectors === undefined ? describe.skip : describe)('the fixtures of llhttp', () => {
   test.each(entries.map((entry) => [entry.id, entry.rfc.verdict, entry.title, entry] as const))(
     '%s (%s): %s',
-    async (id, _verdict, _title, entry) => {
-      expect(tally.take(await tryCase(rig, bytesOf(entry), verdictOf(id)))).toEqual([])
+    async (_id, _verdict, _title, entry) => {
+      expect(tally.take(await tryCase(rig, bytesOf(entry), verdictOf(entry)))).toEqual([])
     },
   )
 

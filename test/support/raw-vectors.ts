@@ -44,7 +44,13 @@ export interface VectorRig {
 }
 
 /** Stands behind a case and ends its connection. */
-export const FOLLOWER = Buffer.from('GET /fence HTTP/1.1\r\nHost: fence\r\nConnection: close\r\n\r\n')
+const FOLLOWER = Buffer.from('GET /fence HTTP/1.1\r\nHost: fence\r\nConnection: close\r\n\r\n')
+
+/** Behind a head that has only begun it stands on a line of its own, so that the two do not make one word. */
+export function followerOf(bytes: Buffer): Buffer {
+  const { end, where } = readRequests(bytes)
+  return end === 'partial' && where === 'head' ? Buffer.concat([Buffer.from('\r\n'), FOLLOWER]) : FOLLOWER
+}
 
 export function isFollower({ target }: ReadRequest): boolean {
   return target === '/fence'
@@ -63,7 +69,7 @@ export async function openVectorRig(options: Omit<DataPlaneOptions, 'upstream'>)
     const before = { outcomes: outcomes().length, settled: plane.settled.length, seen: upstream.requests.length }
     for (const each of upstream.connections) taken.set(each, each.bytes.length)
     const client = await connectRaw(plane.port)
-    const all = Buffer.concat([bytes, manner === 'alone' ? Buffer.alloc(0) : FOLLOWER])
+    const all = Buffer.concat([bytes, manner === 'alone' ? Buffer.alloc(0) : followerOf(bytes)])
     if (manner === 'dribbled') await dribble(client, all)
     else client.write(all)
     const endedBy = await ending(client, patience)

@@ -1,6 +1,6 @@
 // What bytes must come to, by the strict reader and the contract, held against what did come of them.
 import { readRequests, valuesOf, type ReadRequest, type Reading } from './raw-reader.ts'
-import { FOLLOWER, isFollower, type Manner, type Patience, type Sighting, type VectorRig } from './raw-vectors.ts'
+import { followerOf, isFollower, type Manner, type Patience, type Sighting, type VectorRig } from './raw-vectors.ts'
 
 /**
  * `forward`: exactly the requests that the strict reader finds, and a refusal where it finds an offence behind them.
@@ -27,7 +27,8 @@ export async function tryCase(
   const manners: readonly Manner[] =
     bytes.length > DRIBBLE_MAX ? ['alone', 'followed'] : ['alone', 'followed', 'dribbled']
   for (const manner of manners) {
-    const read = (all: Buffer): Reading => readRequests(manner === 'alone' ? all : Buffer.concat([all, FOLLOWER]))
+    const read = (all: Buffer): Reading =>
+      readRequests(manner === 'alone' ? all : Buffer.concat([all, followerOf(bytes)]))
     const found = await rig.play(bytes, manner, patienceOf(read(bytes), verdict, manner))
     const reading = read(found.requests.length > 0 ? as : bytes)
     for (const each of wrongsOf(reading, verdict, found)) wrong.push(`${manner}: ${each} | ${quoted(bytes)}`)
