@@ -1,13 +1,9 @@
 // The control plane's listener, and what it is told of the rest of the gateway.
-import { createServer, type RequestListener, type Server } from 'node:http'
-import { createServer as createTlsServer } from 'node:https'
-import { readFileSync } from 'node:fs'
 import { createAddresses } from '../adapters/ipaddr/addresses.ts'
-import { claimListen } from '../adapters/node/claim-listen.ts'
 import { createPseudonyms } from '../adapters/node/pseudonyms.ts'
-import type { ControlConfig } from '../config/config.ts'
 import type { Readiness } from '../control/control-deps.ts'
-import { CONTROL_SERVER_OPTIONS, createControlServer } from '../control/server.ts'
+import { createControlServer } from '../control/server.ts'
+import { openControlListener, type ControlListener } from './control-listener.ts'
 import type { Parts } from './parts.ts'
 import type { Watches } from './watches.ts'
 
@@ -17,11 +13,15 @@ export interface Control {
 }
 
 export async function openControl(parts: Parts, watches: Watches): Promise<Control> {
-  const { running, trail, cleanUp } = parts
+  const { running, trail } = parts
   let draining = false
+  // One, once it is open: the app that it serves is asked for its problems.
+  const listeners: ControlListener[] = []
   const problems = (): readonly string[] => [
     ...watches.config.problems,
     ...(watches.locksFile?.problems ?? []),
+    ...watches.certificates.problems,
+    ...listeners.flatMap((listener) => listener.problems()),
     ...trailProblems(parts),
   ]
   const app = createControlServer({
@@ -32,7 +32,7 @@ export async function openControl(parts: Parts, watches: Watches): Promise<Contr
         routes,
         responders: parts.desk.responders,
         approvals: control.releaseApprovals,
-        names: [],
+        names: control.names,
         ...(control.readTokenSha256 === undefined ? {} : { readTokenSha256: control.readTokenSha256 }),
       }
     },
@@ -60,8 +60,7 @@ export async function openControl(parts: Parts, watches: Watches): Promise<Contr
       body: await parts.meters.registry.render(),
     }),
   })
-  const server = await listen(app, running.config.control)
-  cleanUp.defer(() => close(server))
+  listeners.push(await openControlListener(app, running.config.control, parts))
   return {
     drain() {
       draining = true
@@ -84,30 +83,4 @@ function readinessOf(parts: Parts, draining: boolean): Readiness {
     serving: draining ? 'stopping' : true,
   }
   return { ready: Object.values(checks).every((check) => check === true), checks }
-}
-
-async function listen(app: RequestListener, control: ControlConfig): Promise<Server> {
-  const address = await claimListen('control.listen', control.listen)
-  const server =
-    control.tls === undefined
-      ? createServer(CONTROL_SERVER_OPTIONS, app)
-      : createTlsServer(
-          {
-            ...CONTROL_SERVER_OPTIONS,
-            cert: readFileSync(control.tls.cert),
-            key: readFileSync(control.tls.key),
-            minVersion: 'TLSv1.2',
-          },
-          app,
-        )
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject).listen(address, resolve)
-  })
-  return server
-}
-
-async function close(server: Server): Promise<void> {
-  const closed = new Promise((resolve) => server.close(resolve))
-  server.closeAllConnections()
-  await closed
 }

@@ -1,4 +1,5 @@
 // What is looked at again and again: the config, the locks file, FREEZE and orders by file, the lease, the trail.
+import { TLS_LOOK_EVERY_MS } from '../adapters/node/tls-files.ts'
 import { checkReload, snapshotOf } from '../config/check-reload.ts'
 import type { Config } from '../config/config.ts'
 import { readGuard, writeGuard } from '../config/guard-file.ts'
@@ -6,14 +7,17 @@ import { createConfigWatch, type ConfigWatch } from '../config/watch-config.ts'
 import { every, LOOK_EVERY_MS } from '../control/every.ts'
 import { createLocksFileWatch, type LocksFileWatch } from '../control/watch-locks-file.ts'
 import { createThawWatch } from '../control/thaw-watch.ts'
+import { createTurns, type Turns } from '../control/turns.ts'
 import { createStoreWatch } from '../control/watch-store.ts'
 import { configLocks } from '../core/lock-flags.ts'
 import { tableOf } from '../core/ledger.ts'
+import { createCertificateWatch, readCertificates, type CertificateWatch } from './certificates.ts'
 import type { Parts } from './parts.ts'
 
 export interface Watches {
   readonly config: ConfigWatch
   readonly locksFile: LocksFileWatch | undefined
+  readonly certificates: CertificateWatch
 }
 
 const SEAL_EVERY_MS = 500
@@ -55,12 +59,14 @@ export async function openWatches(parts: Parts): Promise<Watches> {
   // Twice: a text is believed to open only when it has been seen to stand.
   await locksFile?.look()
   await locksFile?.look()
+  const turns = createTurns()
+  const certificates = await openCertificates(parts, turns)
   const config = createConfigWatch({
     running: running.config,
     env: parts.env,
     now: () => clock.now(),
     locks: () => tableOf(desk.ledger).locks,
-    apply: (next) => applyConfig(parts, next),
+    apply: (next) => turns(() => applyConfig(parts, certificates, next)),
   })
   await config.tick()
   const stopListening = desk.onChange(({ event }) => {
@@ -70,6 +76,7 @@ export async function openWatches(parts: Parts): Promise<Watches> {
   cleanUp.defer(every(LOOK_EVERY_MS, () => store.look(), logger))
   if (locksFile !== undefined) cleanUp.defer(every(LOOK_EVERY_MS, () => locksFile.look(), logger))
   cleanUp.defer(every(LOOK_EVERY_MS, () => lookAtConfig(config, parts), logger))
+  cleanUp.defer(every(TLS_LOOK_EVERY_MS, () => certificates.look(), logger))
   const thaws = createThawWatch({
     desk,
     clock,
@@ -79,7 +86,18 @@ export async function openWatches(parts: Parts): Promise<Watches> {
   cleanUp.defer(every(THAW_EVERY_MS, () => thaws.look(), logger))
   cleanUp.defer(every(SEAL_EVERY_MS, createTrailLook(parts), logger))
   keepLease(parts)
-  return { config, locksFile }
+  return { config, locksFile, certificates }
+}
+
+/** Rejects where one is no good: the workers have not been started yet. In turn with reloads, of which the last must win. */
+async function openCertificates({ running, clock, logger, pool }: Parts, turns: Turns): Promise<CertificateWatch> {
+  const watch = createCertificateWatch({
+    now: () => clock.now(),
+    logger,
+    apply: () => turns(async () => (await pool?.reload(running.config)) ?? []),
+  })
+  watch.use(running.config, await readCertificates(running.config, clock.now()))
+  return watch
 }
 
 async function lookAtConfig(watch: ConfigWatch, { logger, running }: Parts): Promise<void> {
@@ -111,14 +129,21 @@ function createTrailLook({ trail, pool, logger }: Parts): () => Promise<void> {
   }
 }
 
+function problemsOf(error: unknown): { readonly problems: readonly string[] } {
+  return { problems: (error instanceof Error ? error.message : String(error)).split('\n') }
+}
+
 /** New routes lock before they serve: their flags come first, and the workers after. */
-async function applyConfig(parts: Parts, next: Config): Promise<readonly string[]> {
+async function applyConfig(parts: Parts, certificates: CertificateWatch, next: Config): Promise<readonly string[]> {
   const { running, desk, clock, pool } = parts
+  const read = await readCertificates(next, clock.now()).catch((error: unknown) => problemsOf(error))
+  if ('problems' in read) return read.problems
   const problems = (await pool?.reload(next)) ?? []
   if (problems.length > 0) {
     await pool?.reload(running.config)
     return problems
   }
+  certificates.use(next, read)
   writeGuard(running.config.store.dir, snapshotOf(next))
   parts.meters.registry.setRoutes(next.routes)
   running.config = { ...next, store: running.config.store, audit: running.config.audit }
