@@ -94,7 +94,8 @@ async function closeTrail(log: WriteAheadLog, sealer: Sealer): Promise<void> {
   await sealer.close()
 }
 
-function loadGatewayKey(file: string): Signer {
+/** Its name follows from it. Made where there is none. */
+export function loadGatewayKey(file: string): Signer {
   const { publicKeyRaw } = loadSigner(file, 'gateway')
   const name = createHash('sha256').update(publicKeyRaw).digest('hex').slice(0, 12)
   return loadSigner(file, `portcullis/gateway-${name}`)

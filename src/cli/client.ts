@@ -6,6 +6,7 @@ import { createTransport, type Answer, type Answered, type ControlRequest, type 
 import { CommandFailure, EXIT, usageFailure } from './failure.ts'
 import { authorizeByKey } from './login.ts'
 import type { Machine } from './machine.ts'
+import { passphraseFor } from './passphrase.ts'
 import type { Printer } from './print.ts'
 import { refusalLines } from './refusal.ts'
 import { repeatable } from './repeatable.ts'
@@ -24,7 +25,7 @@ export function addClientOptions(command: Command): Command {
   return command
     .addOption(repeatable('--control <url>', 'a control plane (else PORTCULLIS_CONTROL, else http://127.0.0.1:9080)'))
     .option('--key <file>', 'your private key (else PORTCULLIS_KEY)')
-    .option('--as <name>', "your name as a responder (else the key file's name)")
+    .option('--as <name>', "your name as a responder, with #ID where the key has one (else the key file's name)")
     .option('--token-file <file>', 'the read token (else PORTCULLIS_TOKEN)')
     .option('--ca <file>', 'PEM of the authority behind a private certificate (else PORTCULLIS_CA)')
     .option('--json', 'print JSON')
@@ -40,7 +41,7 @@ function refuseToken(): never {
 export interface Client {
   readonly controls: readonly ControlAddress[]
   /** Reads the key at first use. */
-  readonly key: () => SigningKey
+  readonly key: () => Promise<SigningKey>
   readonly transport: Transport
   sign(order: Readonly<Record<string, unknown>>): Promise<SignedOrder>
   /** One authorised exchange. Never rejects for what the other side does. */
@@ -57,14 +58,8 @@ export function createClient(flags: ClientFlags, machine: Machine, printer: Prin
   const transport = createTransport(caFile === undefined ? undefined : readTextFile(caFile, '--ca'))
   const token =
     flags.tokenFile === undefined ? env.PORTCULLIS_TOKEN : readTextFile(flags.tokenFile, '--token-file').trim()
-  let key: SigningKey | undefined
-  const readKey = (): SigningKey => {
-    if (keyFile === undefined)
-      throw usageFailure(
-        'no key to sign with: name it with --key FILE or PORTCULLIS_KEY, or make one with portcullis keygen NAME',
-      )
-    return (key ??= readSigningKey(keyFile, flags.as))
-  }
+  let key: Promise<SigningKey> | undefined
+  const readKey = (): Promise<SigningKey> => (key ??= readNamedKey(flags, machine))
   const moment = (): { now: number; uniqueId: string } => ({ now: machine.now(), uniqueId: machine.uniqueId() })
   for (const control of controls.filter(isExposed))
     printer.note({
@@ -78,7 +73,7 @@ export function createClient(flags: ClientFlags, machine: Machine, printer: Prin
       throw usageFailure(
         'reading takes a read token (PORTCULLIS_TOKEN or --token-file) or a key (--key FILE or PORTCULLIS_KEY)',
       )
-    return authorizeByKey(transport, control, readKey(), moment())
+    return authorizeByKey(transport, control, await readKey(), moment())
   }
   const ask: Client['ask'] = async (control, request) => {
     const headers = await authorize(control)
@@ -90,10 +85,20 @@ export function createClient(flags: ClientFlags, machine: Machine, printer: Prin
     controls,
     key: readKey,
     transport,
-    sign: (order) => signOrder(readKey(), order, moment()),
+    sign: async (order) => signOrder(await readKey(), order, moment()),
     ask,
     read: (path) => readInTurn(controls, printer, (control) => ask(control, { method: 'GET', path })),
   }
+}
+
+/** The key that the flags or the environment name. Throws CommandFailure (2) where they name none. */
+export async function readNamedKey(flags: Pick<ClientFlags, 'key' | 'as'>, machine: Machine): Promise<SigningKey> {
+  const keyFile = flags.key ?? machine.env.PORTCULLIS_KEY
+  if (keyFile === undefined)
+    throw usageFailure(
+      'no key to sign with: name it with --key FILE or PORTCULLIS_KEY, or make one with portcullis keygen NAME',
+    )
+  return readSigningKey(keyFile, flags.as, (file) => passphraseFor(machine, file))
 }
 
 function isAnswer(value: Readonly<Record<string, string>> | Answer): value is Answer {

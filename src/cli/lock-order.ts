@@ -53,7 +53,7 @@ export async function orderLock(flags: LockFlags, context: Context, whole: LockS
       'say what to lock: --route, --tag, --client, --subject, ...; to lock everything: portcullis freeze',
     )
   const client = createClient(flags, machine, printer)
-  client.key()
+  await client.key()
   const reason = flags.reason ?? (await askTwice(context, client, narrowest))
   const incident = flags.incident ?? incidentAt(machine.now())
   const order = (scope: LockScope): Readonly<Record<string, unknown>> => orderOf(flags, scope, reason, incident)

@@ -5,8 +5,16 @@ import type { ReadStream, WriteStream } from 'node:tty'
 /** Starts the gateway and resolves with the exit code once it has stopped. It prints its own problems. */
 type Serve = (options: { configFile: string }) => Promise<number>
 
+/** Writes a recovery into the store of a gateway that is stopped. Never rejects for what stands in the way. */
+type Recover = (options: {
+  readonly configFile: string
+  readonly responder: { readonly name: string; readonly role: string; readonly key: string; readonly keyId?: string }
+  readonly reason: string
+}) => Promise<{ readonly id: string; readonly gateway: string } | { readonly problems: readonly string[] }>
+
 export interface Machine {
   readonly serve: Serve
+  readonly recover: Recover
   readonly env: Readonly<Record<string, string | undefined>>
   /** Wall clock, epoch milliseconds. */
   readonly now: () => Instant

@@ -4,6 +4,7 @@ import type { Instant } from '../core/time.ts'
 import { ID_SHOWN } from './ids.ts'
 import { bothTimes, spanText } from './moments.ts'
 import { shorten, table, type Printer, type Segment, type Style } from './print.ts'
+import { detailLines, openingLines, proposalTitle } from './print-openings.ts'
 import { scopeText } from './scope-options.ts'
 
 const SCOPE_COLUMNS = 40
@@ -15,14 +16,27 @@ export function printStatus(printer: Printer, control: string, status: StatusVie
   section(printer, `Locks: ${status.locks.length}`)
   printLocks(printer, status.locks, now)
   if (status.pendingReleases.length > 0) {
-    section(printer, `Releases that wait: ${status.pendingReleases.length}`)
+    section(printer, `Proposals that wait: ${status.pendingReleases.length}`)
     printReleases(printer, status.pendingReleases, now)
   }
   section(printer, `Fleet: ${status.fleet.proven} of ${status.fleet.total} proven`)
   for (const line of table(['GATEWAY', 'STATE', 'EPOCH', 'LEASE', 'WORKERS'], status.fleet.gateways.map(gatewayRow)))
     printer.out(...line)
   section(printer, trailText(status))
+  printer.out(drillText(status))
   for (const problem of status.problems) printer.out({ style: 'red', text: 'PROBLEM' }, `  ${problem}`)
+}
+
+function drillText({ drill }: StatusView): string {
+  if (drill === undefined) return 'Drill: none yet: portcullis drill rehearses a freeze'
+  const { ageSeconds, by, proof } = drill
+  const shown =
+    proof === undefined
+      ? ''
+      : proof.missing.length > 0
+        ? `, NOT PROVEN by ${proof.missing.join(', ')}`
+        : `, proven in ${Math.round(proof.elapsedMs)} ms`
+  return `Drill: ${spanText(ageSeconds * 1000)} ago by ${by}${shown}`
 }
 
 function section(printer: Printer, title: string): void {
@@ -49,6 +63,7 @@ export function printLocks(printer: Printer, locks: readonly LockView[], now: In
     printer.out(...(rows[index] ?? []))
     printer.out(`    since ${bothTimes(Date.parse(lock.since))}: ${lock.reason}`)
     if (lock.until !== undefined) printer.out(`    ${untilText(lock, Date.parse(lock.until), now)}`)
+    for (const line of openingLines(lock, now)) printer.out(...line)
   }
 }
 
@@ -84,9 +99,11 @@ function printReleases(printer: Printer, releases: readonly PendingRelease[], no
     printer.out(
       '  ',
       { style: 'bold', text: release.id },
-      `  ${spanText(now - Date.parse(release.since))} ago: ${release.reason}`,
+      `  ${proposalTitle(release)}, ${spanText(now - Date.parse(release.since))} ago: ${release.reason}`,
     )
-    printer.out(`    opens   ${release.locks.map((id) => id.slice(0, ID_SHOWN)).join(', ')}`)
+    if (release.locks.length > 0)
+      printer.out(`    opens   ${release.locks.map((id) => id.slice(0, ID_SHOWN)).join(', ')}`)
+    for (const line of detailLines(release)) printer.out(`  ${line}`)
     printer.out(`    signed  ${release.approvals.join(', ')} (${release.approvals.length} of ${release.required})`)
     printer.out(
       `    awaits  ${awaited === 0 ? 'the signature of a commander' : `${awaited} more, a commander among the signers`}: portcullis approve ${release.id}`,

@@ -19,6 +19,13 @@ export async function ask(machine: Terminal, question: string): Promise<string> 
   return answer.trim()
 }
 
+/** Asks for a secret, which is not shown. What was typed counts as it is, blanks and all. */
+export async function askHidden(machine: Terminal, question: string): Promise<string> {
+  const [answer] = await readLines(machine, question, true, 1)
+  if (answer === undefined || answer === '') throw abandoned()
+  return answer
+}
+
 export function abandoned(): CommandFailure {
   return new CommandFailure(EXIT.failed, 'nothing was sent')
 }
@@ -72,7 +79,8 @@ async function readLines(
     reader.on('line', (line) => {
       if (hidden && line.trim() === '') reader.close()
       else lines.push(line)
-      if (hidden && line.trim() !== '') machine.stderr.write(`\n${line.trim().length} characters, next: `)
+      if (hidden && linesMax > 1 && line.trim() !== '')
+        machine.stderr.write(`\n${line.trim().length} characters, next: `)
       if (lines.length >= linesMax) reader.close()
     })
   })

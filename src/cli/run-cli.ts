@@ -23,13 +23,23 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: 'propose to release locks; another person approves',
     load: () => import('./commands/release.ts'),
   },
-  approve: { summary: 'approve a release that another person proposed', load: () => import('./commands/approve.ts') },
+  approve: { summary: 'approve what another person proposed', load: () => import('./commands/approve.ts') },
+  exempt: { summary: 'let a part of what is locked pass for a while', load: () => import('./commands/exempt.ts') },
+  explain: { summary: 'say which lock decides for a request, and why', load: () => import('./commands/explain.ts') },
+  drill: { summary: 'rehearse a freeze, with canaries alone', load: () => import('./commands/drill.ts') },
+  seal: { summary: 'sign a freeze beforehand, to be kept offline', load: () => import('./commands/seal.ts') },
+  enrol: { summary: 'propose a responder, or one more key of one', load: () => import('./commands/enrol.ts') },
+  retire: { summary: 'propose that a responder or a key signs no more', load: () => import('./commands/retire.ts') },
+  recover: {
+    summary: 'enrol a key on this host, offline, when keys are lost',
+    load: () => import('./commands/recover.ts'),
+  },
   sessions: { summary: 'revoke OTP sessions', load: () => import('./commands/sessions.ts') },
   keygen: { summary: "make a responder's key pair", load: () => import('./commands/keygen.ts') },
   audit: { summary: 'check the audit trail offline', load: () => import('./commands/audit.ts') },
 }
 
-const TAKES_IDS = ['release', 'approve']
+const TAKES_IDS = ['release', 'approve', 'exempt']
 
 /** Runs the command that `argv` (without node and script) names. Resolves with the exit code (contract, 1); never rejects. */
 export async function runCli(argv: readonly string[], machine: Machine): Promise<number> {
@@ -52,7 +62,7 @@ export async function runCli(argv: readonly string[], machine: Machine): Promise
   }
 }
 
-/** Arguments of release and approve are ids, and an id may begin with a dash. */
+/** Arguments of release, approve and exempt are ids, and an id may begin with a dash. */
 function shielded(argv: readonly string[], program: Command): readonly string[] {
   const command = program.commands.find((each) => each.name() === argv[0])
   if (command === undefined || !TAKES_IDS.includes(command.name())) return argv

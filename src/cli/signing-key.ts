@@ -6,7 +6,9 @@ import type { Instant } from '../core/time.ts'
 import { usageFailure } from './failure.ts'
 
 export interface SigningKey {
-  /** The responder's name: the `kid` of what is signed. */
+  /** The `kid` of what is signed: the responder's name, and the id of the key behind a `#` where it has one. */
+  readonly kid: string
+  /** The responder's name. */
   readonly name: string
   readonly privateKey: KeyObject
 }
@@ -14,29 +16,38 @@ export interface SigningKey {
 const OTHERS = 0o077
 
 /**
- * Reads an Ed25519 key (PKCS#8 PEM). The responder is `name`, else the file's own name without its ending.
+ * Reads an Ed25519 key (PKCS#8 PEM), which may have a passphrase. The responder is `kid`, else the file's own name without its ending.
  * Throws CommandFailure (2) where the file cannot be read, may be read by others, or holds another kind of key.
  */
-export function readSigningKey(file: string, name?: string): SigningKey {
-  const privateKey = parseKey(file, readPrivateFile(file))
+export async function readSigningKey(
+  file: string,
+  kid: string | undefined,
+  passphrase: (file: string) => Promise<string>,
+): Promise<SigningKey> {
+  const pem = readPrivateFile(file)
+  const privateKey = pem.includes('ENCRYPTED') ? openKey(file, pem, await passphrase(file)) : parseKey(file, pem)
   if (privateKey.asymmetricKeyType !== 'ed25519') {
     throw usageFailure(
       `${file}: orders are signed with Ed25519, this is a key of type ${privateKey.asymmetricKeyType ?? 'secret'}: make one with portcullis keygen NAME`,
     )
   }
-  return { name: name ?? basename(file).replace(/[.](?:key|pem)$/, ''), privateKey }
+  const named = kid ?? basename(file).replace(/[.](?:key|pem)$/, '')
+  return { kid: named, name: named.split('#', 1)[0] ?? named, privateKey }
+}
+
+function openKey(file: string, pem: string, passphrase: string): KeyObject {
+  try {
+    return createPrivateKey({ key: pem, passphrase })
+  } catch {
+    throw usageFailure(`${file}: the passphrase does not open this key`)
+  }
 }
 
 function parseKey(file: string, pem: string): KeyObject {
   try {
     return createPrivateKey(pem)
   } catch {
-    const locked = pem.includes('ENCRYPTED')
-    throw usageFailure(
-      locked
-        ? `${file}: the key has a passphrase, and orders are signed without asking for one: store it without (openssl pkey -in ${file})`
-        : `${file}: this is no private key in PEM: make one with portcullis keygen NAME`,
-    )
+    throw usageFailure(`${file}: this is no private key in PEM: make one with portcullis keygen NAME`)
   }
 }
 
@@ -99,19 +110,21 @@ export async function sign(
   const { CompactSign } = await import('jose')
   const payload = { iss: key.name, iat: Math.floor(moment.now / 1000), jti: moment.uniqueId, ...claims }
   return new CompactSign(Buffer.from(JSON.stringify(payload)))
-    .setProtectedHeader({ alg: 'EdDSA', typ, kid: key.name })
+    .setProtectedHeader({ alg: 'EdDSA', typ, kid: key.kid })
     .sign(key.privateKey)
 }
 
 const ORDER_TYP = 'portcullis-order+jwt'
 export const LOGIN_TYP = 'portcullis-login+jwt'
 
+/** `claims` stand beside the order: of a sealed one, when it holds. */
 export async function signOrder(
   key: SigningKey,
   order: Readonly<Record<string, unknown>>,
   moment: Moment,
+  claims: Readonly<Record<string, unknown>> = {},
 ): Promise<SignedOrder> {
-  const jws = await sign(key, ORDER_TYP, { order }, moment)
+  const jws = await sign(key, ORDER_TYP, { ...claims, order }, moment)
   return {
     jws,
     id: createHash('sha256')

@@ -7,6 +7,8 @@ import type {
   LockView,
   GatewayView,
   DrillView,
+  ExplanationView,
+  ResponderView,
   ThawStageView,
   ThawView,
 } from '../ports/control-api.ts'
@@ -93,6 +95,10 @@ const GATEWAY = shape({
   leaseRemainingMs: isNumber,
   workers: listOf(shape({ worker: isText, alive: isBoolean, epoch: isNumber })),
   proven: isBoolean,
+  state: optional(isText),
+  address: optional(isText),
+  lastSeen: optional(isInstant),
+  table: optional(isText),
 } satisfies Record<keyof GatewayView, Check>)
 
 const PROOF = shape({ proven: listOf(isText), missing: listOf(isText), elapsedMs: isNumber })
@@ -111,7 +117,7 @@ const STATUS = shape({
   now: isInstant,
   locks: listOf(LOCK),
   pendingReleases: listOf(RELEASE),
-  fleet: shape({ gateways: listOf(GATEWAY), proven: isNumber, total: isNumber }),
+  fleet: shape({ gateways: listOf(GATEWAY), proven: isNumber, total: isNumber, name: optional(isText) }),
   audit: shape({
     healthy: isBoolean,
     size: isNumber,
@@ -121,6 +127,28 @@ const STATUS = shape({
   drill: optional(DRILL),
   problems: listOf(isText),
 } satisfies Record<keyof StatusView, Check>)
+
+const RESPONDER = shape({
+  name: isText,
+  role: isText,
+  key: isText,
+  keyId: optional(isText),
+  retired: optional(isInstant),
+  source: isText,
+} satisfies Record<keyof ResponderView, Check>)
+
+const EXPLANATION = shape({
+  now: isInstant,
+  epoch: isNumber,
+  route: isText,
+  method: isText,
+  verdict: isText,
+  locks: listOf((value) => LOCK(value) && shape({ effect: isText, decides: isBoolean })(value)),
+  freshSince: optional(isInstant),
+  revocations: listOf(
+    shape({ id: isText, by: isText, reason: isText, incident: isText, since: isInstant, before: optional(isInstant) }),
+  ),
+} satisfies Record<keyof ExplanationView, Check>)
 
 const ACCEPTED = shape({
   id: isText,
@@ -145,6 +173,16 @@ export function parseAccepted(body: unknown): OrderAccepted | undefined {
 
 export function parsePending(body: unknown): ReleasePending | undefined {
   return PENDING(body) ? (body as ReleasePending) : undefined
+}
+
+export function parseResponders(body: unknown): readonly ResponderView[] | undefined {
+  return shape({ responders: listOf(RESPONDER) })(body)
+    ? (body as { readonly responders: readonly ResponderView[] }).responders
+    : undefined
+}
+
+export function parseExplanation(body: unknown): ExplanationView | undefined {
+  return EXPLANATION(body) ? (body as ExplanationView) : undefined
 }
 
 /** A text field of an answer of any shape. */

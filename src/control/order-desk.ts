@@ -17,6 +17,7 @@ import type { Randomness } from '../ports/clock.ts'
 import type { ReleasePending } from '../ports/control-api.ts'
 import type { OrderVerifier } from '../ports/order-verifier.ts'
 import { checkAudience, takeElsewhere, withReceipt, type AcceptedElsewhere, type DeskFleet } from './desk-fleet.ts'
+import { sayRecovered, sayWithdrawn } from './desk-openings.ts'
 import { createFlagSetter } from './flag-setter.ts'
 import { createLedgerKeeper, type DeskChange, type KeeperDeps, type LedgerKeeper } from './ledger-keeper.ts'
 import type { ProofView, ProvenEpoch } from './prover.ts'
@@ -154,7 +155,10 @@ export async function createOrderDesk(deps: DeskDeps): Promise<OrderDesk> {
     get drillProof() {
       return drillProof
     },
-    start: () => keeper.start(),
+    start() {
+      sayRecovered(deps, keeper.ledger)
+      return keeper.start()
+    },
     onChange: (listener) => keeper.onChange(listener),
     certificate: (epoch) => keeper.certificate(epoch),
     pendingReleases: (now) => pendingReleases(keeper.ledger, now),
@@ -238,7 +242,7 @@ async function release(desk: Desk, signed: Signed): Promise<OrderResult> {
   if (proposal !== undefined && !proposal.done) {
     return { outcome: 'pending', id: proposal.id, approvals: proposal.signers.length, required: proposal.required }
   }
-  sayWithdrawn(desk, signed, opening.epoch)
+  sayWithdrawn(desk.deps.logger, signed, opening.epoch)
   const covers = new Set((proposal?.locks ?? []).flatMap((id) => coveredBy(before, id, desk.deps.settings().routes)))
   return {
     outcome: 'accepted',
@@ -248,17 +252,6 @@ async function release(desk: Desk, signed: Signed): Promise<OrderResult> {
     durable: true,
     proof: opening.proof,
   }
-}
-
-/** One person has opened what that person had locked: everybody is told. */
-function sayWithdrawn({ deps }: Desk, { order, by, id }: Signed, epoch: number): void {
-  if (order.kind !== 'release' || order.withdraw !== true) return
-  deps.logger.warn('A LOCK WAS WITHDRAWN by the one who had ordered it, alone', {
-    locks: order.locks,
-    by: by.name,
-    order: id,
-    epoch,
-  })
 }
 
 function coveredBy(ledger: Ledger, id: string, routes: readonly Route[]): readonly string[] {

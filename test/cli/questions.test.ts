@@ -34,6 +34,7 @@ function sitDown(args: readonly string[]): Terminal {
   for (const each of [stdout, stderr]) each.on('data', (chunk: Buffer) => (shown += chunk.toString()))
   const machine: Machine = {
     serve: async () => 0,
+    recover: async () => ({ problems: [] }),
     env: { PORTCULLIS_CONTROL: control.url, PORTCULLIS_KEY: join(cwd, 'lead.key') },
     now: () => Date.UTC(2026, 0, 2, 4, 30),
     uniqueId: () => 'unique',

@@ -92,8 +92,8 @@ Locks: 2
   file:route:a.read  8h 30m  read-only  route a.read, method GET or POST  1       file    -           INC-7
     since 2026-01-02 01:30:00 +05:30 (2026-01-01 20:00:00 UTC): records for sale
 
-Releases that wait: 1
-  RRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRR  1m ago: mended
+Proposals that wait: 1
+  RRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRR  Release, 1m ago: mended
     opens   LLLLLLLLLLLL
     signed  night-desk (1 of 2)
     awaits  1 more, a commander among the signers: portcullis approve RRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRR
@@ -104,6 +104,7 @@ Fleet: 1 of 2 proven
   gw-2     NOT PROVEN  6      run out  gw-2/0 epoch 6, gw-2/1 DEAD
 
 Trail: healthy, 1234 records, checkpoint 1s old
+Drill: none yet: portcullis drill rehearses a freeze
 PROBLEM  locks.yaml:3:1: is not YAML
 `
 
@@ -138,7 +139,9 @@ describe('status', () => {
       ...OPEN_STATUS,
       locks: [{ ...LOCK, reason: evil, incident: evil, by: evil, scope: { routes: [evil], userAgents: [evil] } }],
       problems: [evil],
-      pendingReleases: [{ id: evil, locks: [evil], reason: evil, since: LOCK.since, approvals: [evil], required: 2 }],
+      pendingReleases: [
+        { id: evil, kind: evil, locks: [evil], reason: evil, since: LOCK.since, approvals: [evil], required: 2 },
+      ],
       fleet: {
         gateways: [
           {

@@ -27,6 +27,10 @@ export interface StandIn {
   /** Requests as `METHOD path`. */
   readonly requests: string[]
   status: Record<string, unknown>
+  responders: readonly Record<string, unknown>[]
+  /** What POST /api/v1/explain was asked, and what it answers. */
+  explained: Record<string, unknown>[]
+  explanation: Record<string, unknown>
   /** Answers an order that holds; undefined never answers. */
   answerOrder: (order: SeenOrder) => Reply | undefined
   close(): Promise<void>
@@ -84,6 +88,9 @@ export async function startStandIn(options: StandInOptions): Promise<StandIn> {
     identifiers: [],
     requests: [],
     status: OPEN_STATUS,
+    responders: Object.entries(options.keys).map(([name, key]) => ({ name, role: 'commander', key, source: 'config' })),
+    explained: [],
+    explanation: {},
     answerOrder: ({ id }) => ({ status: 201, body: { id, epoch: 4, covers: ['a.read', 'b.write'], durable: true } }),
     close: () =>
       new Promise((resolve) => {
@@ -122,6 +129,11 @@ export async function startStandIn(options: StandInOptions): Promise<StandIn> {
     switch (`${request.method} ${pathname}`) {
       case 'GET /api/v1/status':
         return { status: 200, body: standIn.status }
+      case 'GET /api/v1/responders':
+        return { status: 200, body: { responders: standIn.responders } }
+      case 'POST /api/v1/explain':
+        standIn.explained.push(body)
+        return { status: 200, body: standIn.explanation }
       case 'POST /api/v1/pseudonyms': {
         const identifiers = body.values as string[]
         standIn.identifiers.push(...identifiers)

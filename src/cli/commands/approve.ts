@@ -1,10 +1,10 @@
-// portcullis approve: the second person's signature. Shows what it opens before it is given.
+// portcullis approve: the second person's signature. Shows what it does before it is given.
 import type { PendingRelease, StatusView } from '../../ports/control-api.ts'
 import { addClientOptions, createClient, type ClientFlags } from '../client.ts'
 import { examples, type Context, type Define } from '../command.ts'
 import { CommandFailure, EXIT, type ExitCode } from '../failure.ts'
 import { findId } from '../ids.ts'
-import { bothTimes } from '../moments.ts'
+import { printProposed } from '../print-openings.ts'
 import { printLocks } from '../print-status.ts'
 import { abandoned, ask, isAttended } from '../questions.ts'
 import { readStatus, sendSignature } from '../release-order.ts'
@@ -15,7 +15,7 @@ interface ApproveFlags extends ClientFlags {
 
 export const define: Define = (command, context) => {
   command
-    .argument('<release-id>', 'the proposed release, by id or by its first 12 characters or more')
+    .argument('<release-id>', 'what was proposed, by id or by its first 12 characters or more')
     .option('--yes', 'do not ask')
   addClientOptions(command)
   examples(command, 'portcullis approve 9sKf2LmQp0aZ --key lead.key')
@@ -27,23 +27,33 @@ export const define: Define = (command, context) => {
 async function approve(given: string, flags: ApproveFlags, context: Context): Promise<ExitCode> {
   const { machine, printer } = context
   const client = createClient(flags, machine, printer)
-  client.key()
+  await client.key()
   const { control, status } = await readStatus(client)
   const release = pendingOf(status, given, control)
-  if (flags.json !== true) printProposal(release, status, context)
+  if (flags.json !== true) printProposed(printer, release, status, printLocks)
   if (flags.yes !== true && flags.json !== true && isAttended(machine)) {
-    const answer = await ask(machine, `Open this at ${control}? [y/N] `)
+    const answer = await ask(machine, `${release.locks.length > 0 ? 'Open this' : 'Sign this'} at ${control}? [y/N] `)
     if (!/^y(?:es)?$/i.test(answer)) throw abandoned()
   }
   const outcome = await sendSignature(client, control, { kind: 'approve', release: release.id, epoch: status.epoch })
   if (flags.json === true) printer.json({ control, release: release.id, locks: release.locks, ...outcome })
-  else if (outcome.released) printer.out({ style: 'green', text: 'RELEASED' }, `  at epoch ${outcome.epoch}`)
+  else if (outcome.released && release.stages !== undefined)
+    printer.out({ style: 'yellow', text: 'THAWING' }, `  from epoch ${outcome.epoch} on: see portcullis status`)
+  else if (outcome.released)
+    printer.out({ style: 'green', text: DONE[release.kind] ?? 'DONE' }, `  at epoch ${outcome.epoch}`)
   else
     printer.out(
       { style: 'yellow', text: 'SIGNED' },
-      `  ${outcome.approvals} of ${outcome.required} have signed, ${outcome.required - outcome.approvals} more must; until then everything stays locked`,
+      `  ${outcome.approvals} of ${outcome.required} have signed, ${outcome.required - outcome.approvals} more must; until then ${release.locks.length > 0 ? 'everything stays locked' : 'nothing changes'}`,
     )
   return EXIT.done
+}
+
+const DONE: Readonly<Record<string, string>> = {
+  release: 'RELEASED',
+  exempt: 'EXEMPT',
+  enrol: 'ENROLLED',
+  retire: 'RETIRED',
 }
 
 function pendingOf(status: StatusView, given: string, control: string): PendingRelease {
@@ -56,16 +66,4 @@ function pendingOf(status: StatusView, given: string, control: string): PendingR
   const release = status.pendingReleases.find((each) => each.id === found)
   if (release === undefined) throw new CommandFailure(EXIT.failed, `${control}: there is no pending release ${given}`)
   return release
-}
-
-function printProposal(release: PendingRelease, status: StatusView, { printer }: Context): void {
-  printer.out(`Release ${release.id}`)
-  printer.out(`  proposed  ${bothTimes(Date.parse(release.since))}, signed by ${release.approvals.join(', ')}`)
-  printer.out(`  reason    ${release.reason}`)
-  printer.out('It opens:')
-  printLocks(
-    printer,
-    status.locks.filter((lock) => release.locks.includes(lock.id)),
-    Date.parse(status.now),
-  )
 }

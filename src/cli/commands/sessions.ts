@@ -41,7 +41,7 @@ export const define: Define = (command, context) => {
 async function revokeSessions(flags: RevokeFlags, context: Context): Promise<ExitCode> {
   const { machine, printer } = context
   const client = createClient(flags, machine, printer)
-  client.key()
+  await client.key()
   const incident = flags.incident ?? incidentAt(machine.now())
   const orders = await ordersOf(flags, incident, client, context)
   const outcomes: Readonly<Record<string, unknown>>[] = []
