@@ -99,7 +99,8 @@ describe.each(KINDS)('the fleet store: %s', (_name, start) => {
     await rig.stop()
   })
   const newFleet = (): ((gateway: string) => FleetStore) => {
-    const fleet = `fleet {${++fleets}}`
+    // A hash tag that begins with its end would be none, and a cluster would scatter the keys.
+    const fleet = `} fleet {${++fleets}}`
     return (gateway) => {
       const store = rig.open(fleet, gateway)
       stores.push(store)

@@ -314,6 +314,8 @@ withRedis(
     await set.primary.command('WAIT', 1, 5000)
     await set.failOver()
     await listener.heard('connected')
+    // The old one is told only some ten seconds later that it is a replica now, and would take writes until then.
+    expect(await set.primary.command('ROLE')).toEqual(expect.arrayContaining(['master']))
     expect(await store.append([entry(2)])).toBe(1)
     expect(await set.replica.command('ROLE')).toEqual(expect.arrayContaining(['master']))
     expect(await ask(store, cursor)).toMatchObject({ isCursorLost: false, generation, entries: [entry(2)] })

@@ -94,6 +94,22 @@ withRedis('keys of another type, a generation and a version that are none: one l
   await expect(ask(store, '')).resolves.toMatchObject({ isCursorLost: true })
 })
 
+withRedis('an answer holds some four megabytes of bodies, however long they are and however many', async () => {
+  const { store } = await start()
+  let { cursor } = await store.snapshot()
+  const long = 'x'.repeat(BODY_BYTES_MAX)
+  await store.append(Array.from({ length: 80 }, (_, index) => ({ id: `long/${index}`, body: long })))
+  const counts: number[] = []
+  for (let isMore = true; isMore;) {
+    const answer = await ask(store, cursor)
+    counts.push(answer.entries.length)
+    cursor = answer.cursor
+    isMore = answer.isMore
+  }
+  // The 33rd goes beyond the bound, and is the last.
+  expect(counts).toEqual([33, 33, 14])
+})
+
 withRedis('messages that are none are dropped, and ten thousand of them are five lines in the log', async () => {
   const { redis, store, log } = await start()
   const listener = createListener()
@@ -123,16 +139,22 @@ test('random answers over every kind of connection end nothing but the connectio
   expect(heapMegabytes).toBeLessThan(200)
 }, 70_000)
 
+interface Impostor {
+  readonly url: string
+  /** Resolves once so many connections have been made. */
+  connections(count: number): Promise<void>
+}
+
 /** A server that answers whatever it is sent with `answer`. */
-async function startImpostor(answer: (socket: Socket) => void): Promise<{ url: string; connections(): number }> {
+async function startImpostor(answer: (socket: Socket, data: string) => void): Promise<Impostor> {
   let count = 0
   const sockets = new Set<Socket>()
   const server = createServer((socket) => {
     count++
     sockets.add(socket)
     socket.on('error', () => undefined)
-    socket.on('data', () => {
-      answer(socket)
+    socket.on('data', (data) => {
+      answer(socket, data.toString())
     })
   }).listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -141,8 +163,43 @@ async function startImpostor(answer: (socket: Socket) => void): Promise<{ url: s
     server.close()
     await once(server, 'close')
   })
-  return { url: `redis://127.0.0.1:${(server.address() as AddressInfo).port}`, connections: () => count }
+  return {
+    url: `redis://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    async connections(wanted) {
+      while (count < wanted) await once(server, 'connection')
+    },
+  }
 }
+
+const INFO = '$24\r\nrole:master\r\nloading:0\r\n\r\n'
+
+test('a connection whose answers are more than the questions is given up', async () => {
+  const { url, connections } = await startImpostor((socket, data) => {
+    socket.write(data.includes('info') ? `${INFO}:1\r\n` : ':1\r\n')
+  })
+  const store = openStore({ url, fleet: 'fleet', gateway: 'one', timeoutMs: 400 })
+  endings.push(() => store.close())
+  await connections(3)
+})
+
+test('contact is made only once the subscription stands', async () => {
+  let subscriber: Socket | undefined
+  const { url } = await startImpostor((socket, data) => {
+    if (data.includes('subscribe')) subscriber = socket
+    else socket.write(data.includes('info') ? INFO : '*0\r\n')
+  })
+  const store = openStore({ url, fleet: 'fleet', gateway: 'one' })
+  endings.push(() => store.close())
+  const listener = createListener()
+  store.listen(listener)
+  while (subscriber === undefined) await store.roster()
+  await store.roster()
+  expect(listener.events).toEqual([])
+  const channels = ['portcullis:{fleet}:news', 'portcullis:{fleet}:to:one']
+  for (const [index, name] of channels.entries())
+    subscriber.write(`*3\r\n$9\r\nsubscribe\r\n$${name.length}\r\n${name}\r\n:${index + 1}\r\n`)
+  await listener.heard('connected')
+})
 
 const endless = Buffer.alloc(1 << 20, '+')
 
