@@ -27,7 +27,7 @@ export function checklist(name: string): Checklist {
     },
     counts() {
       it('counts', () => {
-        process.stdout.write(`${name}: ${lines} lines, ${ran} run, ${held} held\n`)
+        console.info(`${name}: ${lines} lines, ${ran} run, ${held} held`)
       })
     },
   }

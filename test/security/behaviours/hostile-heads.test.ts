@@ -142,5 +142,5 @@ test('a whole answer behind a broken one is nobody’s', async () => {
 })
 
 test('counts', () => {
-  process.stdout.write(`hostile upstreams, heads: ${CASES.length + 2} cases, ${held} held\n`)
+  console.info(`hostile upstreams, heads: ${CASES.length + 2} cases, ${held} held`)
 })

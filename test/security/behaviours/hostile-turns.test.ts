@@ -258,5 +258,5 @@ suite(
 )
 
 test('counts', () => {
-  process.stdout.write(`hostile upstreams, turns: ${cases} cases, ${held} held\n`)
+  console.info(`hostile upstreams, turns: ${cases} cases, ${held} held`)
 })
