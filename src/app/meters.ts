@@ -7,6 +7,8 @@ import type { Config } from '../config/config.ts'
 import { tableOf } from '../core/ledger.ts'
 import { countByMode, EMPTY_TABLE, isFrozen } from '../core/lock-table.ts'
 import { findOverdue } from '../core/overdue.ts'
+import type { FleetParts } from '../control/fleet/fleet.ts'
+import { countGateways } from '../control/fleet/views.ts'
 import type { OrderDesk } from '../control/order-desk.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { DataPlane } from '../ports/data-plane.ts'
@@ -19,6 +21,9 @@ interface Metered {
   readonly dataPlane: DataPlane
   readonly trail: Trail
   readonly clock: Clock
+  readonly fleet: { readonly parts: FleetParts } | undefined
+  /** Of the targets that are checked. */
+  readonly targets?: () => GaugeReadings['targets']
 }
 
 export interface Meters {
@@ -49,6 +54,7 @@ const EMPTY: GaugeReadings = {
   reloadOk: true,
   drillAgeSeconds: undefined,
   locksOverdue: 0,
+  targets: [],
 }
 
 function readGauges({ parts, lastReloadOk }: Attached): GaugeReadings {
@@ -59,13 +65,17 @@ function readGauges({ parts, lastReloadOk }: Attached): GaugeReadings {
     epoch: table.epoch,
     frozen: isFrozen(table, now),
     locksByMode: countByMode(table, now),
-    leaseRemainingSeconds: parts.dataPlane.leaseRemainingMs / 1000,
+    leaseRemainingSeconds: (parts.fleet?.parts.link.leaseRemainingMs ?? parts.dataPlane.leaseRemainingMs) / 1000,
     checkpointAgeSeconds: (now - parts.trail.sealer.checkpointAt) / 1000,
     auditGaps: parts.trail.gaps(),
-    gateways: { proven: proven ? 1 : 0, missing: proven ? 0 : 1 },
+    gateways:
+      parts.fleet === undefined
+        ? { proven: proven ? 1 : 0, missing: proven ? 0 : 1 }
+        : countGateways(parts.fleet.parts),
     reloadOk: lastReloadOk(),
     drillAgeSeconds: table.drill === undefined ? undefined : (now - table.drill.since) / 1000,
     locksOverdue: findOverdue(parts.desk.ledger, now).length,
+    targets: parts.targets?.() ?? [],
   }
 }
 

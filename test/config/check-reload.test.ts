@@ -358,3 +358,11 @@ test('what a running process cannot change is named', () => {
     'audit.pseudonyms.keyFile',
   ])
 })
+
+test('a listener that begins or stops to speak TLS needs a restart; other files for it do not', () => {
+  const secure = (name: string) =>
+    configOf(edited(['workers: 1', `workers: 1\n  tls: { cert: ${name}.crt, key: ${name}.key }`]))
+  expect(findRestartNeeded(configOf(SAMPLE), secure('a'))).toEqual(['gateway.tls'])
+  expect(findRestartNeeded(secure('a'), configOf(SAMPLE))).toEqual(['gateway.tls'])
+  expect(findRestartNeeded(secure('a'), secure('b'))).toEqual([])
+})

@@ -13,12 +13,15 @@ export interface GaugeReadings {
   readonly checkpointAgeSeconds: number | undefined
   /** Records known to be lost: always 0. */
   readonly auditGaps: number
-  readonly gateways: { readonly proven: number; readonly missing: number }
+  /** By state; a gateway that has proven the epoch is counted as such beside its state. */
+  readonly gateways: Readonly<Record<string, number>>
   readonly reloadOk: boolean
   /** Since the last drill; undefined where there was none: then there is no series. */
   readonly drillAgeSeconds: number | undefined
   /** Locks that somebody has forgotten. */
   readonly locksOverdue: number
+  /** Targets that are checked, by their place among those of their upstream: a label holds no address. */
+  readonly targets: readonly { readonly upstream: string; readonly target: number; readonly isUp: boolean }[]
 }
 
 export function registerGauges(registry: Registry, version: string, read: () => GaugeReadings): void {
@@ -49,8 +52,25 @@ export function registerGauges(registry: Registry, version: string, read: () => 
   labelled(registry, 'locks_active', 'Locks in force, by mode.', 'mode', () =>
     LOCK_MODES.map((mode) => [mode, read().locksByMode[mode]]),
   )
-  labelled(registry, 'fleet_gateways', 'Gateways of the fleet, by whether they have proven the epoch.', 'state', () =>
-    Object.entries(read().gateways),
+  labelled(
+    registry,
+    'fleet_gateways',
+    'Gateways of the fleet: proven, missing; in a fleet also live, left and forgotten.',
+    'state',
+    () => Object.entries(read().gateways),
+  )
+  registry.registerMetric(
+    new Gauge({
+      name: `${PREFIX}upstream_target_up`,
+      help: 'Whether a target is up by its active checks, by upstream and place among its targets: 1 or 0.',
+      labelNames: ['upstream', 'target'],
+      registers: [],
+      collect() {
+        // A reload may have taken targets away.
+        this.reset()
+        for (const { upstream, target, isUp } of read().targets) this.set({ upstream, target }, isUp ? 1 : 0)
+      },
+    }),
   )
   const build = new Gauge({
     name: `${PREFIX}build_info`,

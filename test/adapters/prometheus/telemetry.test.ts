@@ -20,6 +20,7 @@ const calm: GaugeReadings = {
   reloadOk: true,
   drillAgeSeconds: undefined,
   locksOverdue: 0,
+  targets: [{ upstream: 'registry', target: 0, isUp: true }],
 }
 const routes = [
   { id: 'beneficiary.read', methods: ['GET'] },
@@ -101,6 +102,7 @@ describe('before anything has happened', () => {
       gateways: { proven: 3, missing: 0 },
       drillAgeSeconds: 12.5,
       locksOverdue: 2,
+      targets: [{ upstream: 'reports', target: 1, isUp: false }],
     }
     const after = await scrape(registry)
     const both = (name: string): unknown[] => [before.get(name), after.get(name)]
@@ -114,6 +116,8 @@ describe('before anything has happened', () => {
     expect(both('fleet_gateways{state="missing"}')).toEqual([1, 0])
     expect(both('drill_age_seconds')).toEqual([undefined, 12.5])
     expect(both('locks_overdue')).toEqual([0, 2])
+    expect(both('upstream_target_up{upstream="registry",target="0"}')).toEqual([1, undefined])
+    expect(both('upstream_target_up{upstream="reports",target="1"}')).toEqual([undefined, 0])
     expect(both('lease_remaining_seconds')).toEqual([1.5, 1.5])
     expect(both(`build_info{version="0.1.0",node="${process.versions.node}"}`)).toEqual([1, 1])
   })
