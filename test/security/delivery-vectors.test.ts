@@ -94,7 +94,7 @@ describe('a pipeline', () => {
     await expectWhole([`${GET}GET /old HTTP/1.0\r\n\r\n${GET}`])
   })
 
-  test('goes on behind HTTP/1.0 that asks for it', async () => {
+  test('ends at HTTP/1.0, though it asks to go on', async () => {
     await expectWhole([`GET /old HTTP/1.0\r\nConnection: keep-alive\r\n\r\n${LAST}`])
   })
 

@@ -85,7 +85,7 @@ describe('a version', () => {
     ['HTTP/1.1', `GET /open HTTP/1.1\r\n${H}`],
     ['HTTP/1.0', `GET /open HTTP/1.0\r\n${H}`],
     ['HTTP/1.0 without a Host', 'GET /open HTTP/1.0\r\n\r\n'],
-    ['HTTP/1.0 kept alive', `GET /open HTTP/1.0\r\nConnection: keep-alive\r\n${H}`],
+    ['HTTP/1.0 that asks to be kept alive', `GET /open HTTP/1.0\r\nConnection: keep-alive\r\n${H}`],
   ])
   tried('either', [['PRI with a path, which is a method like others', `PRI /open HTTP/1.1\r\n${H}`]])
 })
@@ -177,7 +177,7 @@ describe('an end of line', () => {
     ['bare CR in front of the request line', `\rGET /open HTTP/1.1\r\n${H}`],
     ['LF and CR', get('X-A: b\n\rX-B: c\r\n')],
     ['NUL in front of the request line', `\x00GET /open HTTP/1.1\r\n${H}`],
-    ['the next line of Unicode', get('X-A: b\x85X-B: c\r\n', '\x85\r\n')],
+    ['the next line of Unicode', get('X-A: b\x85X-B: c\r\n', '\x85\r\n\r\n')],
     ['20,000 bytes of empty lines in front', `${'\r\n'.repeat(10_000)}GET /open HTTP/1.1\r\n${H}`],
   ])
   tried('either', [

@@ -168,10 +168,8 @@ function readChunks(reader: Reader): Buffer {
   return Buffer.concat(parts)
 }
 
+/** HTTP/1.0 ends its connection, whatever it asks for: what stands between its ends may not keep one (RFC 9112, 9.3). */
 function keepsAlive(head: Head): boolean {
-  const options = valuesOf(head, 'connection').flatMap((value) =>
-    value.split(',').map((each) => each.trim().toLowerCase()),
-  )
-  if (options.includes('close')) return false
-  return head.version === '1.1' || options.includes('keep-alive')
+  const options = valuesOf(head, 'connection').flatMap((value) => value.split(','))
+  return head.version === '1.1' && !options.some((each) => each.trim().toLowerCase() === 'close')
 }
