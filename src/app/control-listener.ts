@@ -14,6 +14,8 @@ type Needs = Pick<Parts, 'clock' | 'logger' | 'cleanUp'>
 export interface ControlListener {
   /** What is wrong with the files of its certificate. */
   readonly problems: () => readonly string[]
+  /** Undefined on a unix socket. */
+  readonly port: number | undefined
 }
 
 /** Rejects with an Error of one line where the address is taken or the certificate is no good. Closed by `cleanUp`. */
@@ -31,7 +33,9 @@ export async function openControlListener(
     opened.server.once('error', reject).listen(address, resolve)
   })
   needs.cleanUp.defer(() => close(opened.server))
-  return { problems: opened.problems }
+  const bound = opened.server.address()
+  const port = bound === null || typeof bound === 'string' ? undefined : bound.port
+  return { problems: opened.problems, port }
 }
 
 async function openSecure(app: RequestListener, files: CertificateFiles, { clock, logger, cleanUp }: Needs) {

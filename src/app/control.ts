@@ -54,13 +54,16 @@ export async function openControl(parts: Parts, watches: Watches): Promise<Contr
       vkey: trail.sealer.vkey,
     }),
     problems,
+    ...(parts.fleet === undefined ? {} : { fleet: parts.fleet.parts }),
     readiness: () => readinessOf(parts, draining),
     metrics: async () => ({
       contentType: parts.meters.registry.contentType,
       body: await parts.meters.registry.render(),
     }),
   })
-  listeners.push(await openControlListener(app, running.config.control, parts))
+  const listener = await openControlListener(app, running.config.control, parts)
+  listeners.push(listener)
+  parts.listening.controlPort = listener.port
   return {
     drain() {
       draining = true
@@ -72,12 +75,17 @@ function trailProblems({ trail, pool }: Parts): readonly string[] {
   return [...trail.problems(), ...(pool?.trailProblems ?? []).map((problem) => `audit trail: ${problem}`)]
 }
 
+function hasLease({ pool, fleet }: Parts): boolean {
+  const remainingMs = pool?.leaseRemainingMs ?? fleet?.parts.link.leaseRemainingMs
+  return remainingMs === undefined || remainingMs > 0
+}
+
 function readinessOf(parts: Parts, draining: boolean): Readiness {
   const { pool } = parts
   const trail = trailProblems(parts)
   const checks = {
     config: true,
-    locks: pool === undefined || pool.leaseRemainingMs > 0 ? true : 'the lease has run out',
+    locks: hasLease(parts) ? true : 'the lease has run out',
     workers: pool === undefined || pool.workers.some(({ alive }) => alive) ? true : 'no data-plane worker is alive',
     audit: trail.length === 0 ? true : trail.join('; '),
     serving: draining ? 'stopping' : true,

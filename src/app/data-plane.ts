@@ -45,7 +45,7 @@ export async function openDataPlane(deps: DataPlaneDeps): Promise<Pool> {
     script: new URL(`./worker${extname(import.meta.url)}`, import.meta.url),
     count: gateway.workers,
     memory: lockMemory(locks),
-    leaseMs: config.store.leaseMs,
+    ...(config.store.redis === undefined ? { leaseMs: config.store.leaseMs } : {}),
     workerData: (_name, thread) => {
       const telemetry = createTelemetrySlab()
       deps.onSlab(thread, telemetry)

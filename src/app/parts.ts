@@ -9,6 +9,7 @@ import type { Logger } from '../ports/logger.ts'
 import type { OrderVerifier } from '../ports/order-verifier.ts'
 import type { CleanUp } from './clean-up.ts'
 import type { Pool } from './data-plane.ts'
+import type { Fleet } from './fleet.ts'
 import type { Meters } from './meters.ts'
 import type { Trail } from './trail.ts'
 
@@ -31,4 +32,8 @@ export interface Parts extends Base {
   readonly dataPlane: DataPlane
   readonly verifier: OrderVerifier
   readonly desk: OrderDesk
+  /** Absent with the embedded store. */
+  readonly fleet: Fleet | undefined
+  /** Port of the control plane, once it listens. */
+  readonly listening: { controlPort: number | undefined }
 }

@@ -17,6 +17,7 @@ import type { DataPlane } from '../ports/data-plane.ts'
 import type { CleanUp } from './clean-up.ts'
 import { openControl, type Control } from './control.ts'
 import { openDataPlane } from './data-plane.ts'
+import { openFleet, openFleetBase } from './fleet.ts'
 import { createMeters } from './meters.ts'
 import type { Base, Parts } from './parts.ts'
 import { openTrail } from './trail.ts'
@@ -58,6 +59,7 @@ export async function startGateway(deps: GatewayDeps): Promise<RunningGateway> {
   const port = await pool?.start(tableOf(desk.ledger))
   await desk.start()
   const control = await openControl(parts, watches)
+  parts.fleet?.start()
   trail.main.append({ kind: 'start', time: clock.now(), version: packageVersion(), epoch: desk.ledger.epoch })
   logger.info('ready', { gateway: trail.gatewayName, epoch: desk.ledger.epoch, port, vkey: trail.sealer.vkey })
   return {
@@ -114,6 +116,7 @@ async function openDesk(base: Base, config: Config): Promise<Parts> {
     responders: running.config.control.responders,
     approvals: running.config.control.releaseApprovals,
   })
+  const fleetBase = openFleetBase(base, config)
   const desk = await createOrderDesk({
     journal,
     dataPlane,
@@ -124,17 +127,29 @@ async function openDesk(base: Base, config: Config): Promise<Parts> {
     logger,
     settings,
     isRecovered: (entry) => isSignedRecovery(entry, trail.gatewayName, trail.signer.publicKeyRaw),
+    ...(fleetBase === undefined ? {} : { fleet: fleetBase.receipts, onEntry: fleetBase.onEntry }),
   })
   cleanUp.defer(() => {
     desk.close()
   })
-  return { ...base, running, dataPlane, verifier, desk }
+  const listening: Parts['listening'] = { controlPort: undefined }
+  const fleet =
+    fleetBase &&
+    openFleet(base, fleetBase, {
+      ...{ desk, verifier, dataPlane, config, entries: journal.entries },
+      controlPort: () => listening.controlPort,
+    })
+  return { ...base, running, dataPlane, verifier, desk, fleet, listening }
 }
 
-async function stop({ pool, trail, desk, clock, running, cleanUp, logger }: Parts, control: Control): Promise<boolean> {
+async function stop(
+  { pool, trail, desk, clock, running, cleanUp, logger, fleet }: Parts,
+  control: Control,
+): Promise<boolean> {
   control.drain()
   logger.info('stopping: what is in flight may finish')
   const clean = (await pool?.stop(running.config.gateway?.drainTimeoutMs ?? 0)) ?? true
+  await fleet?.leave()
   trail.main.append({ kind: 'stop', time: clock.now(), version: packageVersion(), epoch: desk.ledger.epoch })
   const failures = await cleanUp.run()
   for (const failure of failures)

@@ -8,6 +8,7 @@ import type { Logger } from '../ports/logger.ts'
 import type { OrderVerifier } from '../ports/order-verifier.ts'
 import type { Pseudonyms } from '../ports/pseudonyms.ts'
 import type { Signer } from '../ports/signer.ts'
+import type { FleetParts } from './fleet/fleet.ts'
 import type { DeskSettings, OrderDesk } from './order-desk.ts'
 
 export interface ControlSettings extends DeskSettings {
@@ -44,5 +45,7 @@ export interface ControlDeps {
   readonly problems: () => readonly string[]
   /** A lock never makes it unready. */
   readonly readiness: () => Readiness
+  /** Absent with the embedded store. */
+  readonly fleet?: FleetParts
   readonly metrics: () => Promise<{ readonly contentType: string; readonly body: string }>
 }

@@ -15,6 +15,7 @@ import { auditLogResources } from './resources/audit-log.ts'
 import { docsResources } from './resources/docs.ts'
 import { eventResource } from './resources/events.ts'
 import { explainResource } from './resources/explain.ts'
+import { fleetOrderResource } from './resources/fleet-orders.ts'
 import { healthResources } from './resources/health.ts'
 import { loginResources } from './resources/login.ts'
 import { orderResource } from './resources/orders.ts'
@@ -57,6 +58,7 @@ function resourcesOf(deps: ControlDeps, sessions: Sessions): readonly Resource[]
   return [
     ...healthResources(deps),
     orderResource(deps),
+    fleetOrderResource(deps),
     ...statusResources(deps),
     ...loginResources(deps, sessions),
     respondersResource(deps),

@@ -8,12 +8,10 @@ import { isRetiredBy, type Enrolment } from '../core/roster.ts'
 import type { Instant } from '../core/time.ts'
 import type { DrillView, GatewayView, LockView, StatusView } from '../ports/control-api.ts'
 import type { ControlDeps } from './control-deps.ts'
+import { fleetProblems } from './fleet/problems.ts'
+import { gatewayViews } from './fleet/views.ts'
+import { formatInstant } from './instants.ts'
 import { openingsOf, pendingView } from './opening-views.ts'
-
-/** RFC 3339 in UTC. */
-export function formatInstant(instant: Instant): string {
-  return new Date(instant).toISOString()
-}
 
 export function lockView(deps: ControlDeps, lock: Lock): LockView {
   const { id, scope, source, onExpiry, reason, incident } = lock
@@ -38,6 +36,21 @@ export function lockView(deps: ControlDeps, lock: Lock): LockView {
 /** Locks that refuse, or would: one that has opened by itself is not among them. */
 export function locksInForce(ledger: Ledger, now: Instant): readonly Lock[] {
   return tableOf(ledger).locks.filter((lock) => modeAt(lock, now) !== undefined)
+}
+
+function fleetView(deps: ControlDeps): StatusView['fleet'] {
+  if (deps.fleet === undefined) {
+    const gateway = gatewayView(deps)
+    return { gateways: [gateway], proven: gateway.proven ? 1 : 0, total: 1 }
+  }
+  const gateways = gatewayViews(deps.fleet)
+  const counting = gateways.filter(({ state }) => state === 'live' || state === 'missing')
+  return {
+    gateways,
+    proven: counting.filter(({ proven }) => proven).length,
+    total: counting.length,
+    name: deps.fleet.deps.fleet,
+  }
 }
 
 function gatewayView({ dataPlane, desk, gatewayName }: ControlDeps): GatewayView {
@@ -77,7 +90,6 @@ function recoveryProblem({ responder, at }: Enrolment): string {
 export function statusView(deps: ControlDeps): StatusView {
   const { desk, clock } = deps
   const now = clock.now()
-  const gateway = gatewayView(deps)
   const drill = drillView(deps)
   return {
     epoch: desk.ledger.epoch,
@@ -85,12 +97,13 @@ export function statusView(deps: ControlDeps): StatusView {
     now: formatInstant(now),
     locks: locksInForce(desk.ledger, now).map((lock) => lockView(deps, lock)),
     pendingReleases: desk.pendingReleases(now).map(pendingView),
-    fleet: { gateways: [gateway], proven: gateway.proven ? 1 : 0, total: 1 },
+    fleet: fleetView(deps),
     audit: deps.audit(),
     ...(drill === undefined ? {} : { drill }),
     problems: [
       ...desk.problems,
       ...deps.problems(),
+      ...(deps.fleet === undefined ? [] : fleetProblems(deps.fleet)),
       ...findOverdue(desk.ledger, now).map(({ problem }) => problem),
       ...recoveryProblems(deps),
     ],

@@ -3,18 +3,26 @@ import { receiveMessageOnPort, type MessagePort } from 'node:worker_threads'
 import type { CompiledTable, LockTable } from '../core/lock-table.ts'
 import { isSafeMethod } from '../core/policy.ts'
 import type { Route } from '../core/route.ts'
+import type { Clock } from '../ports/clock.ts'
 
-/** Memory that the main thread writes and every worker reads: the epoch, and the monotonic millisecond at which the lease ends. */
+/** Memory that the main thread writes and every worker reads: the epoch, and when the lease ends on each of two clocks. */
 export interface LockMemory {
   readonly epoch: Int32Array
+  /** Monotonic millisecond. */
   readonly leaseEndsMs: BigInt64Array
+  /** Epoch millisecond; 0: only the monotonic clock counts. In a fleet a machine that slept must not trust an old view. */
+  readonly leaseEndsWallMs: BigInt64Array
 }
 
 export function lockMemory(buffer: SharedArrayBuffer): LockMemory {
-  return { epoch: new Int32Array(buffer, 0, 1), leaseEndsMs: new BigInt64Array(buffer, 8, 1) }
+  return {
+    epoch: new Int32Array(buffer, 0, 1),
+    leaseEndsMs: new BigInt64Array(buffer, 8, 1),
+    leaseEndsWallMs: new BigInt64Array(buffer, 16, 1),
+  }
 }
 
-export const LOCK_MEMORY_BYTES = 16
+export const LOCK_MEMORY_BYTES = 24
 
 /**
  * The main thread posts a table before it stores its epoch, so a worker that sees a newer epoch finds the table in its port
@@ -67,8 +75,10 @@ export class LockView {
   }
 
   /** Whether the lease runs. A main thread that has been silent for a lease is a lost lease. */
-  isFresh(monotonicMs: number): boolean {
-    return monotonicMs < Number(Atomics.load(this.#memory.leaseEndsMs, 0))
+  isFresh(clock: Pick<Clock, 'monotonicMs' | 'now'>): boolean {
+    if (clock.monotonicMs() >= Number(Atomics.load(this.#memory.leaseEndsMs, 0))) return false
+    const wallMs = Number(Atomics.load(this.#memory.leaseEndsWallMs, 0))
+    return wallMs === 0 || clock.now() < wallMs
   }
 
   /** After a reload of the config: the same table against other routes. */

@@ -119,8 +119,48 @@ export interface GatewayView {
   readonly epoch: number
   readonly leaseRemainingMs: number
   readonly workers: readonly WorkerState[]
-  /** Every worker enforces the gateway's epoch. */
+  /** Every worker enforces the gateway's epoch; in a fleet also: it was heard of late, and its table is the one that stands here. */
   readonly proven: boolean
+  /** In a fleet: `left` by its own signature, `forgotten` by a commander's order. */
+  readonly state?: 'live' | 'missing' | 'left' | 'forgotten'
+  /** Origin of its control plane. */
+  readonly address?: string
+  /** When it was last heard, by this gateway's clock. */
+  readonly lastSeen?: string
+  /** Hash of its table. */
+  readonly table?: string
+}
+
+/** A member of the fleet that has not proven an order. */
+export interface MissingGateway {
+  readonly name: string
+  readonly state: 'live' | 'missing' | 'left' | 'forgotten'
+  readonly address?: string
+  readonly lastSeen?: string
+  /** Since when, or by when, its lease has ended and its routes have taken their posture; absent where that is not known. */
+  readonly fenced?: { readonly since: string } | { readonly by: string }
+}
+
+export interface FleetProofView {
+  /** `gateway/worker` of every member that has proven it. */
+  readonly proven: readonly string[]
+  /** Names of the members that have not. */
+  readonly missing: readonly string[]
+  /** From the acceptance to the last proof, or to the end of the wait. */
+  readonly elapsedMs: number
+  readonly gateways: { readonly proven: number; readonly total: number }
+  readonly missingGateways: readonly MissingGateway[]
+}
+
+/** The part of a certificate that is about the whole fleet. */
+export interface FleetCertificate {
+  readonly orders: readonly string[]
+  readonly proven: readonly string[]
+  readonly missing: readonly MissingGateway[]
+  /** From the acceptance to the last proof, where all have proven it and it was accepted here. */
+  readonly elapsedMs?: number
+  /** Envelopes, signed by the gateways' own keys (docs/decisions/0010). */
+  readonly proofs: readonly string[]
 }
 
 export interface StatusView {
@@ -129,7 +169,13 @@ export interface StatusView {
   readonly now: string
   readonly locks: readonly LockView[]
   readonly pendingReleases: readonly PendingRelease[]
-  readonly fleet: { readonly gateways: readonly GatewayView[]; readonly proven: number; readonly total: number }
+  readonly fleet: {
+    readonly gateways: readonly GatewayView[]
+    readonly proven: number
+    readonly total: number
+    /** The `aud` of its orders; absent with the embedded store. */
+    readonly name?: string
+  }
   readonly audit: {
     readonly healthy: boolean
     readonly size: number
@@ -152,6 +198,9 @@ export interface OrderAccepted {
     readonly proven: readonly string[]
     readonly missing: readonly string[]
     readonly elapsedMs: number
+    /** In a fleet: how many members have, of how many, and what is known of those that have not. */
+    readonly gateways?: FleetProofView['gateways']
+    readonly missingGateways?: readonly MissingGateway[]
   }
 }
 
@@ -166,6 +215,7 @@ export interface Certificate {
   readonly gateway: string
   readonly time: string
   readonly proofs: readonly CanaryProof[]
+  readonly fleet?: FleetCertificate
   /** Ed25519 over the canonical JSON of the other fields, base64url. */
   readonly signature: string
 }

@@ -169,7 +169,7 @@ async function createMember(fleet: Fleet, options: MemberOptions): Promise<Membe
     store: switchable(link),
     peers: {
       async post(origin, bodies) {
-        const peer = fleet.members.find(({ parts: { deps } }) => deps.address === origin)
+        const peer = fleet.members.find(({ parts: { deps } }) => deps.address() === origin)
         if (peer === undefined || !link.peers || !peer.link.peers) throw new Error('unreachable')
         await peer.parts.take(bodies, 'peer')
       },
@@ -183,7 +183,7 @@ async function createMember(fleet: Fleet, options: MemberOptions): Promise<Membe
     },
     leaseMs: LEASE_MS,
     version: '0.0.0',
-    address: `http://${seal.gateway.slice(-12)}`,
+    address: () => `http://${seal.gateway.slice(-12)}`,
     onLease: (ends) => {
       lease.ends = ends
     },

@@ -105,6 +105,8 @@ export interface GatewayOptions {
   readonly extra?: string
   readonly gatewayExtra?: string
   readonly people?: readonly Person[]
+  /** The `store` section in flow style; by default the embedded one. */
+  readonly store?: string
 }
 
 export interface GatewayProcess {
@@ -117,7 +119,8 @@ export interface GatewayProcess {
   readonly url: string
   readonly log: () => string
   readonly child: () => ChildProcess
-  start(): Promise<void>
+  /** Until it is ready, or only answers: a gateway in posture is not ready. */
+  start(until?: '/readyz' | '/healthz'): Promise<void>
   /** Sends the signal and resolves with the exit code (or the signal's name) once the process is gone. */
   stop(signal?: NodeJS.Signals): Promise<number | string>
   order(jws: string, query?: string): Promise<Response>
@@ -154,7 +157,7 @@ control:
   responders: [${people.map(({ name, role, key }) => `{ name: ${name}, role: ${role}, key: "${key}" }`).join(', ')}]
   releaseApprovals: 2
   readToken: { sha256: "${createHash('sha256').update(readToken).digest('hex')}" }
-store: { kind: embedded, dir: ./data, lease: 2s }
+store: ${options.store ?? '{ kind: embedded, dir: ./data, lease: 2s }'}
 upstreams: { registry: { url: "http://127.0.0.1:${options.upstreamPort}" } }
 defaults: { session: required, stale: frozen, audit: strict }
 session:
@@ -183,7 +186,7 @@ ${options.routes}
       if (child === undefined) throw new Error('the gateway has not been started')
       return child
     },
-    async start() {
+    async start(until = '/readyz') {
       const started = spawn(process.execPath, [...NODE_FLAGS, MAIN, 'serve', '--config', configFile], {
         stdio: ['ignore', 'pipe', 'pipe'],
       })
@@ -196,7 +199,7 @@ ${options.routes}
       for (let tries = 0; tries < 600; tries++) {
         if (started.exitCode !== null || started.signalCode !== null) throw new Error(`the gateway ended: ${log}`)
         if (
-          await fetch(`${control}/readyz`).then(
+          await fetch(`${control}${until}`).then(
             (answer) => answer.ok,
             () => false,
           )

@@ -1,4 +1,4 @@
-// The fleet's secret: whoever has it can bring a gateway's key into the fleet. It never leaves this process.
+// Files that hold a secret of the fleet: its own, by which a gateway's key is vouched for, and the password of its Redis.
 import { readFileSync, statSync } from 'node:fs'
 
 const SECRET_LENGTH_MIN = 32
@@ -8,12 +8,7 @@ const SECRET_LENGTH_MIN = 32
  * by the next. Throws an Error of one line where the file is missing, can be read by others, or holds a secret that can be guessed.
  */
 export function loadFleetSecrets(file: string): readonly string[] {
-  const mode = modeOf(file)
-  if ((mode & 0o077) !== 0)
-    throw new Error(
-      `store.redis.secretFile ${file}: its mode is ${(mode & 0o777).toString(8)}, so others can read it: chmod 600 it`,
-    )
-  const secrets = readFileSync(file, 'utf8')
+  const secrets = readSecretFile('store.redis.secretFile', file)
     .split('\n')
     .map((line) => line.trim())
     .filter((line) => line !== '')
@@ -24,12 +19,18 @@ export function loadFleetSecrets(file: string): readonly string[] {
   return secrets
 }
 
-function modeOf(file: string): number {
+/** Throws an Error of one line, with `key` of the config, where the file cannot be read, or can be read by others. */
+export function readSecretFile(key: string, file: string): string {
+  const mode = modeOf(key, file) & 0o777
+  if ((mode & 0o077) !== 0)
+    throw new Error(`${key} ${file}: its mode is ${mode.toString(8)}, so others can read it: chmod 600 it`)
+  return readFileSync(file, 'utf8')
+}
+
+function modeOf(key: string, file: string): number {
   try {
     return statSync(file).mode
   } catch {
-    throw new Error(
-      `store.redis.secretFile ${file}: cannot be read: make one for the whole fleet with (umask 077; openssl rand -base64 48 > ${file})`,
-    )
+    throw new Error(`${key} ${file}: cannot be read: make one with (umask 077; openssl rand -base64 48 > ${file})`)
   }
 }

@@ -10,8 +10,13 @@ export interface WorkerPoolOptions<Batch, Announcement> {
   readonly script: URL
   readonly count: number
   /** Epoch and lease (gateway/lock-view). */
-  readonly memory: { readonly epoch: Int32Array; readonly leaseEndsMs: BigInt64Array }
-  readonly leaseMs: number
+  readonly memory: {
+    readonly epoch: Int32Array
+    readonly leaseEndsMs: BigInt64Array
+    readonly leaseEndsWallMs: BigInt64Array
+  }
+  /** Of one gateway's own; absent in a fleet, where `setLease` says how long. */
+  readonly leaseMs?: number
   /** What the worker's script is started with, beside its name, thread number and table port. */
   readonly workerData: (name: string, thread: number) => Readonly<Record<string, unknown>>
   readonly clock: Clock
@@ -84,7 +89,10 @@ export class WorkerPool<Config, Batch, Announcement> implements DataPlane {
   }
 
   get leaseRemainingMs(): number {
-    return Math.max(0, Number(Atomics.load(this.#options.memory.leaseEndsMs, 0)) - this.#options.clock.monotonicMs())
+    const { memory, clock } = this.#options
+    const leftMs = Math.max(0, Number(Atomics.load(memory.leaseEndsMs, 0)) - clock.monotonicMs())
+    const wallMs = Number(Atomics.load(memory.leaseEndsWallMs, 0))
+    return wallMs === 0 ? leftMs : Math.max(0, Math.min(leftMs, wallMs - clock.now()))
   }
 
   /** What keeps workers from writing their part of the trail. */
@@ -96,8 +104,17 @@ export class WorkerPool<Config, Batch, Announcement> implements DataPlane {
 
   /** For the caller's timer, several times a lease: a main thread that stops calling lets the lease end. */
   renewLease(): void {
-    const endsMs = Math.ceil(this.#options.clock.monotonicMs() + this.#options.leaseMs)
-    Atomics.store(this.#options.memory.leaseEndsMs, 0, BigInt(endsMs))
+    const { clock, leaseMs, memory } = this.#options
+    if (leaseMs === undefined) return
+    Atomics.store(memory.leaseEndsMs, 0, BigInt(Math.ceil(clock.monotonicMs() + leaseMs)))
+  }
+
+  /** In a fleet: when the lease ends on each clock, whichever is first; undefined: it has ended. */
+  setLease(ends: { readonly monotonicMs: number; readonly wallMs: number } | undefined): void {
+    const { memory } = this.#options
+    // Each by itself can only shorten what the other allows.
+    Atomics.store(memory.leaseEndsWallMs, 0, BigInt(Math.floor(ends?.wallMs ?? 1)))
+    Atomics.store(memory.leaseEndsMs, 0, BigInt(Math.floor(ends?.monotonicMs ?? 0)))
   }
 
   /** Resolves to the problems of workers that could not take the config. */

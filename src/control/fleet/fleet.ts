@@ -43,7 +43,7 @@ export interface FleetDeps {
   readonly leaseMs: number
   readonly version: string
   /** Origin of this gateway's control plane, as peers reach it. */
-  readonly address: string | undefined
+  readonly address: () => string | undefined
   /** The workers' lease: until both ends, or not at all. */
   readonly onLease: (ends: Moment | undefined) => void
 }
@@ -68,6 +68,8 @@ export interface FleetParts {
   /** A signed leave, so that nobody waits for this gateway. Waits for the store no longer than a second. */
   leave(): Promise<void>
   compareRoster(): Promise<void>
+  /** The store was out of reach, and may have lost what was given to it last. */
+  redeliver(): void
 }
 
 const ACCEPTED_MAX = 1000
@@ -86,7 +88,10 @@ export function createFleetParts(deps: FleetDeps): FleetParts {
     const newer = book.compare(await store.roster())
     for (const [gateway, record] of newer) await store.enrol(gateway, record, roster.member(gateway)?.state === 'left')
   }
-  const rest = { version: deps.version, ...(deps.address === undefined ? {} : { address: deps.address }) }
+  const said = () => {
+    const address = deps.address()
+    return { version: deps.version, ...(address === undefined ? {} : { address }) }
+  }
   const parts = {
     ...{ deps, book, roster, intake, courier, compareRoster },
     proofs: createFleetProofs({ store, seal, clock, logger }),
@@ -96,6 +101,9 @@ export function createFleetParts(deps: FleetDeps): FleetParts {
   return {
     ...parts,
     link: openLink(parts),
+    redeliver() {
+      courier.redeliver()
+    },
     onEntry(entry) {
       if (entry.type === 'order') follow(parts, entry)
     },
@@ -104,10 +112,10 @@ export function createFleetParts(deps: FleetDeps): FleetParts {
     },
     join() {
       const at = Math.max(Math.round(clock.now()), (desk.ledger.forgotten.get(seal.gateway) ?? -1) + 1)
-      book.sign('live', { at, ...rest })
+      book.sign('live', { at, ...said() })
     },
     async leave() {
-      const record = book.sign('left', { at: Math.round(clock.now()), ...rest })
+      const record = book.sign('left', { at: Math.round(clock.now()), ...said() })
       await Promise.all([book.settled(), store.enrol(seal.gateway, record, true).catch(() => undefined)])
     },
   }

@@ -40,6 +40,8 @@ export interface FleetLink {
   readonly leaseRemainingMs: number
   /** Orders that somebody has and that are not here, as `writer seq`; those that open are not among them. */
   readonly lacking: readonly string[]
+  /** Whether the store has answered within half a lease. */
+  readonly isInContact: boolean
   /** Reads everything that the store has anew, with the next beat. */
   rewind(): void
   /** Another beat is wanted soon. */
@@ -54,6 +56,7 @@ interface State {
   rosterVersion: number | undefined
   beats: number
   isHungry: boolean
+  answeredMs: number
 }
 
 export function createFleetLink(deps: LinkDeps): FleetLink {
@@ -65,6 +68,7 @@ export function createFleetLink(deps: LinkDeps): FleetLink {
     rosterVersion: undefined,
     beats: 0,
     isHungry: true,
+    answeredMs: -Infinity,
   }
   return {
     beat: () => beat(state, deps),
@@ -79,6 +83,9 @@ export function createFleetLink(deps: LinkDeps): FleetLink {
     },
     get lacking() {
       return lacking(state, deps)
+    },
+    get isInContact() {
+      return deps.clock.monotonicMs() - state.answeredMs <= deps.leaseMs / 2
     },
     rewind() {
       state.cursor = ''
@@ -105,6 +112,7 @@ async function beat(state: State, deps: LinkDeps): Promise<void> {
     cursor: state.cursor,
     wanted: book.roster.neighbours,
   })
+  state.answeredMs = clock.monotonicMs()
   await takeEntries(state, deps, answer)
   if (answer.rosterVersion !== state.rosterVersion) {
     await deps.compareRoster()

@@ -6,8 +6,6 @@ export interface FleetRounds {
   /** Beats now, in a moment. */
   poke(): void
   stop(): void
-  /** Why the store is not reached; undefined where it is. */
-  readonly problem: string | undefined
 }
 
 /** Three beats answer a nonce; so a lease stands on an answer that is half a lease old at most. */
@@ -19,7 +17,7 @@ const PROVEN_AT_START_MAX = 16
 /** The whole fleet is read once a lease, up to this size; a larger one less often. */
 const READ_WHOLE_MAX = 200
 
-export function startFleetRounds(parts: FleetParts, onState: () => void): FleetRounds {
+export function startFleetRounds(parts: FleetParts): FleetRounds {
   const { deps, link } = parts
   const state = {
     isStopped: false,
@@ -34,7 +32,6 @@ export function startFleetRounds(parts: FleetParts, onState: () => void): FleetR
     if (isFresh === state.isFresh) return
     state.isFresh = isFresh
     sayLease(parts, isFresh, state.problem)
-    onState()
   }
   const beat = async (): Promise<void> => {
     isBeating = true
@@ -60,11 +57,7 @@ export function startFleetRounds(parts: FleetParts, onState: () => void): FleetR
     timer = setTimeout(() => void beat(), afterMs).unref()
   }
   const watching = setInterval(watch, deps.leaseMs / BEATS_A_LEASE).unref()
-  const wholeEveryMs = deps.leaseMs * Math.max(1, parts.roster.members.length / READ_WHOLE_MAX)
-  const reading = setInterval(() => void readWhole(parts), wholeEveryMs).unref()
-  const stopProving = deps.desk.onChange((change) => {
-    publish(parts, change)
-  })
+  const reading = setInterval(() => void readWhole(parts), wholeEveryMs(parts)).unref()
   schedule(0)
   return {
     poke() {
@@ -75,10 +68,6 @@ export function startFleetRounds(parts: FleetParts, onState: () => void): FleetR
       clearTimeout(timer)
       clearInterval(watching)
       clearInterval(reading)
-      stopProving()
-    },
-    get problem() {
-      return state.problem
     },
   }
 }
@@ -124,6 +113,18 @@ async function readWhole(parts: FleetParts): Promise<void> {
   } catch {
     // The beat says that the store does not answer.
   }
+}
+
+/** How often everybody's heartbeat is read. */
+export function wholeEveryMs({ deps, roster }: Pick<FleetParts, 'deps' | 'roster'>): number {
+  return deps.leaseMs * Math.max(1, roster.members.length / READ_WHOLE_MAX)
+}
+
+/** What the workers show goes to the fleet from now on. Returns how to stop. */
+export function followProofs(parts: FleetParts): () => void {
+  return parts.deps.desk.onChange((change) => {
+    publish(parts, change)
+  })
 }
 
 /** What the workers have shown of an order goes to the fleet. */

@@ -8,7 +8,8 @@ import type { ExplanationView } from '../../ports/control-api.ts'
 import type { ControlDeps } from '../control-deps.ts'
 import { sendProblem } from '../problem.ts'
 import { sendJson, type Resource } from '../resource.ts'
-import { formatInstant, lockView } from '../views.ts'
+import { formatInstant } from '../instants.ts'
+import { lockView } from '../views.ts'
 
 export function explainResource(deps: ControlDeps): Resource {
   return {

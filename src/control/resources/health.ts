@@ -2,14 +2,15 @@
 import type { ControlDeps } from '../control-deps.ts'
 import { sendJson, type Resource } from '../resource.ts'
 
-export function healthResources({ readiness, metrics }: ControlDeps): readonly Resource[] {
+export function healthResources({ readiness, metrics, fleet }: ControlDeps): readonly Resource[] {
   return [
     {
       path: '/healthz',
       access: 'open',
       methods: {
         GET: (_request, response) => {
-          sendJson(response, 200, { status: 'alive' })
+          // Whoever signs an order needs the fleet's name for its `aud`, before they have a session.
+          sendJson(response, 200, { status: 'alive', ...(fleet === undefined ? {} : { fleet: fleet.deps.fleet }) })
         },
       },
     },

@@ -2,8 +2,9 @@
 import type { Request, Response } from 'express'
 import type { OrderRefusal } from '../../core/order-refusal.ts'
 import { parseDuration } from '../../core/time.ts'
-import type { OrderAccepted, ReleasePending } from '../../ports/control-api.ts'
+import type { FleetProofView, OrderAccepted, ReleasePending } from '../../ports/control-api.ts'
 import type { ControlDeps } from '../control-deps.ts'
+import { proofWithin } from '../fleet/views.ts'
 import type { OrderResult } from '../order-desk.ts'
 import { sendProblem, type ProblemCode } from '../problem.ts'
 import type { ProofView } from '../prover.ts'
@@ -46,7 +47,7 @@ async function answer(deps: ControlDeps, response: Response, result: OrderResult
   switch (result.outcome) {
     case 'accepted': {
       const { id, epoch, covers, durable } = result
-      const proof = waitMs === 0 ? {} : { proof: await valueWithin(result.proof, waitMs, unproven(deps, waitMs)) }
+      const proof = waitMs === 0 ? {} : { proof: await proofOf(deps, result, waitMs) }
       sendJson(response, 201, { id, epoch, covers, durable, ...proof } satisfies OrderAccepted)
       return
     }
@@ -61,6 +62,15 @@ async function answer(deps: ControlDeps, response: Response, result: OrderResult
     case 'refused':
       refuse(response, result)
   }
+}
+
+async function proofOf(
+  deps: ControlDeps,
+  { id, proof }: Extract<OrderResult, { outcome: 'accepted' }>,
+  waitMs: number,
+): Promise<ProofView | FleetProofView> {
+  if (deps.fleet !== undefined) return proofWithin(deps.fleet, id, waitMs)
+  return valueWithin(proof, waitMs, unproven(deps, waitMs))
 }
 
 function unproven({ dataPlane }: ControlDeps, elapsedMs: number): ProofView {

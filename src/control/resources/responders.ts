@@ -3,7 +3,7 @@ import type { Responder } from '../../core/responder.ts'
 import type { ResponderView } from '../../ports/control-api.ts'
 import type { ControlDeps } from '../control-deps.ts'
 import { sendJson, type Resource } from '../resource.ts'
-import { formatInstant } from '../views.ts'
+import { formatInstant } from '../instants.ts'
 
 export function respondersResource(deps: ControlDeps): Resource {
   return {

@@ -5,7 +5,9 @@ import { canonicalJson } from '../canonical-json.ts'
 import type { ControlDeps } from '../control-deps.ts'
 import { sendProblem } from '../problem.ts'
 import { sendJson, type Answer, type Resource } from '../resource.ts'
-import { formatInstant, locksInForce, lockView, statusView } from '../views.ts'
+import { fleetCertificate } from '../fleet/views.ts'
+import { formatInstant } from '../instants.ts'
+import { locksInForce, lockView, statusView } from '../views.ts'
 
 export function statusResources(deps: ControlDeps): readonly Resource[] {
   const status: Answer = (_request, response) => {
@@ -43,11 +45,13 @@ function oneLock(deps: ControlDeps): Answer {
 
 /** The signature is Ed25519 over the canonical JSON of the other fields, by the gateway's own key. */
 function certificate(deps: ControlDeps): Answer {
-  return (request, response) => {
-    const { epoch } = request.params
-    const proven =
-      typeof epoch === 'string' && /^\d{1,15}$/.test(epoch) ? deps.desk.certificate(Number(epoch)) : undefined
-    if (proven === undefined) {
+  return async (request, response) => {
+    const { epoch: text } = request.params
+    const epoch = typeof text === 'string' && /^\d{1,15}$/.test(text) ? Number(text) : undefined
+    const proven = epoch === undefined ? undefined : deps.desk.certificate(epoch)
+    const fleet =
+      epoch === undefined || deps.fleet === undefined ? undefined : await fleetCertificate(deps.fleet, epoch)
+    if (epoch === undefined || (proven === undefined && fleet === undefined)) {
       sendProblem(
         response,
         'not-found',
@@ -56,10 +60,11 @@ function certificate(deps: ControlDeps): Answer {
       return
     }
     const unsigned = {
-      epoch: proven.epoch,
+      epoch,
       gateway: deps.gatewayName,
-      time: formatInstant(proven.time),
-      proofs: proven.proofs,
+      time: formatInstant(proven?.time ?? deps.clock.now()),
+      proofs: proven?.proofs ?? [],
+      ...(fleet === undefined ? {} : { fleet }),
     }
     const signature = Buffer.from(deps.signer.sign(Buffer.from(canonicalJson(unsigned)))).toString('base64url')
     sendJson(response, 200, { ...unsigned, signature } satisfies Certificate)

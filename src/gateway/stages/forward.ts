@@ -236,7 +236,7 @@ class Relay implements UpstreamSink {
     const exchange = this.#exchange
     const isKnown = view.current !== undefined
     if (exchange.severedBy !== undefined) return false
-    const isFresh = isKnown && view.isFresh(clock.monotonicMs())
+    const isFresh = isKnown && view.isFresh(clock)
     if (isFresh || (isKnown && !refusesWhenStale(this.#permit.route, exchange.method))) return true
     inFlight.cut(exchange, 'stale')
     return false

@@ -1,0 +1,189 @@
+// The gateway's part in a fleet, where the config names one: the Redis, the secret, the peers, and the timers.
+import { readFileSync } from 'node:fs'
+import { networkInterfaces } from 'node:os'
+import path from 'node:path'
+import { createFleetMemory } from '../adapters/file/fleet-memory.ts'
+import { createFleetSeal } from '../adapters/node/fleet-seal.ts'
+import { loadFleetSecrets, readSecretFile } from '../adapters/node/fleet-secret.ts'
+import { createPeerLink } from '../adapters/node/peer-link.ts'
+import { openRedisFleetStore } from '../adapters/redis/fleet-store.ts'
+import type { Config, ControlConfig, RedisConfig } from '../config/config.ts'
+import type { DeskFleet } from '../control/desk-fleet.ts'
+import { createFleetParts, type FleetParts } from '../control/fleet/fleet.ts'
+import { createReceipts } from '../control/fleet/receipts.ts'
+import { followProofs, startFleetRounds } from '../control/fleet/rounds.ts'
+import { createShelf, type Shelf } from '../control/fleet/shelf.ts'
+import { shelve } from '../control/fleet/shelve.ts'
+import type { OrderDesk } from '../control/order-desk.ts'
+import type { LedgerEntry } from '../core/ledger-entry.ts'
+import type { DataPlane } from '../ports/data-plane.ts'
+import type { FleetSeal } from '../ports/fleet-seal.ts'
+import type { OrderVerifier } from '../ports/order-verifier.ts'
+import type { Base } from './parts.ts'
+import { packageVersion } from './version.ts'
+
+/** What the desk needs before there is a desk. */
+export interface FleetBase {
+  readonly redis: RedisConfig
+  readonly seal: FleetSeal
+  readonly shelf: Shelf
+  readonly receipts: DeskFleet
+  readonly onEntry: (entry: LedgerEntry) => void
+  /** Hears the entries of the ledger from now on. */
+  follow(follower: (entry: LedgerEntry) => void): void
+}
+
+/** Throws an Error of one line where the secret is not fit. Undefined with the embedded store. */
+export function openFleetBase({ trail, randomness }: Base, config: Config): FleetBase | undefined {
+  const { redis } = config.store
+  if (redis === undefined) return undefined
+  const seal = createFleetSeal({
+    fleet: redis.fleet,
+    secrets: loadFleetSecrets(redis.secretFile),
+    signer: trail.signer,
+  })
+  const shelf = createShelf()
+  const receipts = createReceipts({ fleet: redis.fleet, seal, shelf, run: randomness.hex(8) })
+  const followers: ((entry: LedgerEntry) => void)[] = []
+  return {
+    ...{ redis, seal, shelf, receipts },
+    onEntry(entry) {
+      for (const follow of followers) follow(entry)
+    },
+    follow(follower) {
+      followers.push(follower)
+    },
+  }
+}
+
+export interface FleetNeeds {
+  readonly desk: OrderDesk
+  readonly verifier: OrderVerifier
+  readonly dataPlane: DataPlane
+  readonly config: Config
+  readonly entries: readonly LedgerEntry[]
+  /** Port that the control plane listens on, once it does. */
+  readonly controlPort: () => number | undefined
+}
+
+export interface Fleet {
+  readonly parts: FleetParts
+  /** From here on it beats: once the workers have their table and the control plane can be reached. */
+  start(): void
+  /** After the drain: nobody waits for this gateway. */
+  leave(): Promise<void>
+}
+
+export function openFleet(base: Base, fleet: FleetBase, needs: FleetNeeds): Fleet {
+  const { redis, seal, shelf } = fleet
+  const { clock, randomness, logger, trail, pool, cleanUp } = base
+  const { desk, verifier, dataPlane, config } = needs
+  const { leaseMs, dir } = config.store
+  for (const entry of needs.entries) shelve(shelf, entry)
+  const store = openRedisFleetStore({
+    url: redisUrl(redis),
+    ...tlsOf(redis),
+    fleet: redis.fleet,
+    gateway: seal.gateway,
+    timeoutMs: leaseMs / 2,
+    logger,
+    randomness,
+  })
+  cleanUp.defer(() => store.close())
+  const parts = createFleetParts({
+    ...{ fleet: redis.fleet, store, seal, shelf, desk, verifier, dataPlane, clock, randomness, logger, leaseMs },
+    peers: createPeerLink({ timeoutMs: leaseMs, ca: () => controlCertificate(config.control) }),
+    memory: createFleetMemory(path.join(dir, 'fleet.json')),
+    trail: trail.main,
+    version: packageVersion(),
+    address: () => redis.advertise ?? ownAddress(config.control, needs.controlPort()),
+    onLease: (ends) => pool?.setLease(ends),
+  })
+  fleet.follow((entry) => {
+    parts.onEntry(entry)
+  })
+  cleanUp.defer(followProofs(parts))
+  let stop = (): void => undefined
+  return {
+    parts,
+    start() {
+      parts.join()
+      const rounds = startFleetRounds(parts)
+      stop = () => {
+        rounds.stop()
+      }
+      cleanUp.defer(stop)
+      store.listen({
+        onEntry: ({ body }) => void parts.take([body], 'redis'),
+        onProof: (proof) => {
+          parts.proofs.hear(proof)
+        },
+        onRoster: () => {
+          rounds.poke()
+        },
+        onConnected: () => {
+          parts.redeliver()
+          rounds.poke()
+        },
+        // The beat says it, and counts.
+        onLost: () => undefined,
+      })
+    },
+    async leave() {
+      stop()
+      await parts.leave()
+    },
+  }
+}
+
+/** With the password of the file, which never stands in the config. */
+function redisUrl({ url, username, passwordFile }: RedisConfig): string {
+  if (username === undefined && passwordFile === undefined) return url
+  const password = passwordFile === undefined ? '' : readSecretFile('store.redis.passwordFile', passwordFile).trim()
+  const who = `${encodeURIComponent(username ?? '')}:${encodeURIComponent(password)}@`
+  return url.replace(/^([a-z-]+:\/\/)(?:[^@/]*@)?/, `$1${who}`)
+}
+
+function tlsOf({ tls }: RedisConfig): {
+  readonly tls?: { ca?: string; cert?: string; key?: string; serverName?: string }
+} {
+  if (tls === undefined) return {}
+  const { ca, cert, key, serverName } = tls
+  return {
+    tls: {
+      ...(ca === undefined ? {} : { ca: readFileSync(ca, 'utf8') }),
+      ...(cert === undefined ? {} : { cert: readFileSync(cert, 'utf8') }),
+      ...(key === undefined ? {} : { key: readFileSync(key, 'utf8') }),
+      ...(serverName === undefined ? {} : { serverName }),
+    },
+  }
+}
+
+/** Control planes of one fleet commonly share an authority, or even the certificate: one's own is trusted in others. */
+function controlCertificate({ tls }: ControlConfig): string | undefined {
+  if (tls === undefined) return undefined
+  try {
+    return readFileSync(tls.cert, 'utf8')
+  } catch {
+    return undefined
+  }
+}
+
+/** Undefined for a unix socket, and before it listens. */
+function ownAddress({ listen, tls }: ControlConfig, port: number | undefined): string | undefined {
+  if ('path' in listen || port === undefined) return undefined
+  const host = isEverywhere(listen.host) ? outwardAddress() : listen.host
+  return `${tls === undefined ? 'http' : 'https'}://${host.includes(':') ? `[${host}]` : host}:${port}`
+}
+
+function isEverywhere(host: string): boolean {
+  return host === '0.0.0.0' || host === '::'
+}
+
+/** The first address that is not this machine's alone; a machine with several says which by `advertise`. */
+function outwardAddress(): string {
+  const all = Object.values(networkInterfaces()).flatMap((list) => list ?? [])
+  const found =
+    all.find(({ internal, family }) => !internal && family === 'IPv4') ?? all.find(({ internal }) => !internal)
+  return found?.address ?? '127.0.0.1'
+}

@@ -1,0 +1,150 @@
+// The fleet as the API shows it: who is there, who has proven what, and who is missing since when.
+import { elapsedMs } from '../../core/fleet-lease.ts'
+import type { WorkerHeartbeat } from '../../core/fleet-messages.ts'
+import type { MemberState } from '../../core/fleet-roster.ts'
+import type { FleetCertificate, FleetProofView, GatewayView, MissingGateway } from '../../ports/control-api.ts'
+import { formatInstant } from '../instants.ts'
+import type { FleetParts } from './fleet.ts'
+import { momentOf } from './link.ts'
+import type { ShownProof } from './proofs.ts'
+import { wholeEveryMs } from './rounds.ts'
+
+/** A member is missing once it was not heard for as long as it may trust its own view. */
+export function stateOf(parts: FleetParts, gateway: string): MemberState {
+  const { deps, roster } = parts
+  const isNeighbour = roster.neighbours.includes(gateway)
+  return roster.stateOf(gateway, momentOf(deps.clock), isNeighbour ? deps.leaseMs : 2 * wholeEveryMs(parts))
+}
+
+export function gatewayViews(parts: FleetParts): readonly GatewayView[] {
+  const { roster } = parts
+  const names = [...new Set([roster.own, ...roster.members.map(({ gateway }) => gateway)])]
+  return names.map((name) => gatewayView(parts, name))
+}
+
+export function gatewayView(parts: FleetParts, name: string): GatewayView {
+  const { deps, roster, link, table } = parts
+  const state = stateOf(parts, name)
+  const address = roster.member(name)?.address
+  const common = { name, state, ...(address === undefined ? {} : { address }) }
+  if (name === roster.own) {
+    const { epoch } = deps.desk.ledger
+    const { workers } = deps.dataPlane
+    const leaseRemainingMs = Math.floor(link.leaseRemainingMs)
+    return { ...common, epoch, leaseRemainingMs, workers, table: table(), proven: areCurrent(workers, epoch) }
+  }
+  const heard = roster.heard(name)
+  if (heard === undefined) return { ...common, epoch: 0, leaseRemainingMs: 0, workers: [], proven: false }
+  const { epoch, lease, workers, table: theirs } = heard.heartbeat
+  return {
+    ...common,
+    epoch,
+    leaseRemainingMs: state === 'live' ? lease : 0,
+    workers,
+    table: theirs,
+    lastSeen: formatInstant(heard.moment.wallMs),
+    proven: state === 'live' && theirs === table() && areCurrent(workers, epoch),
+  }
+}
+
+function areCurrent(workers: readonly WorkerHeartbeat[], epoch: number): boolean {
+  return workers.every((worker) => worker.alive && worker.epoch >= epoch)
+}
+
+/** Members by state, and how many of those that count have proven the table that is in force here. */
+export function countGateways(parts: FleetParts): Readonly<Record<MemberState | 'proven', number>> {
+  const counts = { live: 0, missing: 0, left: 0, forgotten: 0, proven: 0 }
+  for (const { state, proven } of gatewayViews(parts)) {
+    if (state !== undefined) counts[state] += 1
+    if (proven) counts.proven += 1
+  }
+  return counts
+}
+
+/** Resolves once every member that counts has proven the order, or at the limit. Never rejects. */
+export async function proofWithin(parts: FleetParts, order: string, limitMs: number): Promise<FleetProofView> {
+  const { proofs, deps } = parts
+  const startedMs = parts.acceptedMs.get(order) ?? deps.clock.monotonicMs()
+  const isDone = (): boolean => countingNames(parts).every((name) => proofs.known(order).get(name)?.isWhole === true)
+  let stop = (): void => undefined
+  let timer: NodeJS.Timeout | undefined
+  await new Promise<void>((resolve) => {
+    const check = (): void => {
+      if (isDone()) resolve()
+    }
+    stop = proofs.onProof(order, check)
+    timer = setTimeout(resolve, limitMs).unref()
+    check()
+  })
+  stop()
+  clearTimeout(timer)
+  // What was told may have been lost on the way; what was kept is there.
+  if (!isDone()) await proofs.gather(order)
+  return proofView(parts, order, startedMs)
+}
+
+function countingNames({ roster }: FleetParts): readonly string[] {
+  return [roster.own, ...roster.peers.map(({ gateway }) => gateway)]
+}
+
+function proofView(parts: FleetParts, order: string, startedMs: number): FleetProofView {
+  const { proofs, deps } = parts
+  const known = proofs.known(order)
+  const names = countingNames(parts)
+  const proven = names.filter((name) => known.get(name)?.isWhole === true)
+  const missing = names.filter((name) => !proven.includes(name))
+  const lastMs = Math.max(startedMs, ...proven.map((name) => known.get(name)?.heardMs ?? 0))
+  return {
+    proven: proven.flatMap((name) => workersOf(known.get(name)).map((worker) => `${name}/${worker}`)),
+    missing,
+    elapsedMs: Math.round((missing.length === 0 ? lastMs : deps.clock.monotonicMs()) - startedMs),
+    gateways: { proven: proven.length, total: names.length },
+    missingGateways: missing.map((name) => missingGateway(parts, name)),
+  }
+}
+
+function workersOf(shown: ShownProof | undefined): readonly string[] {
+  return shown?.proofs.map(({ worker }) => worker) ?? []
+}
+
+/**
+ * By when a member that does not answer has ended its own lease: that began, at the latest, with the request that was heard last.
+ * A later one would stand in the store, and would have been read here.
+ */
+export function missingGateway(parts: FleetParts, name: string): MissingGateway {
+  const { deps, roster, link } = parts
+  const address = roster.member(name)?.address
+  const heard = roster.heard(name)
+  const state = stateOf(parts, name)
+  const common = { name, state, ...(address === undefined ? {} : { address }) }
+  if (heard === undefined) return common
+  const lastSeen = formatInstant(heard.moment.wallMs)
+  if (state === 'live' && heard.heartbeat.lease === 0) return { ...common, lastSeen, fenced: { since: lastSeen } }
+  const isNeighbour = roster.neighbours.includes(name)
+  const silentMs = elapsedMs(heard.moment, momentOf(deps.clock))
+  const isSilent = silentMs > (isNeighbour ? deps.leaseMs / 4 : 2 * wholeEveryMs(parts))
+  // Where this gateway itself reaches no store, others may well hear that one.
+  if (!isSilent || !link.isInContact) return { ...common, lastSeen }
+  const ends = heard.moment.wallMs + deps.leaseMs
+  const when = formatInstant(ends)
+  return { ...common, lastSeen, fenced: ends <= deps.clock.now() ? { since: when } : { by: when } }
+}
+
+/** What each member has shown of the orders that were answered with the epoch; undefined where there are none. */
+export async function fleetCertificate(parts: FleetParts, epoch: number): Promise<FleetCertificate | undefined> {
+  const { deps, proofs } = parts
+  const orders = [...deps.desk.ledger.accepted].filter(([, at]) => at === epoch).map(([id]) => id)
+  if (orders.length === 0) return undefined
+  const shown = await Promise.all(orders.map(async (order) => [order, await proofs.gather(order)] as const))
+  const names = countingNames(parts)
+  const isProven = (name: string): boolean => shown.every(([, known]) => known.get(name)?.isWhole === true)
+  const views = orders.map((order) => proofView(parts, order, parts.acceptedMs.get(order) ?? Infinity))
+  const elapsed = Math.max(...views.map(({ elapsedMs }) => elapsedMs))
+  return {
+    orders,
+    proven: names.filter(isProven),
+    missing: names.filter((name) => !isProven(name)).map((name) => missingGateway(parts, name)),
+    ...(Number.isFinite(elapsed) && names.every(isProven) ? { elapsedMs: elapsed } : {}),
+    proofs: shown.flatMap(([, known]) => [...known.values()].flatMap(({ envelopes }) => envelopes)),
+  }
+}
