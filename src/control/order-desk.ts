@@ -308,7 +308,7 @@ async function refreeze({ deps, keeper }: Desk, release: string, why: string): P
   if (proposal?.done !== true || keeper.ledger.refreezes.has(release)) return
   const landing = keeper.land({ type: 'refreeze', release, why, at: deps.clock.now() }, release)
   deps.logger.error('REFROZEN: the thaw plan of a release has been ended', { release, why, epoch: landing.epoch })
-  await landing.durable
+  await Promise.all([landing.durable, landing.proof])
 }
 
 function pendingReleases(ledger: Ledger, now: Instant): readonly Proposal[] {

@@ -138,6 +138,8 @@ export type FakeDataPlane = DataPlane & {
   /** A data plane that cannot even be spoken to. */
   isBroken: boolean
   readonly proven: (readonly string[])[]
+  /** The drills whose canaries were asked for. */
+  readonly drills: string[]
 }
 
 export function createFakeDataPlane(log: CallLog, names: readonly string[] = ['worker-1', 'worker-2']): FakeDataPlane {
@@ -147,6 +149,7 @@ export function createFakeDataPlane(log: CallLog, names: readonly string[] = ['w
     silent: new Set(),
     isBroken: false,
     proven: [],
+    drills: [],
     leaseRemainingMs: 1500,
     get workers() {
       return names.map((worker) => ({
@@ -164,7 +167,8 @@ export function createFakeDataPlane(log: CallLog, names: readonly string[] = ['w
         names.filter((name) => !plane.silent.has(name)).map((worker) => ({ worker, epoch: table.epoch, severed: 0 })),
       )
     },
-    prove(routes) {
+    prove(routes, drill) {
+      if (drill !== undefined) plane.drills.push(drill)
       log.push(`prove ${routes.length}`)
       plane.proven.push(routes)
       const shown = (worker: string): CanaryProof[] =>
