@@ -83,6 +83,12 @@ export class GatewayServer {
   accept(socket: Duplex, isCanary = false): void {
     const { connectionsMax = CONNECTIONS_MAX, connectionsPerAddressMax = Infinity } = this.#limits
     const address = (socket as Partial<net.Socket>).remoteAddress ?? ''
+    // A caller that has reset its connection by now has no address that locks, limits and the trail could judge it by.
+    if (address === '' && !isCanary && typeof this.#listener.address() !== 'string') {
+      socket.on('error', () => undefined)
+      socket.destroy()
+      return
+    }
     const already = this.#byAddress.get(address) ?? 0
     const isCrowded = address !== '' && already >= connectionsPerAddressMax
     if ((isCrowded || this.#connections.size >= connectionsMax) && !isCanary) {

@@ -69,7 +69,7 @@ function judgeExchange(
 
 /** What the gateway itself writes. */
 const OWN =
-  /^(?:host|connection|content-length|transfer-encoding|x-forwarded-(?:for|proto|host)|forwarded|x-request-id|traceparent)$/i
+  /^(?:host|connection|upgrade|content-length|transfer-encoding|x-forwarded-(?:for|proto|host)|forwarded|x-request-id|traceparent)$/i
 /** What would make an upstream see another request than the one that was judged. */
 const NEVER =
   /^(?:x-original-|x-rewrite-|x-(?:http-)?method|x-forwarded-(?:prefix|uri|method|path)|te$|trailer$|expect$|proxy|keep-alive$)/i

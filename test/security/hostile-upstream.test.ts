@@ -34,6 +34,11 @@ describe('an answer that is none gets 502, and its connection is not used again'
       'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n',
     ],
     ['a 100 that nobody asked for', 'HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n'],
+    [
+      'an interim answer with a length, whose body would be an answer',
+      `HTTP/1.1 103 Early Hints\r\nContent-Length: ${OK.length}\r\n\r\n${OK}`,
+    ],
+    ['an interim answer in chunks', `HTTP/1.1 103 Early Hints\r\nTransfer-Encoding: chunked\r\n\r\n${OK}`],
     ['fields without end', `HTTP/1.1 200 OK\r\n${'X-A: a\r\n'.repeat(20_000)}`],
   ])('%s', async (_name, bytes) => {
     const { plane, upstream } = await start({ routes: ROUTES }, () => bytes)

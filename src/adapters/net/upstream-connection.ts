@@ -12,6 +12,8 @@ const HEAD_BYTES_MAX = 65_536
 /** Interim responses ahead of one answer; more are a flood. */
 const INTERIM_MAX = 16
 const BEGINNING = 'HTTP/1.'
+/** What libuv reads at once. */
+const READ_BYTES = 65_536
 const ONE_WRITE_MAX = 16_384
 
 /** What an exchange hears of its connection; it ends with `onEnd` or `onFailure`, and then nothing more comes. */
@@ -34,6 +36,8 @@ export interface ConnectionEvents {
 export class UpstreamConnection {
   readonly #socket: net.Socket
   readonly #host: string
+  /** What is decrypted comes in pieces of its own. */
+  readonly #isSecure: boolean
   readonly #events: ConnectionEvents
   #sink: ConnectionSink | undefined
   #request: UpstreamRequest | undefined
@@ -57,6 +61,7 @@ export class UpstreamConnection {
   constructor(socket: net.Socket, host: string, events: ConnectionEvents) {
     this.#socket = socket
     this.#host = host
+    this.#isSecure = 'encrypted' in socket
     this.#events = events
     socket.on('data', this.#onData)
     socket.on('end', this.#onSocketEnd)
@@ -140,7 +145,8 @@ export class UpstreamConnection {
       this.#socket.destroy()
       return
     }
-    this.touchedMs = -1
+    // Of a head the whole is waited for: one that comes byte by byte is late all the same.
+    if (this.waitsFor !== 'head') this.touchedMs = -1
     this.isHeard = true
     if (this.#isSwitched) this.#pass(chunk)
     else if (this.#reader === undefined) this.#takeHead(chunk)
@@ -175,6 +181,9 @@ export class UpstreamConnection {
     // Nobody asks for a 100: Expect is answered here and never forwarded (RFC 9110, 15.2).
     if (head.status === 100 || this.#interim > INTERIM_MAX || head.minor === 0) {
       this.#malformed('an interim response that was not asked for')
+    } else if (head.fields.has('content-length') || head.fields.has('transfer-encoding')) {
+      // What follows would be the answer to us and a body to another (RFC 9110, 8.6 and RFC 9112, 6.1 forbid both fields).
+      this.#malformed('an interim response with a body')
     } else if (at < bytes.length) {
       this.#takeHead(bytes.subarray(at))
     }
@@ -203,8 +212,11 @@ export class UpstreamConnection {
       this.#malformed(framing.malformed)
       return
     }
-    this.#isReusable = framing !== 'close' && head.minor === 1 && !hasConnectionOption(head.fields, 'close')
+    // Where the fields tell of a body that may not come, some send it all the same: it must not answer the next request.
+    const isPlain = framing !== 0 || !mentionsBody(head)
+    this.#isReusable = framing !== 'close' && isPlain && head.minor === 1 && !hasConnectionOption(head.fields, 'close')
     this.waitsFor = 'body'
+    this.touchedMs = -1
     this.#sink?.onHead(head, framing)
     if (this.#sink === undefined) return
     this.#reader = new BodyReader(framing, this.#onBody)
@@ -225,11 +237,11 @@ export class UpstreamConnection {
     const end = reader.read(bytes, at)
     if (this.#sink === undefined) return
     if (reader.malformed !== undefined) this.#malformed(reader.malformed)
-    else if (reader.isComplete) this.#over(end === bytes.length)
+    else if (reader.isComplete) this.#over(end === bytes.length, bytes.length)
   }
 
-  /** The answer is whole. `isClean`: nothing came behind it. */
-  #over(isClean: boolean): void {
+  /** The answer is whole. `isClean`: nothing came behind it, in a read of so many bytes. */
+  #over(isClean: boolean, readBytes: number): void {
     const sink = this.#sink
     this.#sink = undefined
     this.#reader = undefined
@@ -237,11 +249,17 @@ export class UpstreamConnection {
     this.waitsFor = 'nothing'
     if (isClean && this.#isReusable && this.#isSent && this.#socket.writable) {
       this.#socket.resume()
-      this.#events.onIdle(this)
+      // A full read may not have been the last one: what it left comes in this same turn.
+      if (readBytes < READ_BYTES && !this.#isSecure) this.#events.onIdle(this)
+      else setImmediate(this.#rest)
     } else {
       this.#socket.destroy()
     }
     sink?.onEnd()
+  }
+
+  readonly #rest = (): void => {
+    if (this.isUsable && this.#sink === undefined) this.#events.onIdle(this)
   }
 
   #malformed(detail: string): void {
@@ -257,7 +275,7 @@ export class UpstreamConnection {
     if (this.#sink === undefined) {
       this.#socket.destroy()
     } else if (this.#isSwitched || (this.#reader !== undefined && this.#isDelimitedByClose)) {
-      this.#over(false)
+      this.#over(false, 0)
     } else {
       this.fail({ failure: 'reset', detail: 'the connection ended before the answer did' })
     }
@@ -283,6 +301,11 @@ function headText({ method, target, headers, body, upgrade }: UpstreamRequest, h
   else if (body > 0 || METHODS_WITH_BODY.has(method)) fields.push('Content-Length', String(body))
   if (upgrade !== undefined) fields.push('Connection', 'Upgrade', 'Upgrade', upgrade)
   return requestHeadText(method, target, fields)
+}
+
+function mentionsBody({ fields }: ResponseHead): boolean {
+  const length = fields.first('content-length')
+  return (length !== undefined && length !== '0') || fields.has('transfer-encoding')
 }
 
 function uncork(socket: net.Socket): void {
