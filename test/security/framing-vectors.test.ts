@@ -196,6 +196,26 @@ describe('Transfer-Encoding', () => {
   tried('forward', methods, (method) => withChunks('Transfer-Encoding: chunked').replace('POST', method))
 })
 
+describe('a message that is refused for something else as well', () => {
+  const MANY = Array.from({ length: 101 }, (_each, index) => `X-${index}: a\r\n`).join('')
+  // Where its body ends is not known, whatever is said of it first: what stands behind it is nobody's.
+  tried(
+    'refuse',
+    [
+      ['no Host', 'POST /open HTTP/1.1\r\n'],
+      ['two Hosts', `${POST}Host: b\r\n`],
+      ['too many fields', `${POST}${MANY}`],
+      ['an expectation', `${POST}Expect: tea\r\n`],
+      ['a dot segment', POST.replace('/open', '/a/../open')],
+      ['another host', POST.replace('/open', 'http://b/open')],
+      ['CONNECT', POST.replace('POST /open', 'CONNECT a:443')],
+      ['a method of no route', POST.replace('POST', 'PATCH')],
+      ['an upgrade', `${POST}Connection: upgrade\r\nUpgrade: websocket\r\n`],
+    ],
+    (head) => `${head}Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`,
+  )
+})
+
 const chunked = (body: string): string => `${POST}Transfer-Encoding: chunked\r\n\r\n${body}`
 
 describe('a chunk', () => {
