@@ -1,11 +1,15 @@
-// What every fleet store promises, asked of each: in memory, one Redis, Redis over TLS with a user of few rights, a primary named
+// What every fleet store promises, asked of each: in memory, in a file, one Redis, Redis over TLS with a user of few rights, a primary named
 // by a Sentinel, and a cluster.
-import { readFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { openFileFleetStore } from '../../src/adapters/file/fleet-store.ts'
 import { createMemoryFleet } from '../../src/adapters/memory/fleet-store.ts'
+import { createRandomness } from '../../src/adapters/node/randomness.ts'
 import { BODY_BYTES_MAX, ENTRIES_MAX } from '../../src/core/fleet-limits.ts'
 import type { Exchange, FleetEntry, FleetStore } from '../../src/ports/fleet-store.ts'
+import { createFakeClock } from '../support/fake-clock.ts'
 import { createListener, entriesOf, entry, openStore } from '../support/fleet-stores.ts'
 import { startRedisCluster, startSentinelSet } from '../support/redis-fleets.ts'
 import { missingRedis, startRedis } from '../support/redis-server.ts'
@@ -25,6 +29,19 @@ async function startMemory(): Promise<Rig> {
       return shared.open(gateway)
     },
     stop: async () => undefined,
+  }
+}
+
+/** Each store opens the file anew, as processes of their own do. */
+async function startFile(): Promise<Rig> {
+  const directory = mkdtempSync(path.join(tmpdir(), 'portcullis-fleet-'))
+  const parts = { clock: createFakeClock(), randomness: createRandomness() }
+  return {
+    open: (fleet, gateway) =>
+      openFileFleetStore({ file: path.join(directory, encodeURIComponent(fleet)), gateway, ...parts }),
+    stop: async () => {
+      rmSync(directory, { recursive: true })
+    },
   }
 }
 
@@ -68,10 +85,11 @@ async function startCluster(): Promise<Rig> {
 }
 
 const missing = missingRedis()
-if (missing !== undefined) console.warn(`SKIPPED: ${missing}, so only the store in memory is tried`)
+if (missing !== undefined) console.warn(`SKIPPED: ${missing}, so only the stores in memory and in a file are tried`)
 
 const KINDS = [
   ['memory', startMemory],
+  ['a file', startFile],
   ...(missing === undefined
     ? ([
         ['Redis', startOne],

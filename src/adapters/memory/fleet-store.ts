@@ -1,5 +1,6 @@
 // The fleet store of one process: what a gateway without a Redis has, and what tests of a fleet share.
-import { BODY_BYTES_MAX, ENTRIES_MAX } from '../../core/fleet-limits.ts'
+import { ENTRIES_MAX } from '../../core/fleet-limits.ts'
+import { checkFleetTexts } from '../../core/fleet-text.ts'
 import type { Exchange, FleetEntry, FleetStore, FleetStoreListener } from '../../ports/fleet-store.ts'
 
 export interface MemoryFleet {
@@ -45,8 +46,8 @@ function openStore(content: Content, listeners: Listeners, gateway: string): Fle
   }
   const step = <T>(act: () => T, bodies: readonly string[] = []): Promise<T> => {
     if (isClosed) return Promise.reject(new Error('the fleet store is closed'))
-    if (!bodies.every(isBody))
-      return Promise.reject(new Error(`a body for the fleet store is not 1 to ${BODY_BYTES_MAX} ASCII characters`))
+    const problem = checkFleetTexts([], bodies)
+    if (problem !== undefined) return Promise.reject(new Error(problem))
     return Promise.resolve(act())
   }
   return {
@@ -99,10 +100,6 @@ function openStore(content: Content, listeners: Listeners, gateway: string): Fle
       return Promise.resolve()
     },
   }
-}
-
-function isBody(text: string): boolean {
-  return text !== '' && text.length <= BODY_BYTES_MAX && Buffer.byteLength(text) === text.length
 }
 
 function append(content: Content, entries: readonly FleetEntry[]): readonly FleetEntry[] {

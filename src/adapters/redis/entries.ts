@@ -5,8 +5,7 @@ import type { Commands } from './commands.ts'
 import type { Keys } from './keys.ts'
 import { APPEND, EXCHANGE, HEAD, PAGE } from './scripts.ts'
 import {
-  checkBodies,
-  checkNames,
+  checkTexts,
   isCursor,
   parseCount,
   parseEntries,
@@ -38,8 +37,7 @@ export function createEntries(parts: StoreParts): Pick<FleetStore, 'exchange' | 
   return {
     async exchange({ gateway, heartbeat, cursor, wanted }) {
       const names = [gateway, ...wanted]
-      checkNames(names)
-      checkBodies([heartbeat])
+      checkTexts(names, [heartbeat])
       const named = [keys.generation, keys.orders, keys.beats, keys.rosterVersion]
       const limits = [ENTRIES_MAX, BATCH_BYTES_MAX, BODY_BYTES_MAX]
       const args = [generation(), gateway, heartbeat, isCursor(cursor) ? cursor : '', ...limits, ...wanted]
@@ -55,8 +53,10 @@ export function createEntries(parts: StoreParts): Pick<FleetStore, 'exchange' | 
     },
 
     async append(entries) {
-      checkNames(entries.map(({ id }) => id))
-      checkBodies(entries.map(({ body }) => body))
+      checkTexts(
+        entries.map(({ id }) => id),
+        entries.map(({ body }) => body),
+      )
       const named = [keys.generation, keys.orders, keys.table]
       let added = 0
       for (const batch of batchesOf(entries)) {

@@ -3,7 +3,7 @@ import { BODY_BYTES_MAX, PROOF_TTL_MS } from '../../core/fleet-limits.ts'
 import type { FleetStore } from '../../ports/fleet-store.ts'
 import type { StoreParts } from './entries.ts'
 import { ENROL, PUT_PROOF, READ_ALL } from './scripts.ts'
-import { checkBodies, checkNames, parsePairs } from './shapes.ts'
+import { checkTexts, parsePairs } from './shapes.ts'
 
 /** Bytes of all that a hash may give at once: 10,000 members with records of a kilobyte, and room. */
 const HASH_BYTES_MAX = 16 * 1024 * 1024
@@ -18,22 +18,20 @@ export function createMembers({ commands, keys, generation, onDropped }: StorePa
     heartbeats: () => readAll(keys.beats, 'heartbeat'),
 
     async enrol(gateway, record, isGone) {
-      checkNames([gateway])
-      checkBodies([record])
+      checkTexts([gateway], [record])
       const named = [keys.generation, keys.orders, keys.roster, keys.beats, keys.rosterVersion]
       await commands.run(ENROL, named, [generation(), keys.news, gateway, record, isGone ? 1 : 0])
     },
 
     async putProof({ order, gateway, body }, to) {
-      checkNames([order, gateway, ...to])
-      checkBodies([body])
+      checkTexts([order, gateway, ...to], [body])
       const message = `proof ${order} ${gateway} ${body}`
       const args = [gateway, body, PROOF_TTL_MS, message, ...to.map((each) => keys.channelOf(each))]
       await commands.run(PUT_PROOF, [keys.proofsOf(order)], args)
     },
 
     async proofs(order) {
-      checkNames([order])
+      checkTexts([order], [])
       return readAll(keys.proofsOf(order), 'proof')
     },
   }

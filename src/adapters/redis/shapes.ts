@@ -1,36 +1,19 @@
 // What Redis answers, judged before it is used: whoever can write to it can make every one of these anything at all.
-import { BODY_BYTES_MAX } from '../../core/fleet-limits.ts'
+import { checkFleetTexts, isFleetBody, isFleetName } from '../../core/fleet-text.ts'
 import type { Exchange, FleetEntry, StoredProof } from '../../ports/fleet-store.ts'
 
-/** Names of gateways, ids of entries and orders: printable, without a space, which stands between them in messages. */
-const NAME = /^[\x21-\x7e]{1,256}$/
 // Of 64 bits each; a length of 20 could be more than that.
 const CURSOR = /^\d{1,19}-\d{1,19}$/
 const GENERATION = /^[\w-]{1,64}$/
-
-function isName(text: unknown): text is string {
-  return typeof text === 'string' && NAME.test(text)
-}
 
 export function isCursor(text: unknown): text is string {
   return typeof text === 'string' && CURSOR.test(text)
 }
 
-/** ASCII alone has as many bytes as characters. */
-function isBody(text: unknown): text is string {
-  return (
-    typeof text === 'string' && text !== '' && text.length <= BODY_BYTES_MAX && Buffer.byteLength(text) === text.length
-  )
-}
-
 /** Throws an Error of one line: what this gateway writes is in order, or never written. */
-export function checkNames(names: readonly string[]): void {
-  if (!names.every(isName)) throw new Error('a name or id for the fleet store is not 1 to 256 printable characters')
-}
-
-export function checkBodies(bodies: readonly string[]): void {
-  if (!bodies.every(isBody))
-    throw new Error(`a body for the fleet store is not 1 to ${BODY_BYTES_MAX} ASCII characters`)
+export function checkTexts(names: readonly string[], bodies: readonly string[]): void {
+  const problem = checkFleetTexts(names, bodies)
+  if (problem !== undefined) throw new Error(problem)
 }
 
 /** Called with what was dropped and why it was. */
@@ -43,7 +26,7 @@ export function parsePairs(reply: unknown, what: string, onDropped: OnDropped): 
   for (let at = 0; at + 1 < list.length; at += 2) {
     const name = list[at]
     const text = list[at + 1]
-    if (isName(name) && isBody(text)) pairs.push([name, text])
+    if (isFleetName(name) && isFleetBody(text)) pairs.push([name, text])
     else onDropped(what)
   }
   return pairs
@@ -65,7 +48,7 @@ export function parseExchange(reply: unknown, names: readonly string[], onDroppe
   for (const [index, beat] of parseList(beats).entries()) {
     const name = names[index]
     if (beat === '' || name === undefined) continue
-    if (isBody(beat)) heartbeats.set(name, beat)
+    if (isFleetBody(beat)) heartbeats.set(name, beat)
     else onDropped('heartbeat')
   }
   return {
@@ -88,9 +71,10 @@ export type Message =
 export function parseMessage(text: string): Message | undefined {
   if (text === 'roster') return { kind: 'roster' }
   const entry = /^entry (\S{1,256}) (.*)$/s.exec(text)
-  if (isName(entry?.[1]) && isBody(entry[2])) return { kind: 'entry', entry: { id: entry[1], body: entry[2] } }
+  if (isFleetName(entry?.[1]) && isFleetBody(entry[2]))
+    return { kind: 'entry', entry: { id: entry[1], body: entry[2] } }
   const proof = /^proof (\S{1,256}) (\S{1,256}) (.*)$/s.exec(text)
-  if (isName(proof?.[1]) && isName(proof[2]) && isBody(proof[3]))
+  if (isFleetName(proof?.[1]) && isFleetName(proof[2]) && isFleetBody(proof[3]))
     return { kind: 'proof', proof: { order: proof[1], gateway: proof[2], body: proof[3] } }
   return undefined
 }
