@@ -83,8 +83,7 @@ export class GatewayServer {
   accept(socket: Duplex, isCanary = false): void {
     const { connectionsMax = CONNECTIONS_MAX, connectionsPerAddressMax = Infinity } = this.#limits
     const address = (socket as Partial<net.Socket>).remoteAddress ?? ''
-    // A caller that has reset its connection by now has no address that locks, limits and the trail could judge it by.
-    if (address === '' && !isCanary && typeof this.#listener.address() !== 'string') {
+    if (!isCanary && this.#isNobodys(address)) {
       socket.on('error', () => undefined)
       socket.destroy()
       return
@@ -106,6 +105,14 @@ export class GatewayServer {
       requestsMax: this.#limits.requestsPerConnectionMax ?? Infinity,
     }
     this.#connections.add(new Downstream(socket, isCanary, this.#events, limits))
+  }
+
+  /**
+   * Who has no address had reset the connection before it was accepted (on a unix socket nobody has one): locks by network,
+   * limits and the trail could not judge it.
+   */
+  #isNobodys(address: string): boolean {
+    return address === '' && typeof this.#listener.address() !== 'string'
   }
 
   /** Ends the connections on which nothing is open. */

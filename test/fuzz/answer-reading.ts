@@ -46,7 +46,7 @@ export function readAnswers(
         continue
       }
       const bodiless = isHead(fields, answers.length) || status === 204 || status === 304
-      if (bodiless && framing === 'chunked' && status === 204) throw new Fault('a coding where no body can be')
+      if (!isPatient && framing === 'chunked' && status === 204) throw new Fault('a coding where no body can be')
       if (framing === undefined && !bodiless) {
         const body = inlet.take(inlet.length)
         answers.push({ status, fields, body, isComplete: ended })
