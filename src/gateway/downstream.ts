@@ -224,7 +224,7 @@ export class Downstream {
 
   #awaitHead(bytes: Buffer, at: number): void {
     if (this.phase === 'idle') this.#enter('head')
-    if (isHopeless(bytes, Math.max(at, this.#searched - 1))) {
+    if (isHopeless(bytes.toString('latin1', at), Math.max(0, this.#searched - at - 1))) {
       this.#refuse(400, 'What came is no HTTP/1.1 request.')
       return
     }
@@ -239,7 +239,8 @@ export class Downstream {
     this.#request = request
     const response = (this.#response = new Response(this.socket))
     const { fields, minor, method } = request
-    const isLast = this.#requests >= this.#limits.requestsMax || minor === 0 || method === 'CONNECT'
+    // HTTP/1.0 has no persistence that two layers agree on (RFC 9112, 9.3 and C.2.2).
+    const isLast = minor === 0 || method === 'CONNECT' || this.#requests >= this.#limits.requestsMax
     if (isLast || hasConnectionOption(fields, 'close')) this.isClosing = true
     void this.#events.onRequest(request, response, this).then(this.#onOver)
   }
@@ -302,11 +303,14 @@ function afterEmptyLines(bytes: Buffer): number {
   return at
 }
 
-/** Whether no more bytes can make a head of it: a line that LF alone ends, or a beginning that no method has. */
-function isHopeless(bytes: Buffer, from: number): boolean {
-  for (let at = bytes.indexOf(0x0a, from); at !== -1; at = bytes.indexOf(0x0a, at + 1)) {
-    if (bytes[at - 1] !== 0x0d) return true
-  }
-  const first = bytes[afterEmptyLines(bytes)]
-  return first !== undefined && first !== 0x0d && (first <= 0x20 || first >= 0x7f)
+/** A request line that has not ended yet. */
+const BEGUN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]*(?: [\x21-\x7e]*(?: [HTP/0-9.]{0,8}\r?)?)?$/
+/** As in a whole head, where the last byte may be the CR of a line end. */
+const FORBIDDEN = /[\0-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n|$)|(?<!\r)\n/g
+
+/** Whether no more bytes can make a head of it: its sender would wait for an answer, and an attacker for our patience. */
+function isHopeless(text: string, from: number): boolean {
+  if (!text.includes('\r\n')) return text !== '\r' && !BEGUN.test(text)
+  FORBIDDEN.lastIndex = from
+  return FORBIDDEN.test(text)
 }

@@ -1,4 +1,5 @@
 // What crosses the gateway in a header section, and what never does.
+import { isIPv6 } from 'node:net'
 import type { Fields } from '../http1/fields.ts'
 import type { Randomness } from '../ports/clock.ts'
 import type { Exchange } from './exchange.ts'
@@ -36,20 +37,20 @@ const NEVER_FORWARDED: ReadonlySet<string> = new Set([
   'x-forwarded-scheme',
   'x-forwarded-ssl',
   'x-forwarded-path',
-  'x-original-url',
-  'x-original-uri',
-  'x-original-host',
-  'x-original-method',
-  'x-original-forwarded-for',
-  'x-rewrite-url',
   'x-real-ip',
   'x-client-ip',
+  'client-ip',
+  'x-originating-ip',
+  'x-remote-ip',
+  'x-remote-addr',
+  'x-proxyuser-ip',
+  'x-custom-ip-authorization',
+  'fastly-client-ip',
   'x-cluster-client-ip',
   'true-client-ip',
   'cf-connecting-ip',
   'x-http-method',
-  'x-http-method-override',
-  'x-method-override',
+  'x-method',
   'x-host',
   'x-request-id',
   'traceparent',
@@ -59,8 +60,9 @@ const NEVER_FORWARDED: ReadonlySet<string> = new Set([
   'content-length',
 ])
 
-/** Families of them: forwarding, and what middleware of Next.js and Vinext says to itself (CVE-2025-29927). */
-const NEVER_FORWARDED_PREFIX = /^x-(?:forwarded|middleware|vinext)-/
+/** Families of them: forwarding, originals and rewrites, overrides, and what middleware of Next.js and Vinext says to itself. */
+const NEVER_FORWARDED_FAMILY =
+  /^x-(?:forwarded|original|rewrite|override|envoy|middleware|vinext)-|^x-.*-override$|^x-override$/
 
 /** Remembers by its lower-case name whether a field is dropped; names come from clients, so the memory is bounded. */
 const judged = new Map<string, boolean>()
@@ -70,7 +72,7 @@ function isDropped(lower: string): boolean {
   const known = judged.get(lower)
   if (known !== undefined) return known
   const spelled = lower.replaceAll('_', '-')
-  const verdict = HOP_BY_HOP.has(spelled) || NEVER_FORWARDED.has(spelled) || NEVER_FORWARDED_PREFIX.test(spelled)
+  const verdict = HOP_BY_HOP.has(spelled) || NEVER_FORWARDED.has(spelled) || NEVER_FORWARDED_FAMILY.test(spelled)
   if (judged.size < JUDGED_MAX) judged.set(lower, verdict)
   return verdict
 }
@@ -131,9 +133,13 @@ function trustedHost(value: string | undefined): string | undefined {
   return value !== undefined && value !== '' && isAuthority(value) ? value : undefined
 }
 
-/** A host or a bracketed IPv6 address, and a port perhaps (RFC 9110, 7.2). An empty one is allowed for what has no authority. */
+const AUTHORITY = /^(?:\[([0-9A-Fa-f:.]+)\]|[A-Za-z0-9\-._~]+)(?::(\d{0,5}))?$/
+
+/** A host or a bracketed IPv6 address, and a port perhaps (RFC 9110, 7.2; an http URI without a host is invalid: 4.2.1). */
 export function isAuthority(host: string): boolean {
-  return host === '' || /^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9\-._~]+)(:\d{0,5})?$/.test(host)
+  const found = AUTHORITY.exec(host)
+  if (found === null || Number(found[2] ?? 0) > 65_535) return false
+  return found[1] === undefined ? !/^\.|\.\./.test(host) : isIPv6(found[1])
 }
 
 /** A unix socket has no address (RFC 7239, 6.2). */

@@ -82,6 +82,6 @@ function malformed(what: string): Malformed {
   return { malformed: what }
 }
 
-export function isMalformed<T extends object>(parsed: T | Malformed): parsed is Malformed {
+export function isMalformed(parsed: object): parsed is Malformed {
   return 'malformed' in parsed
 }

@@ -197,9 +197,10 @@ describe('fields that the gateway alone writes', () => {
     expect(fieldOf(seen, 'x-forwarded-host')).toBe('api.example.in')
   })
 
-  test('an empty Host is no Host to forward', async () => {
+  test('no Host in HTTP/1.0 is no Host to forward, an empty one is refused', async () => {
     const { plane, upstream } = await start({ routes: [OPEN] })
-    expect((await plane.ask('GET /open HTTP/1.1\r\nHost:\r\n\r\n')).status).toBe(200)
+    expect((await plane.ask('GET /open HTTP/1.1\r\nHost:\r\n\r\n')).status).toBe(400)
+    expect((await plane.ask('GET /open HTTP/1.0\r\n\r\n')).status).toBe(200)
     expect(fieldOf(upstream.requests[0], 'x-forwarded-host')).toBeUndefined()
     expect(fieldOf(upstream.requests[0], 'forwarded')).toBe('for=127.0.0.1;proto=http')
   })

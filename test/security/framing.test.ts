@@ -113,7 +113,7 @@ test.each([
 ])('%s, which may be taken (RFC 9112, 2.2 and 5), is framed anew', async (_name, bytes) => {
   const { plane, upstream } = await start({ routes: ROUTES })
   expect((await plane.ask(bytes)).status).toBe(200)
-  expect(upstream.connections[0]?.bytes.toString('latin1')).toMatch(/^GET \/open HTTP\/1\.1\r\nhost: 127/)
+  expect(upstream.connections[0]?.bytes.toString('latin1')).toMatch(/^GET \/open HTTP\/1\.1\r\nHost: 127/)
   expect(fieldOf(upstream.requests[0], 'x-forwarded-host')).toBe('a')
 })
 

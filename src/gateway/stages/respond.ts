@@ -244,11 +244,16 @@ function send(exchange: Exchange, reply: Reply, gateway: Gateway): void {
     httpDate(gateway.clock.now()),
   ]
   // An unread body would be taken for the next request by some peers (golang/go#67555): the connection ends with the answer.
-  if (gateway.draining || mayHaveBody(request)) downstream.isClosing = true
+  if (gateway.draining || mayHaveBody(request) || isAmbiguous(exchange)) downstream.isClosing = true
   if (downstream.isClosing) fields.push('Connection', 'close')
   const isHead = exchange.method === 'HEAD'
   response.sendHead(reply.status, STATUS_CODES[reply.status] ?? '', fields, isHead ? 'none' : 'length')
   response.end(isHead ? undefined : Buffer.from(reply.body), () => undefined)
+}
+
+/** Who sends what can be read in two ways may mean the next request to be read by somebody else. */
+function isAmbiguous({ reason }: Exchange): boolean {
+  return reason === 'malformed-request' || reason === 'malformed-target'
 }
 
 function mayHaveBody(request: Request): boolean {
