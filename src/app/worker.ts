@@ -21,6 +21,7 @@ import type { Gateway, Settings } from '../gateway/gateway.ts'
 import { InFlight } from '../gateway/in-flight.ts'
 import { lockMemory, LockView } from '../gateway/lock-view.ts'
 import { GatewayServer, drain } from '../gateway/server.ts'
+import { createTurnsOfTime } from '../gateway/turns-of-time.ts'
 import type { FromWorker, ToWorker } from '../ports/worker-protocol.ts'
 import { createRateSlab } from '../throttle/rate-slab.ts'
 import { createRequestRate } from '../throttle/request-rate.ts'
@@ -75,11 +76,18 @@ async function run(): Promise<Running> {
   const inFlight = new InFlight(() => {
     telemetry.streamCut()
   })
+  const takeTurns = createTurnsOfTime(inFlight, clock, (run, ms) => {
+    const timer = setTimeout(run, ms)
+    return () => {
+      clearTimeout(timer)
+    }
+  })
   const compile = (table: LockTable) =>
     compileTable(table, gateway.settings.routes.routes, (cidrs) => addresses.compile(cidrs))
   const view = new LockView(lockMemory(start.locks), start.tables, compile, (table) => {
     const severed = inFlight.sever(table, clock.now())
     post({ type: 'enforcing', epoch: table.epoch, severed })
+    takeTurns(table)
   })
   const detectors = [createRequestRate(createRateSlab(start.rates, start.thread))]
   const gateway: Gateway = {

@@ -14,7 +14,7 @@ import { isSafeMethod } from './policy.ts'
 import type { Route } from './route.ts'
 import type { LockScope } from './scope.ts'
 import { compileRevocations, type CompiledRevocations, type Revocation } from './session.ts'
-import { isInShare, returnOf, thawState, type Return, type ThawRun } from './thaw.ts'
+import { isInShare, returnOf, thawState, thawTightensAt, type Return, type ThawRun } from './thaw.ts'
 import type { Instant } from './time.ts'
 
 /** Plain data: it is posted to the workers by structured clone. */
@@ -221,6 +221,17 @@ function kindOf(mode: LockMode, method: string): LockKind | undefined {
     case 'read-only':
       return undefined
   }
+}
+
+/** The next moment from which the same table lets less through; undefined where there is none. */
+export function tightensAt({ all }: CompiledTable, now: Instant): Instant | undefined {
+  let next = Infinity
+  for (const { lock } of all) {
+    for (const { until } of lock.exemptions ?? []) if (until > now) next = Math.min(next, until)
+    const deadline = lock.thaw === undefined ? now : thawTightensAt(lock.thaw)
+    if (deadline > now) next = Math.min(next, deadline)
+  }
+  return next === Infinity ? undefined : next
 }
 
 /** Ids of the routes that a scope covers, in config order: what an order's answer tells. */

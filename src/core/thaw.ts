@@ -53,6 +53,13 @@ export function thawEndsAt({ plan, startedAt }: ThawRun): Instant {
   return startedAt + totalMs(plan)
 }
 
+/** When the locks hold again by the clock alone; Infinity for a plan that comes to its end. */
+export function thawTightensAt(run: ThawRun): Instant {
+  const { plan, startedAt, refrozen } = run
+  if (refrozen !== undefined) return refrozen.at
+  return thawEndsAt(run) === Infinity ? startedAt + plan.deadlineMs : Infinity
+}
+
 export function totalMs({ stages }: Pick<ThawPlan, 'stages'>): number {
   return stages.reduce((sum, { forMs }) => sum + forMs, 0)
 }
