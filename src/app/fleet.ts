@@ -9,7 +9,7 @@ import { createPeerLink } from '../adapters/node/peer-link.ts'
 import { openRedisFleetStore } from '../adapters/redis/fleet-store.ts'
 import type { Config, ControlConfig, RedisConfig } from '../config/config.ts'
 import type { DeskFleet } from '../control/desk-fleet.ts'
-import { createFleetParts, type FleetParts } from '../control/fleet/fleet.ts'
+import { createFleetParts } from '../control/fleet/fleet.ts'
 import { createReceipts } from '../control/fleet/receipts.ts'
 import { followProofs, startFleetRounds } from '../control/fleet/rounds.ts'
 import { createShelf, type Shelf } from '../control/fleet/shelf.ts'
@@ -19,7 +19,7 @@ import type { LedgerEntry } from '../core/ledger-entry.ts'
 import type { DataPlane } from '../ports/data-plane.ts'
 import type { FleetSeal } from '../ports/fleet-seal.ts'
 import type { OrderVerifier } from '../ports/order-verifier.ts'
-import type { Base } from './parts.ts'
+import type { Base, Fleet } from './parts.ts'
 import { packageVersion } from './version.ts'
 
 /** What the desk needs before there is a desk. */
@@ -64,14 +64,6 @@ export interface FleetNeeds {
   readonly entries: readonly LedgerEntry[]
   /** Port that the control plane listens on, once it does. */
   readonly controlPort: () => number | undefined
-}
-
-export interface Fleet {
-  readonly parts: FleetParts
-  /** From here on it beats: once the workers have their table and the control plane can be reached. */
-  start(): void
-  /** After the drain: nobody waits for this gateway. */
-  leave(): Promise<void>
 }
 
 export function openFleet(base: Base, fleet: FleetBase, needs: FleetNeeds): Fleet {

@@ -2,6 +2,7 @@
 import type { PseudonymKey } from '../adapters/node/pseudonyms.ts'
 import type { Config } from '../config/config.ts'
 import type { Environment } from '../config/environment.ts'
+import type { FleetParts } from '../control/fleet/fleet.ts'
 import type { OrderDesk } from '../control/order-desk.ts'
 import type { Clock, Randomness } from '../ports/clock.ts'
 import type { DataPlane } from '../ports/data-plane.ts'
@@ -9,7 +10,6 @@ import type { Logger } from '../ports/logger.ts'
 import type { OrderVerifier } from '../ports/order-verifier.ts'
 import type { CleanUp } from './clean-up.ts'
 import type { Pool } from './data-plane.ts'
-import type { Fleet } from './fleet.ts'
 import type { Meters } from './meters.ts'
 import type { Trail } from './trail.ts'
 
@@ -24,6 +24,14 @@ export interface Base {
   readonly trail: Trail
   /** Absent in a control-only member. */
   readonly pool: Pool | undefined
+}
+
+export interface Fleet {
+  readonly parts: FleetParts
+  /** From here on it beats: once the workers have their table and the control plane can be reached. */
+  start(): void
+  /** After the drain: nobody waits for this gateway. */
+  leave(): Promise<void>
 }
 
 export interface Parts extends Base {

@@ -112,7 +112,7 @@ export interface RedisConfig {
   readonly advertise?: string
 }
 
-export interface StoreConfig {
+interface StoreConfig {
   readonly dir: string
   readonly leaseMs: number
   /** Absent: the embedded store, of one gateway. */

@@ -66,7 +66,7 @@ export interface FleetProof {
 }
 
 /** Epochs live in 32 bits of shared memory. */
-export const EPOCH_MAX = 2 ** 31 - 2
+const EPOCH_MAX = 2 ** 31 - 2
 const TEXT_MAX = 256
 const LIST_MAX = 4096
 

@@ -4,8 +4,7 @@ import { elapsedMs, type Moment } from './fleet-lease.ts'
 import type { Heartbeat, Member } from './fleet-messages.ts'
 import type { Instant } from './time.ts'
 
-export const MEMBER_STATES = ['live', 'missing', 'left', 'forgotten'] as const
-export type MemberState = (typeof MEMBER_STATES)[number]
+export type MemberState = 'live' | 'missing' | 'left' | 'forgotten'
 
 export interface Heard {
   readonly heartbeat: Heartbeat

@@ -102,7 +102,7 @@ interface ForgetOrder {
 export type ProposedOrder = ReleaseOrder | EnrolOrder | RetireOrder | ExemptOrder
 
 /** About the fleet itself: one commander's word, durable before it counts. */
-export type FleetOrder = GenesisOrder | ForgetOrder
+type FleetOrder = GenesisOrder | ForgetOrder
 
 export type Order = LockOrder | ApproveOrder | RevokeOrder | DrillOrder | ProposedOrder | FleetOrder
 

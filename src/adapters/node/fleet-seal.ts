@@ -63,7 +63,7 @@ export function createFleetSeal({ fleet, secrets, signer }: FleetSealOptions): F
 }
 
 /** Of the trail's origin and the fleet alike: it follows from the key. */
-export function gatewayNameOf(publicKeyRaw: Uint8Array): string {
+function gatewayNameOf(publicKeyRaw: Uint8Array): string {
   return `portcullis/gateway-${createHash('sha256').update(publicKeyRaw).digest('hex').slice(0, 12)}`
 }
 

@@ -17,7 +17,7 @@ export interface ShownProof {
   readonly heardMs: number
 }
 
-export interface LocalProof {
+interface LocalProof {
   readonly order: string
   readonly epoch: number
   readonly table: string

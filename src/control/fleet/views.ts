@@ -22,7 +22,7 @@ export function gatewayViews(parts: FleetParts): readonly GatewayView[] {
   return names.map((name) => gatewayView(parts, name))
 }
 
-export function gatewayView(parts: FleetParts, name: string): GatewayView {
+function gatewayView(parts: FleetParts, name: string): GatewayView {
   const { deps, roster, link, table } = parts
   const state = stateOf(parts, name)
   const address = roster.member(name)?.address
@@ -111,7 +111,7 @@ function workersOf(shown: ShownProof | undefined): readonly string[] {
  * By when a member that does not answer has ended its own lease: that began, at the latest, with the request that was heard last.
  * A later one would stand in the store, and would have been read here.
  */
-export function missingGateway(parts: FleetParts, name: string): MissingGateway {
+function missingGateway(parts: FleetParts, name: string): MissingGateway {
   const { deps, roster, link } = parts
   const address = roster.member(name)?.address
   const heard = roster.heard(name)
