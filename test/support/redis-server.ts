@@ -123,9 +123,17 @@ export async function startRedis({ args = [], tls = false }: RedisServerOptions 
   }
 }
 
+const running = new Set<ChildProcess>()
+// A run that ends in the middle of a test leaves no server behind.
+process.on('exit', () => {
+  for (const child of running) child.kill('SIGKILL')
+})
+
 /** The server once it has written `ready` into its log. */
 export async function launch(args: readonly string[], ready: string): Promise<ChildProcess> {
   const child = spawn(REDIS_SERVER, [...args], { stdio: ['ignore', 'pipe', 'inherit'] })
+  running.add(child)
+  child.once('exit', () => running.delete(child))
   let log = ''
   const limit = setTimeout(() => child.kill('SIGKILL'), START_LIMIT_MS)
   const isReady = await new Promise<boolean>((resolve) => {
