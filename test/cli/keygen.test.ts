@@ -55,6 +55,49 @@ describe('keygen', () => {
     })
   })
 
+  test('--passphrase puts the key under one, as OpenSSL and everybody else reads it', async () => {
+    const cwd = emptyFolder()
+    const env = { PORTCULLIS_PASSPHRASE: 'correct horse battery' }
+    const { stdout } = await run(['keygen', 'lead', '--passphrase', '--json'], { cwd, env })
+    const pem = readFileSync(join(cwd, 'lead.key'), 'utf8')
+    expect(pem).toMatch(/^-----BEGIN ENCRYPTED PRIVATE KEY-----\n/)
+    expect(() => createPrivateKey(pem)).toThrow()
+    expect(() => createPrivateKey({ key: pem, passphrase: 'correct horse batterx' })).toThrow()
+    const opened = createPrivateKey({ key: pem, passphrase: env.PORTCULLIS_PASSPHRASE })
+    expect(createPublicKey(opened).export({ format: 'jwk' }).x).toBe(json(stdout).key)
+    // scrypt (RFC 7914), not the 2,048 rounds of PBKDF2 that Node would write.
+    expect(Buffer.from(pem.split('\n').slice(1, -2).join(''), 'base64').toString('hex')).toContain('2b06010401da47040b')
+  })
+
+  test('a passphrase that is too short, or that nobody can be asked for, writes no key', async () => {
+    const cwd = emptyFolder()
+    const short = await run(['keygen', 'lead', '--passphrase'], { cwd, env: { PORTCULLIS_PASSPHRASE: 'short' } })
+    expect([short.code, short.stderr]).toEqual([2, expect.stringContaining('at least 12')])
+    const nobody = await run(['keygen', 'lead', '--passphrase'], { cwd })
+    expect([nobody.code, nobody.stderr]).toEqual([2, expect.stringContaining('PORTCULLIS_PASSPHRASE')])
+    expect(readdirSync(cwd)).toEqual([])
+  })
+
+  test('a key under a passphrase signs where it is given, and says what is wrong where it is not', async () => {
+    const cwd = emptyFolder()
+    const env = { PORTCULLIS_PASSPHRASE: 'correct horse battery' }
+    await run(['keygen', 'lead', '--passphrase'], { cwd, env })
+    const seal = ['seal', '--reason', 'x', '--incident', 'x', '--valid-for', '1d', '--key', 'lead.key']
+    expect((await run(seal, { cwd })).stderr).toContain('nobody can be asked')
+    const wrong = await run(seal, { cwd, env: { PORTCULLIS_PASSPHRASE: 'another passphrase' } })
+    expect([wrong.code, wrong.stderr]).toEqual([2, expect.stringContaining('does not open this key')])
+    expect((await run(seal, { cwd, env })).code).toBe(0)
+  })
+
+  test('NAME#ID makes one more key, and prints the line by which it is enrolled', async () => {
+    const cwd = emptyFolder()
+    const { stdout } = await run(['keygen', 'lead#2027', '--role', 'commander'], { cwd })
+    expect(stdout).toMatch(
+      /^portcullis enrol lead --key-id 2027 --role commander --public-key [\w-]{43} --reason TEXT\n$/,
+    )
+    expect(readdirSync(cwd)).toEqual(['lead#2027.key'])
+  })
+
   test('a key that others may read is refused with the line that mends it', async () => {
     const cwd = emptyFolder()
     await run(['keygen', 'lead'], { cwd })

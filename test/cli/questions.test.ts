@@ -51,6 +51,27 @@ function sitDown(args: readonly string[]): Terminal {
 }
 
 describe('at a terminal', () => {
+  test('keygen --passphrase asks twice, shows nothing of it, and the key asks for it when it signs', async () => {
+    const dir = emptyFolder()
+    const made = sitDown(['keygen', 'desk', '--passphrase', '--out', dir])
+    await made.typeAfter('New passphrase: ', 'correct horse battery')
+    await made.typeAfter('The same again: ', 'correct horse battery')
+    expect(await made.code).toBe(0)
+    expect(made.shown()).not.toContain('horse')
+    const args = ['seal', '--reason', 'x', '--incident', 'x', '--valid-for', '1d', '--key', join(dir, 'desk.key')]
+    const wrong = sitDown([...args, '--out', dir])
+    await wrong.typeAfter('Passphrase of', 'something else')
+    expect(await wrong.code).toBe(2)
+    const right = sitDown([...args, '--out', dir])
+    await right.typeAfter('Passphrase of', 'correct horse battery')
+    expect(await right.code).toBe(0)
+    const differ = sitDown(['keygen', 'other', '--passphrase', '--out', dir])
+    await differ.typeAfter('New passphrase: ', 'correct horse battery')
+    await differ.typeAfter('The same again: ', 'correct horse batterx')
+    expect(await differ.code).toBe(2)
+    expect(differ.shown()).toContain('the two passphrases differ')
+  })
+
   test('freeze without flags asks why and then for the word, and names the incident by the time', async () => {
     const terminal = sitDown(['freeze'])
     await terminal.typeAfter('Why?', 'records for sale')
