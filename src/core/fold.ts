@@ -49,13 +49,16 @@ const LOOK_ALIKES: ReadonlyMap<string, string> = new Map(
 const LOOK_ALIKE = new RegExp(`[${[...LOOK_ALIKES.keys()].join('')}]`, 'gu')
 const ASCII = /^[\u0000-\u007f]*$/
 
+/** Pluses alone: blanks to some, and a name to others. */
+export const PLUSES = /^\++$/
+
 /**
  * Case and compatibility folded, accents and what is not seen dropped, digits of any script and look-alikes as in ASCII, a
  * plus as the blank of a form. Upper case first: a dotless i and a long s fold only on the way up.
  */
 export function fold(text: string): string {
   const lower = text.toUpperCase().toLowerCase()
-  const blank = lower.includes('+') && lower !== '+' ? lower.replaceAll('+', ' ') : lower
+  const blank = lower.includes('+') && !PLUSES.test(lower) ? lower.replaceAll('+', ' ') : lower
   return ASCII.test(blank) ? blank : foldToAscii(blank)
 }
 

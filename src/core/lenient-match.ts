@@ -92,12 +92,17 @@ function step(walk: Walk, node: LenientNode, at: number, by: Step): boolean {
   }
   for (const other of node.stems.get(text) ?? []) step(walk, other, at + 1, { ...by, isGuess: true })
   skipIndex(walk, node, at, by)
-  if (!isFound && node.param !== undefined && text !== '') {
-    if (walk.isWide && FORMATS.test(text)) takePathInfo(walk, node.param, at, by)
-    isFound = step(walk, node.param, at + 1, by)
-  }
+  if (!isFound) isFound = takeParam(walk, node, at, by)
   if (!isFound && node.rest !== undefined) isFound = note(walk, node.rest, by)
   return isFound
+}
+
+function takeParam(walk: Walk, { param }: LenientNode, at: number, by: Step): boolean {
+  const text = walk.texts[at] ?? ''
+  if (param === undefined || text === '') return false
+  // A record as the name of a script: only by a type that is known, since directories have dots in their names too.
+  if (walk.isWide && FORMATS.test(text)) takePathInfo(walk, param, at, by)
+  return step(walk, param, at + 1, by)
 }
 
 function dropSuffixes(walk: Walk, node: LenientNode, at: number, by: Step): void {

@@ -7,6 +7,7 @@ import {
   isInnocent,
   keyOf,
   LAYERS_MAX,
+  PLUSES,
   unfold,
   unfoldOnce,
   withoutParams,
@@ -49,8 +50,9 @@ export function readingsOf(path: string): readonly Reading[] | undefined {
       const texts = split.map(unfoldAgain)
       if (splitAgain(texts).some(isTreacherous)) return undefined
       for (const shape of shapesOf(texts, path.endsWith('/'))) addReading(readings, { segments: shape, isCut })
-      // A plus alone is a blank to some, and nobody's name.
-      if (texts.includes('+')) addReading(readings, { segments: texts.map(bareOf).filter(isNamed), isCut: true })
+      // Pluses alone are blanks to some.
+      if (texts.some((text) => PLUSES.test(text)))
+        addReading(readings, { segments: texts.map(bareOf).filter(isNamed), isCut: true })
     }
   }
   return [...readings.values()]
@@ -63,7 +65,7 @@ function addReading(readings: Map<string, Reading>, reading: Reading): void {
 }
 
 function isNamed(text: string): boolean {
-  return text !== '' && text !== '+'
+  return text !== '' && !PLUSES.test(text)
 }
 
 /** Upstreams drop segments of which nothing is left, or keep them; a few drop more. */
@@ -71,17 +73,18 @@ function shapesOf(texts: readonly string[], endsInSlash: boolean): readonly (rea
   const dropped = texts.map(bareOf).filter((bare) => bare !== '')
   const kept = texts.map(keyOf)
   const shapes: (readonly string[])[] = [dropped, endsInSlash && kept.at(-1) === '' ? kept.slice(0, -1) : kept]
+  if (texts.some((text) => text.includes(':$'))) shapes.push(texts)
   // `/static../x` under an alias (nginx `location /static { alias /srv/static/; }`) is `/static/../x`.
   const named = texts.filter((text) => !/[^.]\.\.$/.test(text))
   if (named.length < texts.length) shapes.push(named.map(bareOf).filter((bare) => bare !== ''))
   // ASP.NET takes the session of a cookieless client out of the path, within a segment too (CVE-2023-36899).
   const joined = `/${dropped.join('/')}`
-  if (COOKIELESS.test(joined))
-    shapes.push(split(joined, /\/\((?:[a-z]\([^()]*\))+\)/g), split(joined, /\((?:[a-z]\([^()]*\))+\)/g))
+  if (joined.search(SESSION) !== -1) shapes.push(split(joined, SLASH_AND_SESSION), split(joined, SESSION))
   return shapes
 }
 
-const COOKIELESS = /\([a-z]\([^()]*\)/
+const SESSION = /\((?:[a-z]\([^()]*\))+\)/g
+const SLASH_AND_SESSION = /\/\((?:[a-z]\([^()]*\))+\)/g
 
 function split(joined: string, without: RegExp): readonly string[] {
   return joined
@@ -157,5 +160,6 @@ function withoutSlash(path: string): readonly string[] {
 const TREACHEROUS = /[\u0000-\u001f\u007f-\u009f]|%[0-9a-f]{2}/
 
 function isTreacherous(text: string): boolean {
-  return TREACHEROUS.test(text) || (bareOf(text) === '' && withoutParams(text).includes('.'))
+  const left = text.includes('(') ? text.replaceAll(SESSION, '') : text
+  return TREACHEROUS.test(text) || (bareOf(left) === '' && withoutParams(left).includes('.'))
 }

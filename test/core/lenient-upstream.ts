@@ -38,7 +38,7 @@ export interface Leniency {
   readonly dropsCookieless?: boolean
   /** Takes `::$DATA` off a segment. */
   readonly dropsStreams?: boolean
-  /** Hands what follows a segment with a suffix to the script of that name. */
+  /** Hands what follows a segment with a known suffix to the script of that name. */
   readonly hasPathInfo?: boolean
   /** Reads `/static../x` as `/static/../x`. */
   readonly slipsOutOfAliases?: boolean
@@ -145,7 +145,7 @@ function resolveDots(parts: readonly string[], how: Leniency): string[] {
   return resolved
 }
 
-const SUFFIX = /(?<=.)\.[^./]*$/
+const SCRIPT = /(?<=.)\.(?:php|json|xml|html?|css|js|do|action|aspx?|jsp|cgi)$/i
 const INDEX = /^(?:index|default)(?:\.[a-z]+)?$/i
 
 function findScript(parts: readonly string[], how: Leniency): readonly string[] {
@@ -155,8 +155,8 @@ function findScript(parts: readonly string[], how: Leniency): readonly string[] 
     if (found.length > 1 && INDEX.test(found.at(-1) ?? '')) found = found.slice(0, -1)
   }
   if (how.hasPathInfo) {
-    const script = found.findIndex((part) => SUFFIX.test(part))
-    if (script !== -1) found = [...found.slice(0, script), (found[script] ?? '').replace(SUFFIX, '')]
+    const script = found.findIndex((part) => SCRIPT.test(part))
+    if (script !== -1) found = [...found.slice(0, script), (found[script] ?? '').replace(SCRIPT, '')]
   }
   if (how.dropsSuffix === undefined) return found
   const last = found.length - 1

@@ -120,6 +120,7 @@ describe('a lenient reading of a strict route, beside a catch-all', () => {
     ['a session of ASP.NET', '/(S(abc))/foo/bar'],
     ['a session of ASP.NET within a segment', '/foo/b(S(abc))ar'],
     ['a session of ASP.NET that splits a segment', '/foo/b/(S(abc))ar'],
+    ['a dot segment that holds a session of ASP.NET', '/open/..(S(abc))/foo/bar'],
     ['an NTFS stream', '/foo/bar::$DATA'],
     ['an NTFS index', '/foo:$i30:$INDEX_ALLOCATION/bar'],
     ['a way out of an alias', '/static../foo/bar'],
@@ -247,6 +248,18 @@ describe('an ordinary path is no near miss of its own route', () => {
     expect(gate({ ...files, policy: open }, aRoute('/files', { id: 'list' }), ALL)('/files/index.html')).toBe(
       'near miss',
     )
+  })
+
+  test('a script of its own suffix takes arguments too', () => {
+    const script = gate(aRoute('/export.php', { id: 'script' }), ALL)
+    expect(script('/export.php/x.css')).toBe('near miss')
+    expect(script('/export.php')).toBe('script')
+  })
+
+  test('a suffix that the config declares for all does not hide the route of one', () => {
+    const both = gate(aRoute('/people/{name}/card.pdf', { id: 'all' }), aRoute('/people/me/card', { id: 'one' }))
+    expect(both('/people/me/card.pdf')).toBe('near miss')
+    expect(both('/people/you/card.pdf')).toBe('all')
   })
 
   test('routes that differ in case alone are not near misses of each other', () => {
