@@ -97,9 +97,12 @@ export function createMeters(version: string, config: Config): Meters {
     registry,
     attach(parts, lastReloadOk) {
       attached = { parts, lastReloadOk }
+      // The proofs of a start and of a release are of no lock's acceptance.
+      const locking = new Set<string>()
       parts.desk.onChange((change) => {
-        if (change.event === 'proof' && change.missing.length === 0 && change.proven.length > 0)
-          registry.locked(change.elapsedMs / 1000)
+        if (change.event === 'lock') locking.add(change.id)
+        if (change.event !== 'proof' || !locking.delete(change.id)) return
+        if (change.missing.length === 0 && change.proven.length > 0) registry.locked(change.elapsedMs / 1000)
       })
     },
   }
