@@ -70,13 +70,15 @@ function isNamed(text: string): boolean {
 
 /** Upstreams drop segments of which nothing is left, or keep them; a few drop more. */
 function shapesOf(texts: readonly string[], endsInSlash: boolean): readonly (readonly string[])[] {
-  const dropped = texts.map(bareOf).filter((bare) => bare !== '')
+  const dropped = namesOf(texts)
   const kept = texts.map(keyOf)
   const shapes: (readonly string[])[] = [dropped, endsInSlash && kept.at(-1) === '' ? kept.slice(0, -1) : kept]
-  if (texts.some((text) => text.includes(':$'))) shapes.push(texts)
+  // Who knows no NTFS sees a suffix behind the stream.
+  if (texts.some((text) => text.includes(':$')))
+    shapes.push(namesOf(texts.map((text) => text.replaceAll(/::?\$/g, ' '))))
   // `/static../x` under an alias (nginx `location /static { alias /srv/static/; }`) is `/static/../x`.
   const named = texts.filter((text) => !/[^.]\.\.$/.test(text))
-  if (named.length < texts.length) shapes.push(named.map(bareOf).filter((bare) => bare !== ''))
+  if (named.length < texts.length) shapes.push(namesOf(named))
   // ASP.NET takes the session of a cookieless client out of the path, within a segment too (CVE-2023-36899).
   const joined = `/${dropped.join('/')}`
   if (joined.search(SESSION) !== -1) shapes.push(split(joined, SLASH_AND_SESSION), split(joined, SESSION))
@@ -87,10 +89,11 @@ const SESSION = /\((?:[a-z]\([^()]*\))+\)/g
 const SLASH_AND_SESSION = /\/\((?:[a-z]\([^()]*\))+\)/g
 
 function split(joined: string, without: RegExp): readonly string[] {
-  return joined
-    .replaceAll(without, '')
-    .split('/')
-    .filter((text) => text !== '')
+  return namesOf(joined.replaceAll(without, '').split('/'))
+}
+
+function namesOf(texts: readonly string[]): readonly string[] {
+  return texts.map(bareOf).filter((bare) => bare !== '')
 }
 
 /** As it was split, and split again at slashes that have come to light, before parameters are dropped or after. */

@@ -121,6 +121,7 @@ describe('a lenient reading of a strict route, beside a catch-all', () => {
     ['a session of ASP.NET within a segment', '/foo/b(S(abc))ar'],
     ['a session of ASP.NET that splits a segment', '/foo/b/(S(abc))ar'],
     ['a dot segment that holds a session of ASP.NET', '/open/..(S(abc))/foo/bar'],
+    ['a session of ASP.NET behind a blank', '/foo%20(S(abc))/bar'],
     ['an NTFS stream', '/foo/bar::$DATA'],
     ['an NTFS index', '/foo:$i30:$INDEX_ALLOCATION/bar'],
     ['a way out of an alias', '/static../foo/bar'],
