@@ -3,11 +3,12 @@ import net from 'node:net'
 import { startDataPlane } from '../support/start-data-plane.ts'
 import { readAnswers, type ReadAnswer } from './answer-reading.ts'
 import { answerCase, type AnswerCase } from './answers.ts'
-import { turn } from './caller.ts'
 import type { Finding } from './case.ts'
+import { PATIENT } from './arena.ts'
 import { startHostileUpstream, type HostileUpstream } from './hostile-upstream.ts'
 import type { Field } from './message-lines.ts'
 import type { Failure } from './request-run.ts'
+import { afterRunning, turn } from './ticks.ts'
 
 export interface AnswerRun {
   play(seed: number): Promise<Failure | undefined>
@@ -64,7 +65,7 @@ async function openSeat(through?: (upstream: number) => Promise<Through>): Promi
     routes: [{ path: '/open', methods: ['GET', 'POST'] }],
     upstream: upstream.port,
     // One connection, so that the next exchange meets whatever was left on it.
-    pool: { connectionsMax: 1, headersTimeoutMs: 1_000, bodyTimeoutMs: 1_000 },
+    pool: { connectionsMax: 1, ...PATIENT },
     gateway: (base) => ({
       telemetry: { ...base.telemetry, settled: () => undefined },
       trail: { append: () => 1, durable: () => Promise.resolve(), healthy: true },
@@ -140,14 +141,14 @@ async function ask(seat: Seat, method: string, marker: string): Promise<Got> {
   caller.socket.write(`${method} /open HTTP/1.1\r\nHost: api.example.in\r\nX-Marker: ${marker}\r\n${body}`)
   const read = () => readAnswers(caller.received, () => method === 'HEAD', { ended: caller.end === 'end' })
   await new Promise<void>((resolve) => {
-    const never = setTimeout(() => {
+    const forget = afterRunning(NEVER_MS, () => {
       caller.end = 'never'
       caller.onChange()
-    }, NEVER_MS)
+    })
     caller.onChange = () => {
       const { answers, fault } = read()
       if (caller.end === undefined && answers[0]?.isComplete !== true && fault === undefined) return
-      clearTimeout(never)
+      forget()
       resolve()
     }
     caller.onChange()

@@ -1,6 +1,7 @@
 // Plays one case on a connection of its own and brings home every byte that came back.
 import net from 'node:net'
 import type { FuzzCase } from './case.ts'
+import { afterRunning, turn } from './ticks.ts'
 
 export interface Heard {
   readonly bytes: Buffer
@@ -43,21 +44,11 @@ export async function play(
   }
   if (one.manner === 'patient') {
     await new Promise<void>((resolve) => {
-      let timer: ReturnType<typeof setTimeout> | undefined
+      let forget = (): void => undefined
       wake = () => {
-        clearTimeout(timer)
+        forget()
         if (isOver() || isEnough(Buffer.concat(received))) resolve()
-        else
-          timer = setTimeout(() => {
-            if (process.env.DBG)
-              console.log(
-                'silence',
-                one.seed,
-                JSON.stringify(Buffer.concat(one.pieces).toString('latin1').slice(-300)),
-                JSON.stringify(Buffer.concat(received).toString('latin1').slice(-200)),
-              )
-            resolve()
-          }, SILENCE_MS)
+        else forget = afterRunning(SILENCE_MS, resolve)
       }
       wake()
     })
@@ -65,16 +56,12 @@ export async function play(
   }
   if (one.manner === 'gone') socket.resetAndDestroy()
   else socket.end()
-  const never = setTimeout(() => {
+  const forget = afterRunning(NEVER_MS, () => {
     end ??= 'never'
     socket.destroy()
-  }, NEVER_MS)
+  })
   await over
-  clearTimeout(never)
+  forget()
   socket.destroy()
   return { bytes: Buffer.concat(received), end: end ?? 'never' }
-}
-
-export function turn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve))
 }

@@ -2,6 +2,7 @@
 import { KINDS, type Finding, type Kind } from './case.ts'
 import { CALLERS_MAX } from './arena.ts'
 import { GATEWAYS, startAnswerRun } from './answer-run.ts'
+import { within } from './ticks.ts'
 import { startRequestRun, type Failure, type Tally } from './request-run.ts'
 
 export interface FuzzOptions {
@@ -59,7 +60,7 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzResult> {
     ...Array.from({ length: CALLERS_MAX }, () => work('requests')),
     ...Array.from({ length: GATEWAYS }, () => work('answers')),
   ])
-  for (let round = 0; round < 50 && requests.open > 0; round++) await new Promise((resolve) => setTimeout(resolve, 20))
+  await within(1_000, () => requests.open === 0)
   if (requests.open > 0)
     fail(stray({ rule: 'exchanges are open when every caller has gone', detail: String(requests.open) }))
   for (const failure of await requests.close()) fail(failure)

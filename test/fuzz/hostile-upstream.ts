@@ -1,6 +1,6 @@
 // An upstream that says to each request what the case wants, and to every other one the truth.
 import net, { type AddressInfo } from 'node:net'
-import { turn } from './caller.ts'
+import { turn } from './ticks.ts'
 import type { AnswerCase } from './answers.ts'
 import { valuesOf } from './message-lines.ts'
 import { markersOf } from './recording-upstream.ts'

@@ -1,15 +1,15 @@
 // Plays cases of requests against one arena, several callers at a time, and gathers what was wrong.
-import { setTimeout as delay } from 'node:timers/promises'
 import type { DataPlaneOptions } from '../support/start-data-plane.ts'
 import { readAnswers } from './answer-reading.ts'
 import { startArena, type Arena, type Lane } from './arena.ts'
-import { play, turn } from './caller.ts'
+import { play } from './caller.ts'
 import type { Finding, FuzzCase } from './case.ts'
 import { createDice } from './dice.ts'
 import { judge } from './judge.ts'
 import { mutatedCase } from './mutated.ts'
 import { readRequests } from './request-reading.ts'
 import { structuredCase } from './structured.ts'
+import { within } from './ticks.ts'
 
 export interface Failure {
   readonly seed: number
@@ -41,8 +41,6 @@ const MARKERS = 0x5bd1e995
 
 /** How long an exchange may take to be recorded after its connection has ended. */
 const SETTLE_MS = 3_000
-const STEP_MS = 10
-const ROUNDS = 10
 
 /** At most `CALLERS_MAX` cases may be played at once. */
 export async function startRequestRun(sabotage?: Partial<DataPlaneOptions>): Promise<RequestRun> {
@@ -104,10 +102,5 @@ async function settled(lane: Lane, readers: number): Promise<void> {
     [...lane.exchanges.values()].every(
       ({ hasOutcome, seen }) => hasOutcome && seen.every(({ agreed }) => agreed === readers),
     )
-  // A few rounds of the event loop are nearly always enough.
-  for (let round = 0; round < ROUNDS; round++) {
-    await turn()
-    if (isSettled()) return
-  }
-  for (let waited = 0; waited < SETTLE_MS && !isSettled(); waited += STEP_MS) await delay(STEP_MS)
+  await within(SETTLE_MS, isSettled)
 }
