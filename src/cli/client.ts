@@ -4,6 +4,7 @@ import { Option, type Command } from 'commander'
 import { isExposed, parseControls, type ControlAddress } from './control-address.ts'
 import { createTransport, type Answer, type Answered, type ControlRequest, type Transport } from './exchange.ts'
 import { CommandFailure, EXIT, usageFailure } from './failure.ts'
+import { fleetNames } from './fleet-names.ts'
 import { authorizeByKey } from './login.ts'
 import type { Machine } from './machine.ts'
 import { passphraseFor } from './passphrase.ts'
@@ -18,6 +19,7 @@ export interface ClientFlags {
   readonly as?: string
   readonly tokenFile?: string
   readonly ca?: string
+  readonly fleet?: string
   readonly json?: boolean
 }
 
@@ -28,6 +30,7 @@ export function addClientOptions(command: Command): Command {
     .option('--as <name>', "your name as a responder, with #ID where the key has one (else the key file's name)")
     .option('--token-file <file>', 'the read token (else PORTCULLIS_TOKEN)')
     .option('--ca <file>', 'PEM of the authority behind a private certificate (else PORTCULLIS_CA)')
+    .option('--fleet <name>', 'the fleet that orders are for (else PORTCULLIS_FLEET, else what the control planes say)')
     .option('--json', 'print JSON')
     .addOption(new Option('--token <token>').hideHelp().argParser(refuseToken))
 }
@@ -85,7 +88,12 @@ export function createClient(flags: ClientFlags, machine: Machine, printer: Prin
     controls,
     key: readKey,
     transport,
-    sign: async (order) => signOrder(await readKey(), order, moment()),
+    async sign(order) {
+      const signingKey = await readKey()
+      const named = flags.fleet ?? env.PORTCULLIS_FLEET
+      const aud = named === undefined ? await fleetNames(transport, controls) : [named]
+      return signOrder(signingKey, order, moment(), aud.length === 0 ? {} : { aud })
+    },
     ask,
     read: (path) => readInTurn(controls, printer, (control) => ask(control, { method: 'GET', path })),
   }

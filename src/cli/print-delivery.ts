@@ -1,4 +1,5 @@
 // What became of an order that was sent to several control planes, for a person.
+import type { MissingGateway } from '../ports/control-api.ts'
 import { acceptedOf, failedOf, missingOf, type Delivery } from './deliver.ts'
 import type { Printer, Segment } from './print.ts'
 
@@ -34,6 +35,8 @@ function printGateway(printer: Printer, { control, accepted }: ReturnType<typeof
   printer.out(
     `            ${proof.proven.length} of ${proof.proven.length + proof.missing.length} proven in ${Math.round(proof.elapsedMs)} ms`,
   )
+  for (const gateway of proof.missingGateways ?? [])
+    printer.out('  missing   ', { style: 'red', text: missingText(gateway) })
 }
 
 /** Beside the answer: which control planes did not accept, and who has not proven. */
@@ -51,6 +54,18 @@ export function printShortfall(
   }
   const missing = missingOf(deliveries)
   if (waited && missing.length > 0) printer.note({ style: 'red', text: 'NOT PROVEN' }, `: ${missing.join(', ')}`)
+}
+
+/** Who it is, when it was heard last, and what it does by itself meanwhile. */
+function missingText({ name, address, lastSeen, fenced }: MissingGateway): string {
+  const seen = lastSeen === undefined ? 'never heard here' : `last seen ${lastSeen}`
+  const posture =
+    fenced === undefined
+      ? ''
+      : 'since' in fenced
+        ? `, in its posture since ${fenced.since}`
+        : `, in its posture by ${fenced.by}`
+  return `${name}${address === undefined ? '' : ` (${address})`}: ${seen}${posture}`
 }
 
 function routeCount(count: number): string {

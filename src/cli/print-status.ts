@@ -111,10 +111,16 @@ function printReleases(printer: Printer, releases: readonly PendingRelease[], no
   }
 }
 
+function stateOf({ proven, state }: GatewayView): Segment {
+  if (state === 'left' || state === 'forgotten') return { style: 'dim', text: state }
+  if (state === 'missing') return { style: 'red', text: 'MISSING' }
+  return proven ? { style: 'green', text: 'proven' } : { style: 'red', text: 'NOT PROVEN' }
+}
+
 function gatewayRow(gateway: GatewayView): readonly Segment[] {
   return [
     gateway.name,
-    gateway.proven ? { style: 'green', text: 'proven' } : { style: 'red', text: 'NOT PROVEN' },
+    stateOf(gateway),
     String(gateway.epoch),
     gateway.leaseRemainingMs > 0 ? `${(gateway.leaseRemainingMs / 1000).toFixed(1)} s` : 'run out',
     gateway.workers.map((worker) => `${worker.worker} ${worker.alive ? `epoch ${worker.epoch}` : 'DEAD'}`).join(', '),

@@ -35,6 +35,7 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     load: () => import('./commands/recover.ts'),
   },
   sessions: { summary: 'revoke OTP sessions', load: () => import('./commands/sessions.ts') },
+  fleet: { summary: 'found a fleet, or give up a gateway of it', load: () => import('./commands/fleet.ts') },
   keygen: { summary: "make a responder's key pair", load: () => import('./commands/keygen.ts') },
   audit: { summary: 'check the audit trail offline', load: () => import('./commands/audit.ts') },
 }

@@ -101,7 +101,21 @@ const GATEWAY = shape({
   table: optional(isText),
 } satisfies Record<keyof GatewayView, Check>)
 
-const PROOF = shape({ proven: listOf(isText), missing: listOf(isText), elapsedMs: isNumber })
+const PROOF = shape({
+  proven: listOf(isText),
+  missing: listOf(isText),
+  elapsedMs: isNumber,
+  missingGateways: optional(
+    listOf(
+      shape({
+        name: isText,
+        address: optional(isText),
+        lastSeen: optional(isInstant),
+        fenced: optional(shape({ since: optional(isInstant), by: optional(isInstant) })),
+      }),
+    ),
+  ),
+})
 
 const DRILL = shape({
   id: isText,
@@ -123,6 +137,7 @@ const STATUS = shape({
     size: isNumber,
     checkpointAgeSeconds: (value) => value === null || isNumber(value),
     vkey: isText,
+    checkpoint: optional(shape({ origin: isText, size: isNumber, root: isText })),
   }),
   drill: optional(DRILL),
   problems: listOf(isText),

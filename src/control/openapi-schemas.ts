@@ -14,6 +14,7 @@ export const objectOf = (properties: Readonly<Record<string, object>>, optional:
   required: Object.keys(properties).filter((key) => !optional.includes(key)),
 })
 export const ref = (name: string): object => ({ $ref: `#/components/schemas/${name}` })
+const memberState = { enum: ['live', 'missing', 'left', 'forgotten'] } as const
 const moment = { type: 'string', format: 'date-time' } as const
 
 export const SCHEMAS = {
@@ -107,13 +108,20 @@ export const SCHEMAS = {
     ['freshSince'],
   ),
   Worker: objectOf({ worker: text, alive: flag, epoch: integer }),
-  Gateway: objectOf({
-    name: text,
-    epoch: integer,
-    leaseRemainingMs: { type: 'number' },
-    workers: listOf(ref('Worker')),
-    proven: flag,
-  }),
+  Gateway: objectOf(
+    {
+      name: text,
+      epoch: integer,
+      leaseRemainingMs: { type: 'number' },
+      workers: listOf(ref('Worker')),
+      proven: flag,
+      state: memberState,
+      address: text,
+      lastSeen: moment,
+      table: text,
+    },
+    ['state', 'address', 'lastSeen', 'table'],
+  ),
   Drill: objectOf({ id: text, by: text, at: moment, ageSeconds: number, proof: ref('Proof') }, ['proof']),
   Status: objectOf(
     {
@@ -122,23 +130,70 @@ export const SCHEMAS = {
       now: moment,
       locks: listOf(ref('Lock')),
       pendingReleases: listOf(ref('PendingRelease')),
-      fleet: objectOf({ gateways: listOf(ref('Gateway')), proven: integer, total: integer }),
-      audit: objectOf({ healthy: flag, size: integer, checkpointAgeSeconds: { type: ['number', 'null'] }, vkey: text }),
+      fleet: objectOf({ gateways: listOf(ref('Gateway')), proven: integer, total: integer, name: text }, ['name']),
+      audit: objectOf(
+        {
+          healthy: flag,
+          size: integer,
+          checkpointAgeSeconds: { type: ['number', 'null'] },
+          vkey: text,
+          checkpoint: objectOf({ origin: text, size: integer, root: text }),
+        },
+        ['checkpoint'],
+      ),
       drill: ref('Drill'),
       problems: listOf(text),
     },
     ['drill'],
   ),
-  Proof: objectOf({ proven: listOf(text), missing: listOf(text), elapsedMs: { type: 'number' } }),
+  Proof: objectOf(
+    {
+      proven: listOf(text),
+      missing: listOf(text),
+      elapsedMs: { type: 'number' },
+      gateways: objectOf({ proven: integer, total: integer }),
+      missingGateways: listOf(ref('MissingGateway')),
+    },
+    ['gateways', 'missingGateways'],
+  ),
+  MissingGateway: {
+    ...objectOf(
+      {
+        name: text,
+        state: memberState,
+        address: text,
+        lastSeen: moment,
+        fenced: { type: 'object', properties: { since: moment, by: moment } },
+      },
+      ['address', 'lastSeen', 'fenced'],
+    ),
+    description: 'A member that has not proven. `fenced`: since when, or by when, its routes have taken their posture.',
+  },
   Accepted: objectOf({ id: text, epoch: integer, covers: listOf(text), durable: flag, proof: ref('Proof') }, ['proof']),
   Pending: objectOf({ id: text, approvals: integer, required: integer }),
-  Certificate: objectOf({
-    epoch: integer,
-    gateway: text,
-    time: moment,
-    proofs: listOf(
-      objectOf({ worker: text, epoch: integer, route: text, status: integer, refused: flag, at: integer }),
-    ),
-    signature: { ...text, description: 'Ed25519 over the canonical JSON (RFC 8785) of the other members, base64url.' },
-  }),
+  Certificate: objectOf(
+    {
+      epoch: integer,
+      gateway: text,
+      time: moment,
+      proofs: listOf(
+        objectOf({ worker: text, epoch: integer, route: text, status: integer, refused: flag, at: integer }),
+      ),
+      fleet: objectOf(
+        {
+          orders: listOf(text),
+          proven: listOf(text),
+          missing: listOf(ref('MissingGateway')),
+          elapsedMs: integer,
+          proofs: { ...listOf(text), description: 'Envelopes, signed by the keys of the gateways.' },
+        },
+        ['elapsedMs'],
+      ),
+      signature: {
+        ...text,
+        description: 'Ed25519 over the canonical JSON (RFC 8785) of the other members, base64url.',
+      },
+    },
+    ['fleet'],
+  ),
 } as const

@@ -26,7 +26,7 @@ const PATHS = {
     get: {
       ...open,
       summary: 'Whether the process answers',
-      responses: { 200: json(objectOf({ status: text }), 'Alive') },
+      responses: { 200: json(objectOf({ status: text, fleet: text }, ['fleet']), 'Alive') },
     },
   },
   '/readyz': {
@@ -73,6 +73,14 @@ const PATHS = {
         202: json(ref('Pending'), 'Waits for more signatures'),
         ...refused(400, 401, 403, 409, 413, 415, 503),
       },
+    },
+  },
+  '/api/v1/fleet/orders': {
+    post: {
+      ...open,
+      summary: 'Orders that another gateway of the fleet has accepted; each proves itself',
+      ...body({ entries: listOf(text) }),
+      responses: { 200: json(objectOf({ taken: integer }), 'Looked at'), ...refused(400, 404, 413, 415) },
     },
   },
   '/api/v1/status': {

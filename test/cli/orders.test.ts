@@ -35,7 +35,8 @@ describe('freeze', () => {
 
   test('needs no login and no token: the order carries its own signature', async () => {
     await give(['freeze', '--reason', 'leak'])
-    expect(control.requests).toEqual(['POST /api/v1/orders'])
+    // The fleet's name, which whoever may ask.
+    expect(control.requests).toEqual(['GET /healthz', 'POST /api/v1/orders'])
   })
 
   test('gives the incident a name by the time in UTC where nobody has named it', async () => {
@@ -290,7 +291,7 @@ describe('lock', () => {
     const { code } = await give(['lock', '--session', one, '--session', two, '--reason', 'x'])
     expect(code).toBe(0)
     expect(control.orders[0]?.order.scope).toEqual({ sessions: [one, two] })
-    expect(control.requests).toEqual(['POST /api/v1/orders'])
+    expect(control.requests).toEqual(['GET /healthz', 'POST /api/v1/orders'])
     await give(['sessions', 'revoke', '--session', one, '--subject', '--reason', 'x'], { input: '9999900001\n' })
     expect(control.orders.slice(1).map(({ order }) => [order.session, order.subject])).toEqual([
       [one, undefined],

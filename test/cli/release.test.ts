@@ -137,7 +137,7 @@ describe('release', () => {
     await other.close()
     expect(code).toBe(0)
     expect(control.orders).toHaveLength(1)
-    expect(other.requests).toEqual([])
+    expect(other.requests).toEqual(['GET /healthz'])
     expect(stdout).toContain(`portcullis approve ${control.orders[0]?.id} --control ${control.url}\n`)
   })
 
