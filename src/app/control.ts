@@ -3,8 +3,10 @@ import { createAddresses } from '../adapters/ipaddr/addresses.ts'
 import { createPseudonyms } from '../adapters/node/pseudonyms.ts'
 import type { Readiness } from '../control/control-deps.ts'
 import { createControlServer } from '../control/server.ts'
+import type { StatusView } from '../ports/control-api.ts'
 import { openControlListener, type ControlListener } from './control-listener.ts'
 import type { Parts } from './parts.ts'
+import { checkpointOf } from './trail.ts'
 import type { Watches } from './watches.ts'
 
 export interface Control {
@@ -47,12 +49,7 @@ export async function openControl(parts: Parts, watches: Watches): Promise<Contr
     logger: parts.logger,
     gatewayName: trail.gatewayName,
     auditDir: running.config.audit.dir,
-    audit: () => ({
-      healthy: trailProblems(parts).length === 0,
-      size: trail.sealer.size,
-      checkpointAgeSeconds: (parts.clock.now() - trail.sealer.checkpointAt) / 1000,
-      vkey: trail.sealer.vkey,
-    }),
+    audit: () => auditView(parts),
     problems,
     ...(parts.fleet === undefined ? {} : { fleet: parts.fleet.parts }),
     readiness: () => readinessOf(parts, draining),
@@ -68,6 +65,18 @@ export async function openControl(parts: Parts, watches: Watches): Promise<Contr
     drain() {
       draining = true
     },
+  }
+}
+
+function auditView(parts: Parts): StatusView['audit'] {
+  const { sealer } = parts.trail
+  const checkpoint = checkpointOf(parts.trail)
+  return {
+    healthy: trailProblems(parts).length === 0,
+    size: sealer.size,
+    checkpointAgeSeconds: (parts.clock.now() - sealer.checkpointAt) / 1000,
+    vkey: sealer.vkey,
+    ...(checkpoint === undefined ? {} : { checkpoint }),
   }
 }
 

@@ -20,7 +20,7 @@ import { openDataPlane } from './data-plane.ts'
 import { openFleet, openFleetBase } from './fleet.ts'
 import { createMeters } from './meters.ts'
 import type { Base, Parts } from './parts.ts'
-import { openTrail } from './trail.ts'
+import { checkpointOf, openTrail } from './trail.ts'
 import { packageVersion } from './version.ts'
 import { openWatches, refuseBackDoor } from './watches.ts'
 
@@ -126,6 +126,7 @@ async function openDesk(base: Base, config: Config): Promise<Parts> {
     randomness,
     logger,
     settings,
+    checkpoint: () => checkpointOf(trail),
     isRecovered: (entry) => isSignedRecovery(entry, trail.gatewayName, trail.signer.publicKeyRaw),
     ...(fleetBase === undefined ? {} : { fleet: fleetBase.receipts, onEntry: fleetBase.onEntry }),
   })

@@ -6,6 +6,7 @@ import { createRecorder } from '../audit/recorder.ts'
 import { openSealer, type Sealer } from '../audit/sealer.ts'
 import { openWriteAheadLog, type WriteAheadLog } from '../audit/write-ahead.ts'
 import type { Config } from '../config/config.ts'
+import type { SeenCheckpoint } from '../core/order.ts'
 import type { AuditTrail } from '../ports/audit-trail.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Logger } from '../ports/logger.ts'
@@ -92,6 +93,12 @@ export async function openTrail({ config, clock, logger, cleanUp, telemetry }: T
 async function closeTrail(log: WriteAheadLog, sealer: Sealer): Promise<void> {
   await log.close()
   await sealer.close()
+}
+
+/** What responders sign over. */
+export function checkpointOf({ sealer }: Pick<Trail, 'sealer'>): SeenCheckpoint | undefined {
+  const [origin = '', size = '', root = ''] = sealer.checkpoint.split('\n')
+  return sealer.size === 0 ? undefined : { origin, size: Number(size), root }
 }
 
 /** Its name follows from it. Made where there is none. */

@@ -20,6 +20,11 @@ export async function readStatus(
   return { control, status }
 }
 
+/** What a signature is given over: a lock that came since, or a trail that is shorter now, refuses it. */
+export function seenOf({ epoch, audit }: StatusView): Readonly<Record<string, unknown>> {
+  return { epoch, ...(audit.checkpoint === undefined ? {} : { checkpoint: audit.checkpoint }) }
+}
+
 export type Signature =
   | { readonly id: string; readonly released: true; readonly epoch: number; readonly durable: boolean }
   | { readonly id: string; readonly released: false; readonly approvals: number; readonly required: number }

@@ -6,7 +6,7 @@ import type { Ledger } from '../core/ledger.ts'
 import type { Lock } from '../core/lock.ts'
 import { coveredRoutes } from '../core/lock-table.ts'
 import type { OrderRefusal } from '../core/order-refusal.ts'
-import type { Statement } from '../core/order.ts'
+import type { SeenCheckpoint, Statement } from '../core/order.ts'
 import { parseStatement } from '../core/parse-statement.ts'
 import type { Proposal } from '../core/proposal.ts'
 import { isLocking, type Responder } from '../core/responder.ts'
@@ -36,6 +36,8 @@ export interface DeskDeps extends Omit<KeeperDeps, 'routes' | 'limitMs' | 'retry
   readonly verifier: OrderVerifier
   readonly randomness: Randomness
   readonly settings: () => DeskSettings
+  /** Of this gateway's own trail. */
+  readonly checkpoint?: () => SeenCheckpoint | undefined
   /** Whether this gateway's own key has signed the recovery; absent: none is taken. */
   readonly isRecovered?: (entry: RecoveryEntry) => boolean
   /** Absent: the embedded store. */
@@ -260,7 +262,8 @@ function coveredBy(ledger: Ledger, id: string, routes: readonly Route[]): readon
 }
 
 function judge(desk: Desk, signed: Signed): OrderRefusal | undefined {
-  const context = { now: desk.deps.clock.now(), routes: desk.deps.settings().routes, guard: guardNow(desk) }
+  const { clock, settings, checkpoint } = desk.deps
+  const context = { now: clock.now(), routes: settings().routes, guard: guardNow(desk), checkpoint: checkpoint?.() }
   return judgeOrder(desk.keeper.ledger, signed.id, signed.statement, signed.by, context)
 }
 

@@ -6,7 +6,7 @@ import type { Ledger } from './ledger.ts'
 import { modeAt } from './lock.ts'
 import { coveredRoutes } from './lock-table.ts'
 import { refuse, type OrderRefusal } from './order-refusal.ts'
-import type { ApproveOrder, ExemptOrder, ReleaseOrder, RevokeOrder, Statement } from './order.ts'
+import type { ApproveOrder, ExemptOrder, ReleaseOrder, RevokeOrder, SeenCheckpoint, Statement } from './order.ts'
 import { isEnrolled, mayWithdraw, WITHDRAW_MS, type Proposal } from './proposal.ts'
 import { isSamePerson, mayOrder, neededRole, type OrderKind, type Responder } from './responder.ts'
 import type { Route } from './route.ts'
@@ -21,6 +21,8 @@ export interface OrderContext {
   readonly routes: readonly Route[]
   /** Who is enrolled now, those among them whom orders have enrolled or retired. */
   readonly guard: Guard
+  /** Of this gateway's own trail, as it stands now. */
+  readonly checkpoint?: SeenCheckpoint | undefined
 }
 
 /** Undefined where the order is to be accepted. `id` is the hash of its signing input. */
@@ -38,8 +40,15 @@ export function judgeOrder(
   }
   const epoch = ledger.accepted.get(id)
   if (epoch !== undefined) return { ...refuse('conflict', 'this order was accepted before'), first: { id, epoch } }
-  const late = judgeTimes(statement, context.now)
-  if (late !== undefined) return late
+  return judgeTimes(statement, context.now) ?? judgeKind(ledger, order, by, context)
+}
+
+function judgeKind(
+  ledger: Ledger,
+  order: Statement['order'],
+  by: Responder,
+  context: OrderContext,
+): OrderRefusal | undefined {
   switch (order.kind) {
     case 'lock':
       return judgeScope(order.scope, context.routes)
@@ -107,7 +116,7 @@ function judgeRelease(
   return (
     judgeOwner(order, context) ??
     judgeSigner(ledger, order.locks, by, 'release') ??
-    judgeEpoch(ledger, order.locks, order.epoch, context)
+    judgeSeen(ledger, order.locks, order, context)
   )
 }
 
@@ -161,7 +170,7 @@ function judgeExemption(
     judgeLocks(ledger, order.locks) ??
     judgeScope(order.scope, context.routes) ??
     judgeSigner(ledger, order.locks, by, 'exempt') ??
-    judgeEpoch(ledger, order.locks, order.epoch, context)
+    judgeSeen(ledger, order.locks, order, context)
   )
 }
 
@@ -184,7 +193,7 @@ function judgeApproval(
   }
   return (
     judgeSigner(ledger, proposal.locks, by, 'approve') ??
-    judgeEpoch(ledger, proposal.locks, order.epoch, context) ??
+    judgeSeen(ledger, proposal.locks, order, context) ??
     judgeProposed(ledger, proposal, by, context)
   )
 }
@@ -234,6 +243,28 @@ function judgeSigner(
 /** Enrolled on this host when the keys were lost. */
 function isRecovered({ recovered }: Ledger, by: Responder): boolean {
   return recovered.some(({ responder }) => responder.key === by.key && responder.name === by.name)
+}
+
+function judgeSeen(
+  ledger: Ledger,
+  locks: readonly string[],
+  { epoch, checkpoint }: Pick<ReleaseOrder, 'epoch' | 'checkpoint'>,
+  context: OrderContext,
+): OrderRefusal | undefined {
+  return judgeCheckpoint(checkpoint, context.checkpoint) ?? judgeEpoch(ledger, locks, epoch, context)
+}
+
+/** A log only grows: one that is shorter than the signer saw it, or has another root, was rolled back or made anew. */
+function judgeCheckpoint(seen: SeenCheckpoint | undefined, now: SeenCheckpoint | undefined): OrderRefusal | undefined {
+  if (seen === undefined || now?.origin !== seen.origin) return undefined
+  if (now.size < seen.size)
+    return refuse(
+      'conflict',
+      `the trail has ${now.size} entries here, and you signed over ${seen.size}: it was rolled back, see portcullis audit verify`,
+    )
+  return now.size === seen.size && now.root !== seen.root
+    ? refuse('conflict', `the trail has another root than the one that you signed over: see portcullis audit verify`)
+    : undefined
 }
 
 /** The signer saw `epoch`; a lock that reaches into the same routes since then is one that they have not seen. */

@@ -18,12 +18,25 @@ interface LockOrder {
   readonly limit?: Limit
 }
 
-export interface ReleaseOrder {
+/** The trail's checkpoint (C2SP tlog-checkpoint) that the signer saw; the root in base64. */
+export interface SeenCheckpoint {
+  readonly origin: string
+  readonly size: number
+  readonly root: string
+}
+
+/** What a signature under something that opens is given over. */
+interface Seen {
+  /** The signer's epoch: refused if a lock in the same scope came since. */
+  readonly epoch?: number
+  /** Refused by the gateway whose trail it is, if that is shorter now, or another. */
+  readonly checkpoint?: SeenCheckpoint
+}
+
+export interface ReleaseOrder extends Seen {
   readonly kind: 'release'
   readonly locks: readonly string[]
   readonly reason: string
-  /** The signer's epoch: refused if a lock in the same scope came since. */
-  readonly epoch?: number
   /** Opens in stages; absent: at once. */
   readonly thaw?: ThawPlan
   /** Taken back by the one who locked, alone, within a minute of it. */
@@ -31,11 +44,10 @@ export interface ReleaseOrder {
 }
 
 /** Signs what another has proposed: a release, an exemption, an enrolment or a retirement. */
-export interface ApproveOrder {
+export interface ApproveOrder extends Seen {
   readonly kind: 'approve'
   /** Id of the proposal. */
   readonly release: string
-  readonly epoch?: number
 }
 
 export interface RevokeOrder {
@@ -70,13 +82,12 @@ export interface RetireOrder {
 }
 
 /** Lets a part of what locks hold pass for a while: proposed and approved like a release. */
-export interface ExemptOrder {
+export interface ExemptOrder extends Seen {
   readonly kind: 'exempt'
   readonly locks: readonly string[]
   readonly scope: LockScope
   readonly ttlMs: number
   readonly reason: string
-  readonly epoch?: number
 }
 
 /** Rehearses a freeze: a lock that only canaries meet. */

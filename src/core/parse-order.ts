@@ -1,10 +1,21 @@
 // The order within a statement: unknown -> Order, or every problem that it has.
 import { didYouMean } from './did-you-mean.ts'
 import { LOCK_MODES } from './lock.ts'
-import { count, duration, isFields, messages, nonEmpty, oneOf, pseudonym, Reader, strings } from './order-reader.ts'
+import {
+  count,
+  duration,
+  given,
+  isFields,
+  messages,
+  nonEmpty,
+  oneOf,
+  pseudonym,
+  Reader,
+  strings,
+} from './order-reader.ts'
 import { parseScope, PSEUDONYM_WANTED } from './order-scope.ts'
 import { parseThaw } from './order-thaw.ts'
-import { LOCK_STATUSES, type Order, type OrderProblems } from './order.ts'
+import { LOCK_STATUSES, type Order, type OrderProblems, type ReleaseOrder, type SeenCheckpoint } from './order.ts'
 import { ORDER_KINDS, ROLES, type OrderKind } from './responder.ts'
 import { parseInstant, parseLimit } from './time.ts'
 
@@ -53,7 +64,7 @@ const PARSERS: Readonly<Record<OrderKind, (reader: Reader) => Order>> = {
     }
   },
   release(reader) {
-    reader.known(['kind', 'locks', 'reason', 'epoch', 'thaw', 'withdraw'])
+    reader.known(['kind', 'locks', 'reason', 'epoch', 'checkpoint', 'thaw', 'withdraw'])
     const locks = parseLocks(reader, 'the ids of the locks to release')
     const thaw = parseThaw(reader)
     const withdraw = reader.optional('withdraw', 'true', oneOf([true] as const))
@@ -63,17 +74,16 @@ const PARSERS: Readonly<Record<OrderKind, (reader: Reader) => Order>> = {
       kind: 'release',
       locks,
       reason: reader.text('reason', REASON),
-      ...parseEpoch(reader),
-      ...(thaw === undefined ? {} : { thaw }),
-      ...(withdraw === undefined ? {} : { withdraw }),
+      ...parseSeen(reader),
+      ...given({ thaw, withdraw }),
     }
   },
   approve(reader) {
-    reader.known(['kind', 'release', 'epoch'])
+    reader.known(['kind', 'release', 'epoch', 'checkpoint'])
     return {
       kind: 'approve',
       release: reader.text('release', 'the id of the proposed release'),
-      ...parseEpoch(reader),
+      ...parseSeen(reader),
     }
   },
   revoke(reader) {
@@ -91,10 +101,7 @@ const PARSERS: Readonly<Record<OrderKind, (reader: Reader) => Order>> = {
       kind: 'revoke',
       reason: reader.text('reason', REASON),
       incident: reader.text('incident', INCIDENT),
-      ...(before === undefined ? {} : { before }),
-      ...(subject === undefined ? {} : { subject }),
-      ...(session === undefined ? {} : { session }),
-      ...(client === undefined ? {} : { client }),
+      ...given({ before, subject, session, client }),
     }
   },
   enrol(reader) {
@@ -106,7 +113,7 @@ const PARSERS: Readonly<Record<OrderKind, (reader: Reader) => Order>> = {
       role: reader.required('role', `one of ${ROLES.join(', ')}`, oneOf(ROLES)) ?? 'viewer',
       key: reader.required('key', KEY_WANTED, publicKey) ?? '',
       reason: reader.text('reason', REASON),
-      ...(keyId === undefined ? {} : { keyId }),
+      ...given({ keyId }),
     }
   },
   retire(reader) {
@@ -116,11 +123,11 @@ const PARSERS: Readonly<Record<OrderKind, (reader: Reader) => Order>> = {
       kind: 'retire',
       name: reader.text('name', 'the name of the responder who is retired'),
       reason: reader.text('reason', REASON),
-      ...(key === undefined ? {} : { key }),
+      ...given({ key }),
     }
   },
   exempt(reader) {
-    reader.known(['kind', 'locks', 'scope', 'ttl', 'reason', 'epoch'])
+    reader.known(['kind', 'locks', 'scope', 'ttl', 'reason', 'epoch', 'checkpoint'])
     const scope = parseScope(reader)
     if (scope.all === true) reader.problem('scope', 'names everything: what opens a lock whole is a release')
     const ttlMs = reader.required('ttl', 'how long, such as "2h", at most 24h', duration) ?? 0
@@ -131,13 +138,13 @@ const PARSERS: Readonly<Record<OrderKind, (reader: Reader) => Order>> = {
       scope,
       ttlMs,
       reason: reader.text('reason', REASON),
-      ...parseEpoch(reader),
+      ...parseSeen(reader),
     }
   },
   drill(reader) {
     reader.known(['kind', 'reason'])
     const reason = reader.optional('reason', 'a text', nonEmpty)
-    return { kind: 'drill', ...(reason === undefined ? {} : { reason }) }
+    return { kind: 'drill', ...given({ reason }) }
   },
   genesis(reader) {
     reader.known(['kind', 'reason'])
@@ -163,9 +170,20 @@ function parseLocks(reader: Reader, what: string): readonly string[] {
   return locks ?? []
 }
 
-function parseEpoch(reader: Reader): { readonly epoch?: number } {
+function parseSeen(reader: Reader): Pick<ReleaseOrder, 'epoch' | 'checkpoint'> {
   const epoch = reader.optional('epoch', 'a whole number', count)
-  return epoch === undefined ? {} : { epoch }
+  const checkpoint = reader.optional('checkpoint', CHECKPOINT_WANTED, seenCheckpoint)
+  return given({ epoch, checkpoint })
+}
+
+const CHECKPOINT_WANTED = "the trail's checkpoint, as GET /api/v1/status tells it: { origin, size, root }"
+
+function seenCheckpoint(value: unknown): SeenCheckpoint | undefined {
+  if (!isFields(value)) return undefined
+  const [origin, size, root] = [nonEmpty(value.origin), count(value.size), nonEmpty(value.root)]
+  if (origin === undefined || size === undefined || root === undefined || !/^[A-Za-z0-9+/]{43}=$/.test(root))
+    return undefined
+  return { origin, size, root }
 }
 
 function name(value: unknown): string | undefined {

@@ -1,5 +1,5 @@
 // A verified JWS payload: unknown -> Statement, or every problem that it has. Pure: signatures are checked elsewhere.
-import { isFields, oneOf, Reader, seconds, strings } from './order-reader.ts'
+import { given, isFields, oneOf, Reader, seconds, strings } from './order-reader.ts'
 import type { Order, OrderProblems, Statement } from './order.ts'
 import { parseOrder } from './parse-order.ts'
 
@@ -23,16 +23,7 @@ export function parseStatement(payload: unknown): Statement | OrderProblems {
   if ('problems' in order) return { problems: [...reader.problems, ...order.problems] }
   if (sealed) checkSealedOrder(reader, order)
   if (reader.problems.length > 0 || iat === undefined) return { problems: reader.problems }
-  return {
-    iss,
-    iat,
-    jti,
-    order,
-    ...(aud === undefined ? {} : { aud }),
-    ...(nbf === undefined ? {} : { nbf }),
-    ...(exp === undefined ? {} : { exp }),
-    ...(sealed === undefined ? {} : { sealed }),
-  }
+  return { iss, iat, jti, order, ...given({ aud, nbf, exp, sealed }) }
 }
 
 function audience(value: unknown): readonly string[] | undefined {

@@ -1,5 +1,6 @@
 // Shapes of the control plane's JSON answers (contract, 5): what control/ writes and cli/ reads.
 import type { LockMode, LockSource } from '../core/lock.ts'
+import type { SeenCheckpoint } from '../core/order.ts'
 import type { Role } from '../core/responder.ts'
 import type { LockScope } from '../core/scope.ts'
 import type { CanaryProof, WorkerState } from './data-plane.ts'
@@ -181,6 +182,8 @@ export interface StatusView {
     readonly size: number
     readonly checkpointAgeSeconds: number | null
     readonly vkey: string
+    /** The last signed one; absent while the trail is empty. What opens is signed over it. */
+    readonly checkpoint?: SeenCheckpoint
   }
   /** The last one; absent where there was none. */
   readonly drill?: DrillView

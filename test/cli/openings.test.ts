@@ -101,6 +101,19 @@ describe('release', () => {
   })
 })
 
+test('what opens is signed over the checkpoint that status told', async () => {
+  const checkpoint = { origin: 'gw-1', size: 7, root: `${'A'.repeat(43)}=` }
+  control.status = {
+    ...control.status,
+    audit: { ...OPEN_STATUS.audit, checkpoint },
+    pendingReleases: [PROPOSAL],
+  }
+  await give('release', LOCK.id, '--reason', 'x')
+  await give('exempt', LOCK.id, '--route', 'health', '--ttl', '1h', '--reason', 'x')
+  await give('approve', PROPOSAL.id)
+  expect(control.orders.map(({ order }) => order.checkpoint)).toEqual([checkpoint, checkpoint, checkpoint])
+})
+
 describe('exempt', () => {
   test('names the locks that it goes through, what passes, and for how long', async () => {
     const args = [

@@ -3,7 +3,7 @@ import { judgeOrder, type OrderContext } from '../../src/core/judge-order.ts'
 import type { Guard, LedgerEntry } from '../../src/core/ledger-entry.ts'
 import { applyEntry, EMPTY_LEDGER, type Ledger } from '../../src/core/ledger.ts'
 import type { OrderRefusal } from '../../src/core/order-refusal.ts'
-import type { Order, Statement } from '../../src/core/order.ts'
+import type { Order, SeenCheckpoint, Statement } from '../../src/core/order.ts'
 import type { Responder } from '../../src/core/responder.ts'
 import { respondersOf } from '../../src/core/roster.ts'
 import type { Route } from '../../src/core/route.ts'
@@ -47,6 +47,8 @@ export interface Desk {
   ledger: Ledger
   now: number
   guard: Guard
+  /** Of the gateway's own trail. */
+  checkpoint?: SeenCheckpoint
   readonly entries: LedgerEntry[]
   /** Judges the order and applies it where it is accepted. */
   give(id: string, order: Order, by: Responder, fields?: Partial<Statement>): OrderRefusal | undefined
@@ -63,7 +65,7 @@ export function aDesk(): Desk {
     give(id, order, by, fields = {}) {
       const statement: Statement = { iss: by.name, iat: desk.now / 1000, jti: id, order, ...fields }
       const guard = { ...desk.guard, responders: respondersOf(desk.guard.responders, desk.ledger.roster) }
-      const context: OrderContext = { now: desk.now, routes: ROUTES, guard }
+      const context: OrderContext = { now: desk.now, routes: ROUTES, guard, checkpoint: desk.checkpoint }
       const refusal = judgeOrder(desk.ledger, id, statement, by, context)
       if (refusal === undefined) {
         desk.apply({ type: 'order', id, jws: id, statement, by, at: desk.now, channel: 'api', guard })

@@ -101,6 +101,41 @@ describe('who locked takes that lock back alone', () => {
   })
 })
 
+describe('a signature over the trail that was seen', () => {
+  const ROOTS = ['A', 'B'].map((letter) => `${letter.repeat(43)}=`) as [string, string]
+  const at = (size: number, root = ROOTS[0], origin = 'gw-1') => ({ origin, size, root })
+
+  test.each([
+    ['as it is', at(7), undefined],
+    ['that has grown', at(6), undefined],
+    ['that is shorter now', at(8), '7 entries here, and you signed over 8'],
+    ['that has another root', at(7, ROOTS[1]), 'another root'],
+    ['of another gateway', at(900, ROOTS[1], 'gw-2'), undefined],
+  ])('%s', (_name, checkpoint, problem) => {
+    const desk = aDesk()
+    desk.give('lock-1', aLockOrder(), DESK)
+    desk.checkpoint = at(7)
+    const signed = { ...aRelease(['lock-1']), checkpoint } as Order
+    const refusals = [desk.give('release-1', signed, DESK)]
+    desk.give('release-2', aRelease(['lock-1']), DESK)
+    refusals.push(desk.give('approve-1', { kind: 'approve', release: 'release-2', checkpoint }, LEAD))
+    for (const refusal of refusals) {
+      if (problem === undefined) expect(refusal).toBeUndefined()
+      else expect(refusal).toMatchObject({ refused: 'conflict', problems: [expect.stringContaining(problem)] })
+    }
+  })
+
+  test.each([
+    ['text', '7'],
+    ['a root in hex', at(7, 'ab'.repeat(32))],
+    ['no origin', { size: 7, root: ROOTS[0] }],
+  ])('a checkpoint that is %s is refused', (_name, checkpoint) => {
+    const order = { ...aRelease(['l']), checkpoint }
+    const parsed = parseStatement({ iss: 'lead', iat: NOON / 1000, jti: 'x', order })
+    expect('problems' in parsed ? parsed.problems.join() : '').toContain('order.checkpoint must be')
+  })
+})
+
 describe('an exemption', () => {
   const exempt = (scope: object, fields: Partial<Extract<Order, { kind: 'exempt' }>> = {}): Order => ({
     kind: 'exempt',

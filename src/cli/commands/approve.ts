@@ -7,7 +7,7 @@ import { findId } from '../ids.ts'
 import { printProposed } from '../print-openings.ts'
 import { printLocks } from '../print-status.ts'
 import { abandoned, ask, isAttended } from '../questions.ts'
-import { readStatus, sendSignature } from '../release-order.ts'
+import { readStatus, seenOf, sendSignature } from '../release-order.ts'
 
 interface ApproveFlags extends ClientFlags {
   readonly yes?: boolean
@@ -35,7 +35,11 @@ async function approve(given: string, flags: ApproveFlags, context: Context): Pr
     const answer = await ask(machine, `${release.locks.length > 0 ? 'Open this' : 'Sign this'} at ${control}? [y/N] `)
     if (!/^y(?:es)?$/i.test(answer)) throw abandoned()
   }
-  const outcome = await sendSignature(client, control, { kind: 'approve', release: release.id, epoch: status.epoch })
+  const outcome = await sendSignature(client, control, {
+    kind: 'approve',
+    release: release.id,
+    ...seenOf(status),
+  })
   if (flags.json === true) printer.json({ control, release: release.id, locks: release.locks, ...outcome })
   else if (outcome.released && release.stages !== undefined)
     printer.out({ style: 'yellow', text: 'THAWING' }, `  from epoch ${outcome.epoch} on: see portcullis status`)

@@ -7,7 +7,7 @@ import { pseudonymsOf } from '../people.ts'
 import { printLocks } from '../print-status.ts'
 import { propose } from '../propose.ts'
 import { readIdentifiers } from '../questions.ts'
-import { readStatus } from '../release-order.ts'
+import { readStatus, seenOf } from '../release-order.ts'
 import { addScopeOptions, PEOPLE, personFlagOf, scopeOf, scopeText, type ScopeFlags } from '../scope-options.ts'
 import { chosenOf } from './release.ts'
 
@@ -39,13 +39,13 @@ async function exempt(ids: readonly string[], flags: ExemptFlags, context: Conte
   const person = personFlagOf(flags)
   if (named === undefined && person === undefined)
     throw usageFailure('say what passes: --route, --client, --cidr, ...; what opens a lock whole is portcullis release')
-  const order = (scope: object, locks: readonly string[], epoch?: number): Readonly<Record<string, unknown>> => ({
+  const order = (scope: object, locks: readonly string[], seen: object = {}): Readonly<Record<string, unknown>> => ({
     kind: 'exempt',
     locks,
     scope,
     reason: flags.reason,
     ttl: flags.ttl,
-    ...(epoch === undefined ? {} : { epoch }),
+    ...seen,
   })
   // Every other flag is judged before anybody has to type identifiers.
   checkOrder(order(named ?? { routes: ['any'] }, ids))
@@ -66,7 +66,7 @@ async function exempt(ids: readonly string[], flags: ExemptFlags, context: Conte
           ),
         }
   const chosen = locks.map((lock) => lock.id)
-  const signed = order(scope, chosen, status.epoch)
+  const signed = order(scope, chosen, seenOf(status))
   checkOrder(signed)
   if (flags.json !== true) {
     printer.out(`To pass at ${control} for ${flags.ttl ?? ''}: ${scopeText(scope)}, through`)

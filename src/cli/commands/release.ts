@@ -7,7 +7,7 @@ import { findId } from '../ids.ts'
 import { checkOrder } from '../order-options.ts'
 import { printLocks } from '../print-status.ts'
 import { propose } from '../propose.ts'
-import { readStatus } from '../release-order.ts'
+import { readStatus, seenOf } from '../release-order.ts'
 import { readThawPlan } from '../thaw-file.ts'
 
 interface ReleaseFlags extends ClientFlags {
@@ -63,7 +63,7 @@ async function release(ids: readonly string[], flags: ReleaseFlags, context: Con
     kind: 'release',
     locks: locks.map((lock) => lock.id),
     reason: flags.reason,
-    epoch: status.epoch,
+    ...seenOf(status),
     ...thaw,
     ...(flags.withdraw === true ? { withdraw: true } : {}),
   }
