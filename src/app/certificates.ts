@@ -1,4 +1,5 @@
 // The data plane's certificates: read by each worker from the files that the config names, and watched by the main thread.
+import type { UpstreamTls } from '../adapters/net/tls-context.ts'
 import {
   readTlsFiles,
   watchTlsFiles,
@@ -65,6 +66,12 @@ export async function readCertificates(config: Config, now: Instant): Promise<Ce
     return material === undefined ? [] : [[name, material] as const]
   })
   return { ...(gateway === undefined ? {} : { gateway }), upstreams: Object.fromEntries(upstreams) }
+}
+
+/** What the connections of an upstream need, for data plane and checks alike. */
+export function upstreamTlsOf(config: Config, { upstreams }: Certificates, name: string): UpstreamTls {
+  const serverName = config.upstreams[name]?.tls?.serverName
+  return { ...upstreams[name], ...(serverName === undefined ? {} : { serverName }) }
 }
 
 export interface CertificateWatchDeps {

@@ -2,22 +2,18 @@
 import type net from 'node:net'
 import { parentPort, workerData } from 'node:worker_threads'
 import { createAddresses } from '../adapters/ipaddr/addresses.ts'
-import { createTokenVerifier, type RefreshingTokenVerifier } from '../adapters/jose/token-verifier.ts'
 import { createClock } from '../adapters/node/clock.ts'
 import { createPseudonyms } from '../adapters/node/pseudonyms.ts'
 import { createRandomness } from '../adapters/node/randomness.ts'
 import type { SeriesAnnouncement } from '../adapters/prometheus/telemetry-slab.ts'
 import { createWorkerTelemetry } from '../adapters/prometheus/worker-telemetry.ts'
-import { createUpstreamClient } from '../adapters/net/upstream-client.ts'
 import { createLogger } from '../adapters/winston/logger.ts'
 import { createRecorder } from '../audit/recorder.ts'
 import { openWriteAheadLog, type DurableBatch, type WriteAheadLog } from '../audit/write-ahead.ts'
-import type { Config, GatewayConfig, Listen } from '../config/config.ts'
+import type { Config, Listen } from '../config/config.ts'
 import { compileTable, type LockTable } from '../core/lock-table.ts'
-import { compileNearMissGuard } from '../core/near-miss.ts'
-import { compileRoutes } from '../core/route.ts'
 import { proveRefusals } from '../gateway/canary.ts'
-import type { Gateway, Settings } from '../gateway/gateway.ts'
+import type { Gateway } from '../gateway/gateway.ts'
 import { InFlight } from '../gateway/in-flight.ts'
 import { lockMemory, LockView } from '../gateway/lock-view.ts'
 import { GatewayServer, drain } from '../gateway/server.ts'
@@ -25,10 +21,9 @@ import { createTurnsOfTime } from '../gateway/turns-of-time.ts'
 import type { FromWorker, ToWorker } from '../ports/worker-protocol.ts'
 import { createRateSlab } from '../throttle/rate-slab.ts'
 import { createRequestRate } from '../throttle/request-rate.ts'
+import { openSettings, type OpenedSettings, type SettingsDeps } from './worker-settings.ts'
 import type { WorkerStart } from './worker-start.ts'
 
-/** Remembered sessions of a worker; each holds a few hundred bytes. */
-const SESSIONS_MAX = 100_000
 const HOUSEKEEPING_MS = 1_000
 
 const start = workerData as WorkerStart
@@ -45,11 +40,18 @@ const telemetry = createWorkerTelemetry(start.telemetry, (announcement) => {
   post({ type: 'series', announcement })
 })
 
+/** Targets that are down by the checks of the main thread. */
+let down: ReadonlySet<string> = new Set()
+const deps: SettingsDeps = {
+  ...{ clock, addresses, pseudonyms, logger, telemetry },
+  isUp: (target) => !down.has(target),
+}
+
 interface Running {
   readonly gateway: Gateway
   readonly server: GatewayServer
   readonly log: WriteAheadLog
-  verifier: RefreshingTokenVerifier
+  opened: OpenedSettings
 }
 
 async function run(): Promise<Running> {
@@ -72,7 +74,7 @@ async function run(): Promise<Running> {
       telemetry.recorded(1)
     },
   })
-  const { settings, verifier } = await openSettings(config, config.gateway)
+  const opened = await openSettings(config, config.gateway, deps)
   const inFlight = new InFlight(() => {
     telemetry.streamCut()
   })
@@ -91,7 +93,7 @@ async function run(): Promise<Running> {
   })
   const detectors = [createRequestRate(createRateSlab(start.rates, start.thread))]
   const gateway: Gateway = {
-    settings,
+    settings: opened.settings,
     view,
     inFlight,
     detectors,
@@ -104,42 +106,13 @@ async function run(): Promise<Running> {
     logger,
     draining: false,
   }
-  const server = new GatewayServer(gateway, config.gateway.limits)
+  const server = new GatewayServer(gateway, config.gateway.limits, opened.secure)
   // The table is taken before the first connection can come.
   if (view.current === undefined) logger.debug('started before its table: frozen until it comes')
   await listen(server.listener, config.gateway.listen)
   const address = server.listener.address()
   post({ type: 'listening', port: address === null || typeof address === 'string' ? 0 : address.port })
-  return { gateway, server, log, verifier }
-}
-
-async function openSettings(
-  config: Config,
-  gateway: GatewayConfig,
-): Promise<{ settings: Settings; verifier: RefreshingTokenVerifier }> {
-  const claims = new Set(config.routes.flatMap((route) => route.policy.session.bind.map(({ claim }) => claim)))
-  const verifier = createTokenVerifier({
-    issuers: config.session.issuers,
-    clockToleranceMs: config.session.clockToleranceMs,
-    pseudonyms,
-    now: () => clock.now(),
-    logger,
-    cache: { entriesMax: SESSIONS_MAX },
-    claims: [...claims],
-  })
-  const unreadable = (await verifier.refresh()).find(({ from }) => from === 'file')
-  if (unreadable !== undefined) throw new Error(`session.issuers ${unreadable.issuer}: ${unreadable.detail}`)
-  const settings: Settings = {
-    routes: compileRoutes(config.routes),
-    nearMisses: compileNearMissGuard(config.routes),
-    isTrustedProxy: addresses.compile(gateway.trustedProxies),
-    verifier,
-    upstreams: createUpstreamClient(config.upstreams, () => clock.monotonicMs()),
-    scheme: 'http',
-    headersMax: gateway.limits.headersMax,
-    bodyBytesMax: gateway.limits.bodyBytesMax,
-  }
-  return { settings, verifier }
+  return { gateway, server, log, opened }
 }
 
 function listen(server: net.Server, to: Listen): Promise<void> {
@@ -156,12 +129,15 @@ function listen(server: net.Server, to: Listen): Promise<void> {
 /** The new settings replace the old as a whole; exchanges that are open finish with the connections that they have. */
 async function reload(running: Running, config: Config): Promise<void> {
   if (config.gateway === undefined) throw new Error('the gateway section is gone: that needs a restart')
-  const { settings, verifier } = await openSettings(config, config.gateway)
-  const before = running.gateway.settings.upstreams
-  running.gateway.settings = settings
-  running.verifier = verifier
-  running.gateway.view.recompile()
-  void before.close()
+  const { gateway, server } = running
+  const opened = await openSettings(config, config.gateway, deps, running.opened)
+  const before = gateway.settings.upstreams
+  gateway.settings = opened.settings
+  running.opened = opened
+  gateway.view.recompile()
+  server.useLimits(config.gateway.limits)
+  if (opened.secure !== undefined) server.renewCertificates(opened.secure)
+  if (before !== opened.settings.upstreams) void before.close()
 }
 
 async function stop(running: Running, timeoutMs: number): Promise<void> {
@@ -175,10 +151,19 @@ async function stop(running: Running, timeoutMs: number): Promise<void> {
   post({ type: 'drained', clean: clean && written })
 }
 
+let last: Promise<unknown> = Promise.resolve()
+
+/** One reload after the other: the last config must win. */
+function inTurn(run: () => Promise<void>): Promise<void> {
+  const next = last.then(run)
+  last = next.catch(() => undefined)
+  return next
+}
+
 function obey(running: Running, message: ToWorker<Config>): void {
   switch (message.type) {
     case 'reload':
-      reload(running, message.config).then(
+      inTurn(() => reload(running, message.config)).then(
         () => {
           post({ type: 'reloaded' })
         },
@@ -192,6 +177,9 @@ function obey(running: Running, message: ToWorker<Config>): void {
         post({ type: 'proof', id: message.id, proofs })
       })
       break
+    case 'down':
+      down = new Set(message.targets)
+      break
     case 'drain':
       void stop(running, message.timeoutMs)
       break
@@ -202,7 +190,7 @@ function obey(running: Running, message: ToWorker<Config>): void {
 function keepHouse(running: Running): void {
   let healthy = true
   setInterval(() => {
-    void running.verifier.refresh()
+    void running.opened.verifier.refresh()
     void running.log.probe().then((now) => {
       if (now === healthy) return
       healthy = now

@@ -13,7 +13,8 @@ export interface RefusedTarget {
   readonly refused: string
 }
 
-export const TARGET_BYTES_MAX = 8192
+/** The most that `gateway.limits.urlBytes` may be; the listener answers 414 to what is beyond that. */
+export const TARGET_BYTES_MAX = 65_536
 
 // Path bytes of RFC 3986 (pchar and slash) less the percent sign, which is judged on its own.
 const PLAIN_PATH = /^[A-Za-z0-9\-._~!$&'()*+,;=:@/]*$/

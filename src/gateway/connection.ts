@@ -25,8 +25,7 @@ export function endLingering(socket: Duplex): void {
  * kernel has buffered, and let a slow reader have megabytes more.
  */
 export function resetConnection(socket: Duplex): void {
-  const { _parent: parent } = socket as { readonly _parent?: Resettable | null }
-  const raw: Resettable = parent ?? socket
+  const raw: Resettable = rawSocketOf(socket)
   try {
     if (raw.resetAndDestroy === undefined) raw.destroy()
     else raw.resetAndDestroy()
@@ -35,6 +34,12 @@ export function resetConnection(socket: Duplex): void {
     raw.destroy()
   }
   socket.destroy()
+}
+
+/** What TCP sees of a connection: on TLS the socket underneath. */
+export function rawSocketOf(socket: Duplex): Duplex {
+  const { _parent: parent } = socket as { readonly _parent?: Duplex | null }
+  return parent ?? socket
 }
 
 interface Resettable {

@@ -11,6 +11,8 @@ import { Response } from './response.ts'
 const HEAD_END = Buffer.from('\r\n\r\n', 'latin1')
 /** Bytes that wait while an exchange is open (the next requests, or a body that nobody reads yet); more pauses the caller. */
 const UNREAD_MAX = 65_536
+/** Longer ones are no method (http1/head). */
+const METHOD_MAX = 32
 /** Empty lines ahead of a request that are read over (RFC 9112, 2.2: at least one). */
 const EMPTY_LINES_MAX = 2
 
@@ -32,16 +34,20 @@ export interface TunnelSink {
 export interface DownstreamEvents {
   /** Resolves, and never rejects, once the exchange is over. */
   readonly onRequest: (request: Request, response: Response, downstream: Downstream) => Promise<void>
-  /** What came is no request: `status` is 400, 408 or 431. The connection ends with the answer. */
+  /** What came is no request that is taken: `status` is 400, 408, 414 or 431. The connection ends with the answer. */
   readonly onUnparsed: (downstream: Downstream, status: number, detail: string) => void
   readonly onClose: (downstream: Downstream) => void
   readonly peerOf: (socket: Duplex) => string
   readonly now: () => number
+  /** A reload replaces them. */
+  readonly limits: () => DownstreamLimits
 }
 
 export interface DownstreamLimits {
   readonly headerBytesMax: number
-  readonly requestsMax: number
+  /** Of the request target. */
+  readonly urlBytesMax: number
+  readonly requestsPerConnectionMax: number
 }
 
 /** `idle`: between requests; `head`: within one's head; `exchange`: being answered; `ending`: what comes is thrown away. */
@@ -51,7 +57,6 @@ export class Downstream {
   readonly socket: Duplex
   readonly isCanary: boolean
   readonly #events: DownstreamEvents
-  readonly #limits: DownstreamLimits
   phase: DownstreamPhase = 'head'
   /** When the phase began, by the monotonic clock. */
   since: number
@@ -72,11 +77,10 @@ export class Downstream {
   #requests = 0
   #peer: string | undefined
 
-  constructor(socket: Duplex, isCanary: boolean, events: DownstreamEvents, limits: DownstreamLimits) {
+  constructor(socket: Duplex, isCanary: boolean, events: DownstreamEvents) {
     this.socket = socket
     this.isCanary = isCanary
     this.#events = events
-    this.#limits = limits
     this.since = events.now()
     socket.on('data', this.#onData)
     socket.on('end', this.#onEnd)
@@ -107,7 +111,7 @@ export class Downstream {
     this.bodySince = this.#events.now()
     const unread = this.#takeUnread()
     if (unread !== undefined) this.#feed(unread)
-    if (!this.#isPaused && !this.socket.readableFlowing) this.socket.resume()
+    this.#flow()
   }
 
   /** From here on everything goes to the sink, and the connection ends with the exchange. */
@@ -116,7 +120,7 @@ export class Downstream {
     this.#tunnel = sink
     const unread = this.#takeUnread()
     if (unread !== undefined) sink.onData(unread)
-    if (!this.#isPaused && !this.socket.readableFlowing) this.socket.resume()
+    this.#flow()
   }
 
   pauseBody(): void {
@@ -131,7 +135,12 @@ export class Downstream {
     this.bodyBytes = 0
     const unread = this.#sink === undefined ? undefined : this.#takeUnread()
     if (unread !== undefined) this.#feed(unread)
-    if (!this.#isPaused) this.socket.resume()
+    this.#flow()
+  }
+
+  /** Unless whoever took the last bytes has asked for a pause again. */
+  #flow(): void {
+    if (!this.#isPaused && !this.socket.readableFlowing) this.socket.resume()
   }
 
   /** The caller takes too long to send what it has begun. */
@@ -193,14 +202,18 @@ export class Downstream {
     if (end < bytes.length) this.#keep(bytes.subarray(end))
     const sink = this.#sink
     if (body.malformed !== undefined) sink?.onBroken(body.malformed)
-    else if (body.isComplete) sink?.onEnd()
+    else if (this.#request?.isComplete === true) sink?.onEnd()
   }
 
   #takeHead(bytes: Buffer): void {
     this.#unread = undefined
     const at = afterEmptyLines(bytes)
     const end = bytes.indexOf(HEAD_END, Math.max(at, this.#searched - 3))
-    if ((end === -1 ? bytes.length : end) - at > this.#limits.headerBytesMax) {
+    const { headerBytesMax, urlBytesMax } = this.#events.limits()
+    const length = (end === -1 ? bytes.length : end) - at
+    if (length > urlBytesMax && isTargetLonger(bytes, at, urlBytesMax)) {
+      this.#refuse(414, 'The request target is longer than this gateway takes.')
+    } else if (length > headerBytesMax) {
       this.#refuse(431, 'The header section is larger than this gateway takes.')
     } else if (end === -1) {
       this.#awaitHead(bytes, at)
@@ -240,7 +253,8 @@ export class Downstream {
     const response = (this.#response = new Response(this.socket))
     const { fields, minor, method } = request
     // HTTP/1.0 has no persistence that two layers agree on (RFC 9112, 9.3 and C.2.2).
-    const isLast = minor === 0 || method === 'CONNECT' || this.#requests >= this.#limits.requestsMax
+    const isLast =
+      minor === 0 || method === 'CONNECT' || this.#requests >= this.#events.limits().requestsPerConnectionMax
     if (isLast || hasConnectionOption(fields, 'close')) this.isClosing = true
     void this.#events.onRequest(request, response, this).then(this.#onOver)
   }
@@ -301,6 +315,17 @@ function afterEmptyLines(bytes: Buffer): number {
   let at = 0
   for (let lines = 0; lines < EMPTY_LINES_MAX && bytes[at] === 0x0d && bytes[at + 1] === 0x0a; lines++) at += 2
   return at
+}
+
+/** Whether a request line that begins at `at` has a target of more bytes, as far as it has come. */
+function isTargetLonger(bytes: Buffer, at: number, bytesMax: number): boolean {
+  const from = bytes.indexOf(0x20, at) + 1
+  if (from === 0 || from - at > METHOD_MAX + 1 || bytes.length - from <= bytesMax) return false
+  for (let index = from; index <= from + bytesMax; index++) {
+    const byte = bytes[index] as number
+    if (byte <= 0x20) return false
+  }
+  return true
 }
 
 /** A request line that has not ended yet. */

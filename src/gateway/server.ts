@@ -2,52 +2,40 @@
 import net from 'node:net'
 import type { Duplex } from 'node:stream'
 import tls from 'node:tls'
-import { resetConnection } from './connection.ts'
-import { Downstream, type DownstreamEvents } from './downstream.ts'
+import { rawSocketOf, resetConnection } from './connection.ts'
+import { ConnectionCount, type ConnectionLimits } from './connection-count.ts'
+import { Downstream, type DownstreamEvents, type DownstreamLimits } from './downstream.ts'
 import type { Gateway } from './gateway.ts'
 import { handleRequest } from './handle-request.ts'
 import { refuseUnparsed } from './unparsed.ts'
 
-export interface ServerLimits {
-  readonly headerBytesMax: number
+export interface ServerLimits extends ConnectionLimits, DownstreamLimits {
   readonly headersTimeoutMs: number
   readonly requestTimeoutMs: number
   readonly idleTimeoutMs: number
-  /** Of this worker: each costs a file descriptor and some KiB; more are turned away at once. */
-  readonly connectionsMax?: number
-  /** From one address to this worker. */
-  readonly connectionsPerAddressMax?: number
-  readonly requestsPerConnectionMax?: number
-  /** Bytes a second that a body must come at, once it has had `graceMs`. */
-  readonly minimumRate?: { readonly bytesPerSecond: number; readonly graceMs: number }
+  /** Bytes a second that a body must come at, once it has had `graceMs`; 0: none. */
+  readonly minimumRate: { readonly bytesPerSecond: number; readonly graceMs: number }
 }
 
-const CONNECTIONS_MAX = 16_384
 const SWEEP_MS = 1_000
 
 export class GatewayServer {
   readonly #gateway: Gateway
-  readonly #limits: ServerLimits
+  #limits: ServerLimits
   readonly #listener: net.Server
+  /** Whose TLS handshake is not over. */
+  readonly #handshaking = new Set<Duplex>()
   readonly #connections = new Set<Downstream>()
-  /** How many connections each address has. */
-  readonly #byAddress = new Map<string, number>()
+  readonly #count = new ConnectionCount()
   readonly #events: DownstreamEvents
-  readonly #sweep: ReturnType<typeof setInterval>
+  #sweep: ReturnType<typeof setInterval> | undefined
   #onEmpty: (() => void) | undefined
 
+  /** `secure`: it speaks TLS, from its start to its end; see `renewCertificates`. */
   constructor(gateway: Gateway, limits: ServerLimits, secure?: tls.TlsOptions) {
     this.#gateway = gateway
     this.#limits = limits
-    // Half-open: the caller's end must not take the answer of a connection that we are ending.
-    const options = { noDelay: true, allowHalfOpen: true }
-    const accept = (socket: Duplex): void => {
-      this.accept(socket)
-    }
-    this.#listener =
-      secure === undefined
-        ? net.createServer(options, accept)
-        : tls.createServer({ ...options, ...secure, ALPNProtocols: ['http/1.1'] }, accept)
+    this.#listener = this.#createListener(secure)
     this.#events = {
       onRequest: async (request, response, downstream) => {
         await handleRequest(request, response, downstream, gateway)
@@ -66,9 +54,9 @@ export class GatewayServer {
           return 0
         }
       },
+      limits: () => this.#limits,
     }
-    const least = Math.min(limits.headersTimeoutMs, limits.requestTimeoutMs, limits.idleTimeoutMs)
-    this.#sweep = setInterval(this.#expire, Math.max(10, Math.min(SWEEP_MS, least / 4))).unref()
+    this.useLimits(limits)
   }
 
   get listener(): net.Server {
@@ -79,40 +67,99 @@ export class GatewayServer {
     return this.#connections.size
   }
 
-  /** Takes a connection in; `isCanary`: the other end is ours, and what comes by it is never traffic. */
-  accept(socket: Duplex, isCanary = false): void {
-    const { connectionsMax = CONNECTIONS_MAX, connectionsPerAddressMax = Infinity } = this.#limits
-    const address = (socket as Partial<net.Socket>).remoteAddress ?? ''
-    if (!isCanary && this.#isNobodys(address)) {
+  /** From now on, also for connections that are open. */
+  useLimits(limits: ServerLimits): void {
+    const { headersTimeoutMs, requestTimeoutMs, idleTimeoutMs, minimumRate } = limits
+    this.#limits = limits
+    const least = Math.min(headersTimeoutMs, requestTimeoutMs, idleTimeoutMs, minimumRate.graceMs)
+    clearInterval(this.#sweep)
+    this.#sweep = setInterval(this.#expire, Math.max(10, Math.min(SWEEP_MS, least / 4))).unref()
+  }
+
+  /** For the handshakes to come; what is open stays as it is. Nothing where the listener speaks no TLS. */
+  renewCertificates(secure: tls.TlsOptions): void {
+    const listener = this.#listener
+    if (!(listener instanceof tls.Server)) return
+    listener.setSecureContext(secure)
+    // What setSecureContext leaves as it was: whether every client must show a certificate.
+    const { requestCert = false, rejectUnauthorized = true } = secure
+    Object.assign(listener, { requestCert, rejectUnauthorized })
+  }
+
+  #createListener(secure: tls.TlsOptions | undefined): net.Server {
+    // Half-open: the caller's end must not take the answer of a connection that we are ending.
+    const options = { noDelay: true, allowHalfOpen: true }
+    if (secure === undefined) {
+      return net.createServer(options, (socket) => {
+        if (this.#mayEnter(socket)) this.accept(socket)
+      })
+    }
+    const listener = tls.createServer({ ...options, ...secure }, (socket) => {
+      this.#handshaking.delete(rawSocketOf(socket))
+      this.accept(socket)
+    })
+    // Counted as they come: a handshake costs more than most requests, and who is slow in it holds a place all the same.
+    listener.on('connection', (socket: net.Socket) => {
+      if (this.#mayEnter(socket)) this.#awaitHandshake(socket)
+    })
+    // A bare tls.Server tells of a failed or late handshake, and ends nothing.
+    listener.on('tlsClientError', (_error, socket) => {
+      socket.destroy()
+    })
+    return listener
+  }
+
+  #awaitHandshake(socket: net.Socket): void {
+    this.#handshaking.add(socket)
+    socket.once('close', () => {
+      this.#handshaking.delete(socket)
+    })
+  }
+
+  /** Counts who comes in; who may not is gone already. */
+  #mayEnter(socket: net.Socket): boolean {
+    if (this.#isNobodys(socket)) {
       socket.on('error', () => undefined)
       socket.destroy()
-      return
+      return false
     }
-    const already = this.#byAddress.get(address) ?? 0
-    const isCrowded = address !== '' && already >= connectionsPerAddressMax
-    if ((isCrowded || this.#connections.size >= connectionsMax) && !isCanary) {
-      socket.on('error', () => undefined)
-      resetConnection(socket)
-      this.#gateway.telemetry.connectionRefused(isCrowded ? 'address' : 'worker')
-      return
+    const beyond = this.#count.enter(socket, this.#countedBy(socket), this.#limits)
+    if (beyond === undefined) return true
+    socket.on('error', () => undefined)
+    resetConnection(socket)
+    this.#gateway.telemetry.connectionRefused(beyond)
+    return false
+  }
+
+  /** A proxy stands for all of its callers; a unix socket has no address. */
+  #countedBy({ remoteAddress = '' }: net.Socket): string | undefined {
+    const { addresses, settings } = this.#gateway
+    try {
+      const address = addresses.parse(remoteAddress)
+      return address === undefined || settings.isTrustedProxy(address) ? undefined : addresses.aggregate(address)
+    } catch {
+      // Receive meets the same failure, and refuses.
+      return undefined
     }
-    this.#byAddress.set(address, already + 1)
-    socket.once('close', () => {
-      this.#forget(address)
-    })
-    const limits = {
-      headerBytesMax: this.#limits.headerBytesMax,
-      requestsMax: this.#limits.requestsPerConnectionMax ?? Infinity,
-    }
-    this.#connections.add(new Downstream(socket, isCanary, this.#events, limits))
   }
 
   /**
    * Who has no address had reset the connection before it was accepted (on a unix socket nobody has one): locks by network,
    * limits and the trail could not judge it.
    */
-  #isNobodys(address: string): boolean {
-    return address === '' && typeof this.#listener.address() !== 'string'
+  #isNobodys(socket: Duplex): boolean {
+    const { remoteAddress = '' } = socket as Partial<net.Socket>
+    return remoteAddress === '' && typeof this.#listener.address() !== 'string'
+  }
+
+  /** Requests may come; `isCanary`: the other end is ours, and what comes by it is never traffic. */
+  accept(socket: Duplex, isCanary = false): void {
+    if (!isCanary && this.#isNobodys(socket)) {
+      socket.on('error', () => undefined)
+      socket.destroy()
+      return
+    }
+    this.#connections.add(new Downstream(socket, isCanary, this.#events))
   }
 
   /** Ends the connections on which nothing is open. */
@@ -123,12 +170,15 @@ export class GatewayServer {
   }
 
   closeAll(): void {
+    for (const socket of this.#handshaking) socket.destroy()
     for (const downstream of this.#connections) downstream.socket.destroy()
   }
 
   /** Accepts nothing more; resolves once every connection has ended. */
   close(): Promise<void> {
     this.#listener.close()
+    // Nothing has been asked on these.
+    for (const socket of this.#handshaking) socket.destroy()
     return new Promise((resolve) => {
       this.#onEmpty = () => {
         clearInterval(this.#sweep)
@@ -141,12 +191,6 @@ export class GatewayServer {
   readonly #onClose = (downstream: Downstream): void => {
     this.#connections.delete(downstream)
     if (this.#connections.size === 0) this.#onEmpty?.()
-  }
-
-  #forget(address: string): void {
-    const left = (this.#byAddress.get(address) ?? 1) - 1
-    if (left === 0) this.#byAddress.delete(address)
-    else this.#byAddress.set(address, left)
   }
 
   /** Who has taken too long, looked for now and then rather than by a timer for each. */
@@ -171,10 +215,9 @@ export class GatewayServer {
   }
 
   #isTooSlow({ bodyBytes, bodySince }: Downstream, now: number): boolean {
-    const { minimumRate } = this.#limits
-    if (minimumRate === undefined) return false
+    const { bytesPerSecond, graceMs } = this.#limits.minimumRate
     const tookMs = now - bodySince
-    return tookMs > minimumRate.graceMs && bodyBytes < (minimumRate.bytesPerSecond * tookMs) / 1000
+    return tookMs > graceMs && bodyBytes < (bytesPerSecond * tookMs) / 1000
   }
 }
 

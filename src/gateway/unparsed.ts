@@ -1,14 +1,30 @@
 // What came and never became a request. It is answered, recorded and counted as well.
 import { STATUS_CODES } from 'node:http'
+import type { DenialReason } from '../core/decision.ts'
 import type { Downstream } from './downstream.ts'
 import type { Gateway } from './gateway.ts'
+
+interface Refusal {
+  readonly reason: DenialReason
+  /** The problem type. */
+  readonly type: string
+}
+
+/** As stages/respond answers and records them. */
+const REFUSALS: Readonly<Record<number, Refusal>> = {
+  408: { reason: 'request-timeout', type: 'request-timeout' },
+  414: { reason: 'malformed-target', type: 'target-too-long' },
+  431: { reason: 'headers-too-large', type: 'headers-too-large' },
+}
+const MALFORMED: Refusal = { reason: 'malformed-request', type: 'malformed-request' }
 
 /** Answers and ends the connection: whatever follows has no known beginning. Never throws. */
 export function refuseUnparsed(gateway: Gateway, downstream: Downstream, status: number, detail: string): void {
   try {
     const id = gateway.randomness.requestId()
-    if (!downstream.isCanary) recordUnparsed(gateway, downstream, status, id)
-    if (downstream.socket.writable) downstream.socket.write(answerText(status, detail, id), 'latin1')
+    const { reason, type } = REFUSALS[status] ?? MALFORMED
+    if (!downstream.isCanary) recordUnparsed(gateway, downstream, status, reason, id)
+    if (downstream.socket.writable) downstream.socket.write(answerText(status, type, detail, id), 'latin1')
   } catch (error) {
     gateway.logger.error('what was no request could not be refused', { error: String(error) })
   } finally {
@@ -16,7 +32,13 @@ export function refuseUnparsed(gateway: Gateway, downstream: Downstream, status:
   }
 }
 
-function recordUnparsed(gateway: Gateway, downstream: Downstream, status: number, id: string): void {
+function recordUnparsed(
+  gateway: Gateway,
+  downstream: Downstream,
+  status: number,
+  reason: DenialReason,
+  id: string,
+): void {
   gateway.trail.append({
     kind: 'request',
     phase: 'outcome',
@@ -26,7 +48,7 @@ function recordUnparsed(gateway: Gateway, downstream: Downstream, status: number
     method: 'OTHER',
     path: '',
     decision: 'rejected',
-    reason: 'malformed-request',
+    reason,
     epoch: gateway.view.epoch,
     status,
     bytes: 0,
@@ -35,9 +57,9 @@ function recordUnparsed(gateway: Gateway, downstream: Downstream, status: number
   gateway.telemetry.settled({ route: 'none', method: 'OTHER', status, decision: 'rejected', durationMs: 0 })
 }
 
-function answerText(status: number, detail: string, id: string): string {
+function answerText(status: number, type: string, detail: string, id: string): string {
   const title = STATUS_CODES[status] ?? 'Bad Request'
-  const body = JSON.stringify({ type: 'urn:portcullis:problem:malformed-request', title, status, detail, instance: id })
+  const body = JSON.stringify({ type: `urn:portcullis:problem:${type}`, title, status, detail, instance: id })
   return (
     `HTTP/1.1 ${String(status)} ${title}\r\nContent-Type: application/problem+json\r\nContent-Length: ${String(body.length)}\r\n` +
     `Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nX-Request-Id: ${id}\r\nConnection: close\r\n\r\n${body}`

@@ -24,6 +24,8 @@ export interface Telemetry {
   streamCut(): void
   /** A connection was turned away: too many from its address, or of this worker. */
   connectionRefused(limit: 'address' | 'worker'): void
+  /** A request was turned away before anything was sent: the upstream has all that it may have. */
+  upstreamOverloaded(upstream: string, reason: 'queue-full' | 'queue-timeout'): void
   recorded(count: number): void
   durable(seconds: number): void
 }

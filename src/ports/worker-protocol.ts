@@ -5,6 +5,8 @@ import type { CanaryProof } from './data-plane.ts'
 export type ToWorker<Config> =
   | { readonly type: 'reload'; readonly config: Config }
   | { readonly type: 'prove'; readonly id: number; readonly routes: readonly string[]; readonly drill?: string }
+  /** Every target that is down by its checks; what is not named is up. */
+  | { readonly type: 'down'; readonly targets: readonly string[] }
   | { readonly type: 'drain'; readonly timeoutMs: number }
 
 export type FromWorker<Batch, Announcement> =

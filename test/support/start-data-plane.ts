@@ -56,6 +56,8 @@ export interface DataPlane {
   /** Lines of the log at `error`. */
   readonly errors: readonly string[]
   readonly cuts: number
+  /** Limits that turned a connection or a request away. */
+  readonly turnedAway: readonly string[]
   /** A token and its session, opened by OTP now unless said otherwise. */
   token(facts?: Partial<Session>): string
   /** Posts a table with one more lock and stores its epoch, both in this turn, as the main thread does. */
@@ -100,12 +102,24 @@ export function routeOf(spec: RouteSpec): Route {
 
 export const LIMITS: ServerLimits = {
   headerBytesMax: 16_384,
+  urlBytesMax: 8_192,
   headersTimeoutMs: 10_000,
   requestTimeoutMs: 60_000,
   idleTimeoutMs: 60_000,
+  minimumRate: { bytesPerSecond: 0, graceMs: 10_000 },
+  connectionsMax: 16_384,
+  connectionsPerAddressMax: 16_384,
+  requestsPerConnectionMax: 1_000_000,
 }
 
-const POOL = { connectTimeoutMs: 2_000, headersTimeoutMs: 10_000, bodyTimeoutMs: 10_000, connectionsMax: 16 }
+const POOL = {
+  connectTimeoutMs: 2_000,
+  headersTimeoutMs: 10_000,
+  bodyTimeoutMs: 10_000,
+  connectionsMax: 16,
+  inFlightMax: 1_000,
+  queue: { requestsMax: 4_096, timeoutMs: 60_000 },
+}
 
 const FAR_MS = 1_000_000_000
 
@@ -115,6 +129,7 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<DataPla
   const addresses = createAddresses()
   const settled: SettledExchange[] = []
   const errors: string[] = []
+  const turnedAway: string[] = []
   const sessions = new Map<string, Session>()
   const verifier: StandInVerifier = { answer: (found) => found }
   const memory = lockMemory(new SharedArrayBuffer(LOCK_MEMORY_BYTES))
@@ -129,7 +144,10 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<DataPla
   // Timeouts are the sockets' own: they are waited for, not told.
   const upstreams = createUpstreamClient(
     { registry: { targets: ports.map((port) => `http://127.0.0.1:${port}`), ...POOL, ...options.pool } },
-    () => performance.now(),
+    {
+      now: () => performance.now(),
+      onOverload: (upstream, reason) => gateway.telemetry.upstreamOverloaded(upstream, reason),
+    },
   )
   const settings: Settings = {
     routes,
@@ -172,7 +190,8 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<DataPla
       observed: () => undefined,
       anomaly: () => undefined,
       streamCut: () => undefined,
-      connectionRefused: () => undefined,
+      connectionRefused: (limit) => void turnedAway.push(limit),
+      upstreamOverloaded: (upstream, reason) => void turnedAway.push(`${upstream} ${reason}`),
       recorded: () => undefined,
       durable: () => undefined,
     },
@@ -223,6 +242,7 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<DataPla
     verifier,
     settled,
     errors,
+    turnedAway,
     get cuts() {
       return cuts
     },

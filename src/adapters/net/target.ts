@@ -1,7 +1,8 @@
-// One target of an upstream: its connections, and the requests that wait for one, first come first served.
-import net from 'node:net'
-import tls from 'node:tls'
+// One target of an upstream: its connections, each kept for the next request where it is clean.
+import type net from 'node:net'
 import type { UpstreamFailure } from '../../ports/upstream-client.ts'
+import type { Candidate, TargetHealth } from './pick-target.ts'
+import type { Connector } from './tls-context.ts'
 import { UpstreamConnection } from './upstream-connection.ts'
 
 export interface TargetLimits {
@@ -14,157 +15,117 @@ export interface TargetLimits {
 /** Shorter than Node's own default of 5 s, so that we close an idle connection before the upstream does. */
 const KEEP_ALIVE_MS = 4_000
 
-/** Requests that may wait for a connection; more are refused as `overloaded`, since each holds its caller's socket. */
-const WAITING_MAX = 4_096
-
-/** How long a target that refused a connection is passed over while there is another. */
-const DOWN_MS = 5_000
-
 const SWEEP_MS = 1_000
 
-/** A request on its way to a connection. */
+/** A request that needs a connection. */
 export interface Waiter {
   /** A connection is the waiter's now. */
   use(connection: UpstreamConnection): void
   fail(failure: UpstreamFailure): void
 }
 
-export class Target {
-  readonly #connect: () => net.Socket
-  readonly #host: string
+export class Target implements Candidate {
+  readonly #connector: Connector
   readonly #limits: TargetLimits
+  readonly #health: TargetHealth
   readonly #now: () => number
   readonly #open = new Set<UpstreamConnection>()
   /** The last one used is the next: the others may rest and close. */
   readonly #idle: UpstreamConnection[] = []
-  readonly #waiting = new Set<Waiter>()
   readonly #connecting = new Map<Waiter, net.Socket>()
-  #running = 0
-  #isDown = false
+  /** They have their place; the connection of whoever had it before has yet to come to rest, or to close. */
+  readonly #expecting = new Set<Waiter>()
   #sweep: ReturnType<typeof setInterval> | undefined
-  #onIdle: (() => void) | undefined
+  /** Requests that have a place here: never more than the connections. Counted by the upstream. */
+  pending = 0
 
-  /** `origin`: scheme, host and port, no path. `now`: the monotonic clock, in milliseconds. */
-  constructor(origin: string, limits: TargetLimits, now: () => number) {
-    const { connect, host } = connectTo(new URL(origin))
-    this.#connect = connect
-    this.#host = host
+  /** `now`: the monotonic clock, in milliseconds. */
+  constructor(connector: Connector, limits: TargetLimits, health: TargetHealth, now: () => number) {
+    this.#connector = connector
     this.#limits = limits
+    this.#health = health
     this.#now = now
   }
 
-  get load(): number {
-    return this.#running + this.#waiting.size
-  }
-
   get isDown(): boolean {
-    return this.#isDown
+    return this.#health.isDown(this.#now())
   }
 
-  /** Gives the waiter a connection, in this turn where one is idle; false where too many wait already. */
-  enter(waiter: Waiter): boolean {
-    if (this.#running < this.#limits.connectionsMax) {
-      this.#running += 1
-      this.give(waiter)
-      return true
-    }
-    if (this.#waiting.size >= WAITING_MAX) return false
-    this.#waiting.add(waiter)
-    return true
+  get hasRoom(): boolean {
+    return this.pending < this.#limits.connectionsMax
   }
 
-  /** A connection for a waiter that has been let in: also for its second try. */
+  /** A connection for a waiter that has a place: in this turn where one is idle. Also for its second try. */
   give(waiter: Waiter): void {
     for (let idle = this.#idle.pop(); idle !== undefined; idle = this.#idle.pop()) {
       if (!idle.isUsable) continue
       waiter.use(idle)
       return
     }
-    this.#openFor(waiter)
+    if (this.#open.size + this.#connecting.size < this.#limits.connectionsMax) this.#openFor(waiter)
+    else this.#expecting.add(waiter)
   }
 
-  /** Takes back what has no connection yet; false where it has one. */
+  /** Takes back what has no connection yet; false where it has one. Its place is still its own. */
   cancel(waiter: Waiter): boolean {
     const socket = this.#connecting.get(waiter)
-    if (socket !== undefined) {
-      this.#connecting.delete(waiter)
-      socket.destroy()
-      this.leave()
-      return true
-    }
-    const waited = this.#waiting.delete(waiter)
-    if (waited) this.#tellIfIdle()
-    return waited
+    if (socket === undefined) return this.#expecting.delete(waiter)
+    this.#connecting.delete(waiter)
+    socket.destroy()
+    this.#giveNext()
+    return true
   }
 
-  /** To be called once by each that was let in. */
-  leave(): void {
-    this.#running -= 1
-    for (const next of this.#waiting) {
-      this.#waiting.delete(next)
-      this.#running += 1
-      this.give(next)
-      return
-    }
-    this.#tellIfIdle()
-  }
-
-  markDown(): void {
-    if (this.#isDown) return
-    this.#isDown = true
-    setTimeout(() => {
-      this.#isDown = false
-    }, DOWN_MS).unref()
-  }
-
-  /** Resolves once nothing runs and nothing waits any more, with the connections closed. */
-  async close(): Promise<void> {
-    await new Promise<void>((resolve) => {
-      this.#onIdle = resolve
-      this.#tellIfIdle()
-    })
+  /** Once nothing has a place here any more. */
+  close(): void {
     clearInterval(this.#sweep)
     for (const connection of this.#open) connection.destroy()
   }
 
-  #tellIfIdle(): void {
-    if (this.load === 0) this.#onIdle?.()
-  }
-
   #openFor(waiter: Waiter): void {
-    const socket = this.#connect()
-    this.#connecting.set(waiter, socket)
-    const settle = (): boolean => {
-      clearTimeout(timer)
-      return this.#connecting.delete(waiter)
-    }
-    const timer = setTimeout(() => {
-      if (settle()) waiter.fail({ failure: 'timeout', detail: 'no connection in time' })
-      socket.destroy()
-    }, this.#limits.connectTimeoutMs)
-    const onError = (error: NodeJS.ErrnoException): void => {
-      if (settle()) waiter.fail({ failure: failureOf(error), detail: error.message })
-    }
-    socket.once('error', onError)
-    socket.once(socket instanceof tls.TLSSocket ? 'secureConnect' : 'connect', () => {
-      socket.removeListener('error', onError)
-      if (!settle()) return
-      const connection = new UpstreamConnection(socket, this.#host, this)
+    const socket = this.#connector.connect((failure) => {
+      // Where it is another's no more, it has been cancelled.
+      if (!this.#connecting.delete(waiter)) return
+      if (failure !== undefined) {
+        if (failure.failure === 'refused') this.#health.refused(this.#now())
+        this.#giveNext()
+        waiter.fail(failure)
+        return
+      }
+      const connection = new UpstreamConnection(socket, this.#connector.host, this)
       this.#open.add(connection)
       this.#watch()
       waiter.use(connection)
     })
+    this.#connecting.set(waiter, socket)
   }
 
   onIdle(connection: UpstreamConnection): void {
     connection.touchedMs = -1
-    this.#idle.push(connection)
+    const next = this.#takeExpecting()
+    if (next === undefined) this.#idle.push(connection)
+    else next.use(connection)
   }
 
   onClose(connection: UpstreamConnection): void {
     this.#open.delete(connection)
     const index = this.#idle.indexOf(connection)
     if (index !== -1) this.#idle.splice(index, 1)
+    this.#giveNext()
+  }
+
+  /** There is room for one connection more. */
+  #giveNext(): void {
+    const next = this.#takeExpecting()
+    if (next !== undefined) this.give(next)
+  }
+
+  #takeExpecting(): Waiter | undefined {
+    for (const next of this.#expecting) {
+      this.#expecting.delete(next)
+      return next
+    }
+    return undefined
   }
 
   /** Looks for timeouts now and then, rather than by a timer for each wait: one is noticed late by two looks at most. */
@@ -193,42 +154,4 @@ export class Target {
       connection.destroy()
     }
   }
-}
-
-/** The least loaded one that is up, in turn where they are equal; where all are down, down ones too. */
-export function pickTarget(targets: readonly Target[], turn: number): Target | undefined {
-  if (targets.length < 2) return targets[0]
-  const up = targets.filter((target) => !target.isDown)
-  const eligible = up.length === 0 ? targets : up
-  let least: Target | undefined
-  for (let index = 0; index < eligible.length; index++) {
-    const target = eligible[(turn + index) % eligible.length]
-    if (target !== undefined && (least === undefined || target.load < least.load)) least = target
-  }
-  return least
-}
-
-function connectTo(url: URL): { readonly connect: () => net.Socket; readonly host: string } {
-  const host = url.hostname.replace(/^\[|\]$/g, '')
-  if (url.protocol !== 'https:') {
-    const options = { host, port: Number(url.port || 80), noDelay: true, allowHalfOpen: false }
-    return { connect: () => net.connect(options), host: url.host }
-  }
-  const options = { host, port: Number(url.port || 443), ALPNProtocols: ['http/1.1'] }
-  const secure = net.isIP(host) === 0 ? { ...options, servername: host } : options
-  return { connect: () => tls.connect(secure).setNoDelay(true), host: url.host }
-}
-
-const REFUSED: ReadonlySet<string> = new Set([
-  'ECONNREFUSED',
-  'ENOTFOUND',
-  'EAI_AGAIN',
-  'EHOSTUNREACH',
-  'ENETUNREACH',
-  'ENOENT',
-  'EACCES',
-])
-
-function failureOf({ code }: NodeJS.ErrnoException): UpstreamFailure['failure'] {
-  return code !== undefined && REFUSED.has(code) ? 'refused' : 'reset'
 }

@@ -9,64 +9,84 @@ import type {
   UpstreamRequest,
   UpstreamSink,
 } from '../../ports/upstream-client.ts'
-import { pickTarget, Target, type TargetLimits, type Waiter } from './target.ts'
+import { TargetHealth } from './pick-target.ts'
+import { Target, type TargetLimits } from './target.ts'
+import { targetKey } from './target-states.ts'
+import { createConnector, type UpstreamTls } from './tls-context.ts'
+import { Upstream, type Entrant, type Overload, type UpstreamLoad } from './upstream.ts'
 import type { ConnectionSink, UpstreamConnection } from './upstream-connection.ts'
 
-export interface UpstreamPools extends TargetLimits {
-  /** Origins: scheme, host and port, no path. */
+export interface UpstreamPools extends TargetLimits, UpstreamLoad {
+  /** Origins (scheme, host and port, no path), or `unix:` and the path of a socket. */
   readonly targets: readonly string[]
+  /** For those that are https. Not `tls`: in a config that holds paths. */
+  readonly secure?: UpstreamTls
 }
 
-/** `now`: the monotonic clock, in milliseconds. */
+export interface UpstreamClientDeps {
+  /** The monotonic clock, in milliseconds. */
+  readonly now: () => number
+  /** Whether a target is up by its checks, by `targetKey`; absent: nobody checks. */
+  readonly isUp?: (key: string) => boolean
+  /** A request was turned away with nothing sent. */
+  readonly onOverload?: (upstream: string, overload: Overload) => void
+}
+
+/** Throws what OpenSSL says of texts that are no PEM. */
 export function createUpstreamClient(
-  upstreams: Readonly<Record<string, UpstreamPools>>,
-  now: () => number,
+  pools: Readonly<Record<string, UpstreamPools>>,
+  deps: UpstreamClientDeps,
 ): UpstreamClient {
-  const targets = new Map(
-    Object.entries(upstreams).map(([name, upstream]) => [
-      name,
-      upstream.targets.map((origin) => new Target(origin, upstream, now)),
-    ]),
-  )
-  let turn = 0
+  const upstreams = new Map(Object.entries(pools).map(([name, pool]) => [name, openUpstream(name, pool, deps)]))
   let isClosed = false
   return {
     send(request, sink) {
-      turn = (turn + 1) % 0x4000_0000
-      const eligible = isClosed ? undefined : targets.get(request.upstream)
-      const attempt = new Attempt(pickTarget(eligible ?? [], turn), request, sink)
+      const attempt = new Attempt(isClosed ? undefined : upstreams.get(request.upstream), request, sink)
       attempt.enter()
       return attempt
     },
     async close() {
       isClosed = true
-      await Promise.all([...targets.values()].flat().map((target) => target.close()))
+      await Promise.all([...upstreams.values()].map((upstream) => upstream.close()))
     },
   }
+}
+
+function openUpstream(name: string, pool: UpstreamPools, deps: UpstreamClientDeps): Upstream {
+  const { now, isUp = () => true, onOverload = () => undefined } = deps
+  const targets = pool.targets.map((origin) => {
+    const key = targetKey(name, origin)
+    const health = new TargetHealth(() => isUp(key))
+    return new Target(createConnector(origin, pool.connectTimeoutMs, pool.secure), pool, health, now)
+  })
+  return new Upstream(targets, pool, now, (overload) => {
+    onOverload(name, overload)
+  })
 }
 
 const ABORTED: UpstreamFailure = { failure: 'aborted', detail: 'ended by the gateway' }
 
 /** One request, and at most one retry: only of an idempotent request without a body whose kept-alive connection closed before any answer. */
-class Attempt implements UpstreamCall, Waiter, ConnectionSink {
-  readonly #target: Target | undefined
+class Attempt implements UpstreamCall, Entrant, ConnectionSink {
+  readonly #upstream: Upstream | undefined
   readonly #request: UpstreamRequest
   readonly #sink: UpstreamSink
+  target: Target | undefined
   #connection: UpstreamConnection | undefined
   #isOver = false
   /** While the sink is asked for leave: the connection is not this attempt's yet. */
   #isStarting = false
   #isRetried = false
 
-  constructor(target: Target | undefined, request: UpstreamRequest, sink: UpstreamSink) {
-    this.#target = target
+  constructor(upstream: Upstream | undefined, request: UpstreamRequest, sink: UpstreamSink) {
+    this.#upstream = upstream
     this.#request = request
     this.#sink = sink
   }
 
   enter(): void {
-    if (this.#target === undefined) this.#tell({ failure: 'refused', detail: 'no such upstream' })
-    else if (!this.#target.enter(this)) this.#tell({ failure: 'overloaded', detail: 'too many requests wait' })
+    if (this.#upstream === undefined) this.#tell({ failure: 'refused', detail: 'no such upstream' })
+    else this.#upstream.enter(this)
   }
 
   use(connection: UpstreamConnection): void {
@@ -76,16 +96,16 @@ class Attempt implements UpstreamCall, Waiter, ConnectionSink {
     if (!mayStart || this.#isOver) {
       // Not a byte was written: the connection is as it was, and the next one's.
       this.#isOver = true
-      this.#target?.onIdle(connection)
-      this.#target?.leave()
+      this.target?.onIdle(connection)
+      this.#upstream?.leave(this)
       return
     }
     connection.touchedMs = -1
     try {
       connection.send(this.#request, this)
     } catch (error) {
-      this.#target?.onIdle(connection)
-      this.#end({ failure: 'malformed', detail: String(error) })
+      this.target?.onIdle(connection)
+      this.fail({ failure: 'malformed', detail: String(error) })
       return
     }
     this.#connection = connection
@@ -93,18 +113,19 @@ class Attempt implements UpstreamCall, Waiter, ConnectionSink {
   }
 
   fail(failure: UpstreamFailure): void {
-    if (failure.failure === 'refused') this.#target?.markDown()
-    this.#end(failure)
+    this.#connection = undefined
+    this.#upstream?.leave(this)
+    this.#tell(failure)
   }
 
   abort(): void {
     if (this.#isOver) return
-    if (this.#isStarting || this.#target?.cancel(this) === true) {
+    if (this.#isStarting || this.#upstream?.cancel(this) === true) {
       this.#tell(ABORTED)
       return
     }
-    this.#connection?.destroy()
-    this.#end(ABORTED)
+    if (this.target?.cancel(this) !== true) this.#connection?.destroy()
+    this.fail(ABORTED)
   }
 
   resume(): void {
@@ -137,7 +158,7 @@ class Attempt implements UpstreamCall, Waiter, ConnectionSink {
 
   onEnd(): void {
     this.#connection = undefined
-    this.#target?.leave()
+    this.#upstream?.leave(this)
     if (this.#isOver) return
     this.#isOver = true
     this.#sink.onEnd()
@@ -145,12 +166,12 @@ class Attempt implements UpstreamCall, Waiter, ConnectionSink {
 
   onFailure(failure: UpstreamFailure): void {
     const connection = this.#connection
-    this.#connection = undefined
     if (connection !== undefined && this.#mayRetry(failure, connection)) {
+      this.#connection = undefined
       this.#isRetried = true
-      this.#target?.give(this)
+      this.target?.give(this)
     } else {
-      this.#end(failure)
+      this.fail(failure)
     }
   }
 
@@ -158,12 +179,6 @@ class Attempt implements UpstreamCall, Waiter, ConnectionSink {
   #mayRetry({ failure }: UpstreamFailure, { served, isHeard }: UpstreamConnection): boolean {
     if (this.#isOver || this.#isRetried || isHeard || served === 0) return false
     return failure === 'reset' && this.#request.idempotent && this.#request.body === 0
-  }
-
-  #end(failure: UpstreamFailure): void {
-    this.#connection = undefined
-    this.#target?.leave()
-    this.#tell(failure)
   }
 
   #tell(failure: UpstreamFailure): void {

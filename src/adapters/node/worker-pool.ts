@@ -36,6 +36,7 @@ export class WorkerPool<Config, Batch, Announcement> implements DataPlane {
   readonly #waiting = new Set<() => void>()
   #table: LockTable | undefined
   #config: Config | undefined
+  #down: readonly string[] = []
   #threads = 0
   #proofs = 0
   #stopping = false
@@ -131,6 +132,12 @@ export class WorkerPool<Config, Batch, Announcement> implements DataPlane {
     )
   }
 
+  /** Names every target that is down by its checks; also to workers that are to come. */
+  setDown(targets: readonly string[]): void {
+    this.#down = targets
+    for (const slot of this.#slots) slot.post({ type: 'down', targets })
+  }
+
   /** Lets in-flight exchanges finish, then ends the threads. Resolves to whether nothing had to be cut. */
   async stop(timeoutMs: number): Promise<boolean> {
     this.#stopping = true
@@ -162,6 +169,7 @@ export class WorkerPool<Config, Batch, Announcement> implements DataPlane {
     )
     // It starts frozen: until it has this table it forwards nothing.
     if (this.#table !== undefined) slot.postTable(this.#table)
+    if (this.#down.length > 0) slot.post({ type: 'down', targets: this.#down })
     if (this.#config !== undefined) slot.post({ type: 'reload', config: this.#config })
     return slot
   }

@@ -43,6 +43,10 @@ export const FAMILIES = {
     help: 'Connections turned away at once: too many from one address, or of the worker.',
     labels: ['limit'],
   },
+  upstream_overloaded_total: {
+    help: 'Requests turned away because the upstream had all that it may have: the queue was full, or the wait too long.',
+    labels: ['upstream', 'reason'],
+  },
   streams_cut_total: { help: 'Open exchanges that a lock or a revocation has cut.', labels: [] },
   audit_records_total: { help: 'Records appended to the audit trail.', labels: [] },
   audit_durable_seconds: {

@@ -48,6 +48,7 @@ export function createWorkerTelemetry(
   const throttled = countByLabels(writer, 'throttled_total', 'route', 'detector')
   const observed = countByLabels(writer, 'observed_total', 'mode')
   const connectionRefused = countByLabels(writer, 'connections_refused_total', 'limit')
+  const upstreamOverloaded = countByLabels(writer, 'upstream_overloaded_total', 'upstream', 'reason')
   const anomaly = countByLabels(writer, 'anomalies_total', 'detector')
 
   return {
@@ -67,6 +68,7 @@ export function createWorkerTelemetry(
     observed,
     anomaly,
     connectionRefused,
+    upstreamOverloaded,
     streamCut: () => {
       writer.add(cut, 1)
     },
@@ -115,7 +117,12 @@ function requestSlot(
 /** A counter of one or two labels that come from config or closed sets. */
 function countByLabels(
   writer: SlabWriter,
-  metric: 'throttled_total' | 'observed_total' | 'anomalies_total' | 'connections_refused_total',
+  metric:
+    | 'throttled_total'
+    | 'observed_total'
+    | 'anomalies_total'
+    | 'connections_refused_total'
+    | 'upstream_overloaded_total',
   ...names: readonly string[]
 ): (...values: readonly string[]) => void {
   const slots = new Map<string, number>()

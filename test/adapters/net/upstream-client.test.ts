@@ -6,7 +6,11 @@ import os from 'node:os'
 import path from 'node:path'
 import tls from 'node:tls'
 import { afterEach, describe, expect, test } from '@jest/globals'
-import { createUpstreamClient, type UpstreamPools } from '../../../src/adapters/net/upstream-client.ts'
+import {
+  createUpstreamClient,
+  type UpstreamClientDeps,
+  type UpstreamPools,
+} from '../../../src/adapters/net/upstream-client.ts'
 import type {
   UpstreamCall,
   UpstreamClient,
@@ -28,7 +32,11 @@ async function upstreamWith(answer: Answer = () => OK): Promise<RawUpstream> {
   return upstream
 }
 
-function clientOf(targets: readonly string[], more: Partial<UpstreamPools> = {}): UpstreamClient {
+function clientOf(
+  targets: readonly string[],
+  more: Partial<UpstreamPools> = {},
+  deps: Partial<UpstreamClientDeps> = {},
+): UpstreamClient {
   const client = createUpstreamClient(
     {
       registry: {
@@ -37,10 +45,12 @@ function clientOf(targets: readonly string[], more: Partial<UpstreamPools> = {})
         headersTimeoutMs: 5_000,
         bodyTimeoutMs: 5_000,
         connectionsMax: 4,
+        inFlightMax: 1_000,
+        queue: { requestsMax: 4_096, timeoutMs: 60_000 },
         ...more,
       },
     },
-    () => performance.now(),
+    { now: () => performance.now(), ...deps },
   )
   opened.push(client)
   return client

@@ -1,0 +1,109 @@
+// What a data-plane thread makes of its config: keys and certificates read, routes compiled, clients of the upstreams made.
+import type tls from 'node:tls'
+import { isDeepStrictEqual } from 'node:util'
+import { createTokenVerifier, type RefreshingTokenVerifier } from '../adapters/jose/token-verifier.ts'
+import { createUpstreamClient, type UpstreamPools } from '../adapters/net/upstream-client.ts'
+import { serverTlsOptions } from '../adapters/node/tls-server.ts'
+import type { Config, GatewayConfig } from '../config/config.ts'
+import { compileNearMissGuard } from '../core/near-miss.ts'
+import { compileRoutes } from '../core/route.ts'
+import type { Settings } from '../gateway/gateway.ts'
+import type { Addresses } from '../ports/addresses.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { Logger } from '../ports/logger.ts'
+import type { Pseudonyms } from '../ports/pseudonyms.ts'
+import type { Telemetry } from '../ports/telemetry.ts'
+import { readCertificates, upstreamTlsOf, type Certificates } from './certificates.ts'
+
+/** Remembered sessions of a worker; each holds a few hundred bytes. */
+const SESSIONS_MAX = 100_000
+
+export interface SettingsDeps {
+  readonly clock: Clock
+  readonly addresses: Addresses
+  readonly pseudonyms: Pseudonyms
+  readonly logger: Logger
+  readonly telemetry: Telemetry
+  /** Whether a target is up by its checks. */
+  readonly isUp: (key: string) => boolean
+}
+
+export interface OpenedSettings {
+  readonly settings: Settings
+  readonly verifier: RefreshingTokenVerifier
+  /** For the listener; absent: plain HTTP. */
+  readonly secure?: tls.TlsOptions
+  /** What the verifier and the client were made from. */
+  readonly made: { readonly session: unknown; readonly upstreams: unknown }
+}
+
+/**
+ * Rejects with an Error of one line for each file that is no good; then nothing has changed. Of `before` it keeps what would
+ * be made anew just as it was: sessions that were verified stay remembered, connections to the upstreams stay open.
+ */
+export async function openSettings(
+  config: Config,
+  gateway: GatewayConfig,
+  deps: SettingsDeps,
+  before?: OpenedSettings,
+): Promise<OpenedSettings> {
+  const certificates = await readCertificates(config, deps.clock.now())
+  const claims = [
+    ...new Set(config.routes.flatMap((route) => route.policy.session.bind.map(({ claim }) => claim))),
+  ].sort()
+  const made = {
+    session: { session: config.session, claims },
+    upstreams: { upstreams: config.upstreams, certificates: certificates.upstreams },
+  }
+  const verifier =
+    before !== undefined && isDeepStrictEqual(before.made.session, made.session)
+      ? before.verifier
+      : openVerifier(config, claims, deps)
+  const unreadable = (await verifier.refresh()).find(({ from }) => from === 'file')
+  if (unreadable !== undefined) throw new Error(`session.issuers ${unreadable.issuer}: ${unreadable.detail}`)
+  const upstreams =
+    before !== undefined && isDeepStrictEqual(before.made.upstreams, made.upstreams)
+      ? before.settings.upstreams
+      : openUpstreams(config, certificates, deps)
+  const secure = certificates.gateway && serverTlsOptions(certificates.gateway, gateway.limits.headersTimeoutMs)
+  const settings: Settings = {
+    routes: compileRoutes(config.routes),
+    nearMisses: compileNearMissGuard(config.routes),
+    isTrustedProxy: deps.addresses.compile(gateway.trustedProxies),
+    verifier,
+    upstreams,
+    // A listener speaks TLS from its start or never.
+    scheme: before?.settings.scheme ?? (secure === undefined ? 'http' : 'https'),
+    headersMax: gateway.limits.headersMax,
+    bodyBytesMax: gateway.limits.bodyBytesMax,
+  }
+  return { settings, verifier, made, ...(secure === undefined ? {} : { secure }) }
+}
+
+function openVerifier(config: Config, claims: readonly string[], deps: SettingsDeps): RefreshingTokenVerifier {
+  return createTokenVerifier({
+    issuers: config.session.issuers,
+    clockToleranceMs: config.session.clockToleranceMs,
+    pseudonyms: deps.pseudonyms,
+    now: () => deps.clock.now(),
+    logger: deps.logger,
+    cache: { entriesMax: SESSIONS_MAX },
+    claims,
+  })
+}
+
+function openUpstreams(config: Config, certificates: Certificates, deps: SettingsDeps): Settings['upstreams'] {
+  const pools = Object.entries(config.upstreams).map(([name, upstream]): [string, UpstreamPools] => {
+    const { targets, connectTimeoutMs, headersTimeoutMs, bodyTimeoutMs, connectionsMax, inFlightMax, queue } = upstream
+    const secure = upstreamTlsOf(config, certificates, name)
+    const timeouts = { connectTimeoutMs, headersTimeoutMs, bodyTimeoutMs }
+    return [name, { targets, ...timeouts, connectionsMax, inFlightMax, queue, secure }]
+  })
+  return createUpstreamClient(Object.fromEntries(pools), {
+    now: () => deps.clock.monotonicMs(),
+    isUp: deps.isUp,
+    onOverload: (upstream, reason) => {
+      deps.telemetry.upstreamOverloaded(upstream, reason)
+    },
+  })
+}
