@@ -54,7 +54,7 @@ export async function startGateway(deps: GatewayDeps): Promise<RunningGateway> {
   refuseBackDoor(deps.config, parts)
   writeGuard(deps.config.store.dir, snapshotOf(deps.config))
   const watches = await openWatches(parts)
-  parts.meters.attach(parts, () => watches.config.lastReloadOk)
+  parts.meters.attach({ ...parts, targets: () => watches.health.targets }, () => watches.config.lastReloadOk)
   // Workers start with the table as everything that may lock has left it.
   const port = await pool?.start(tableOf(desk.ledger))
   await desk.start()

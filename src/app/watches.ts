@@ -11,13 +11,15 @@ import { createTurns, type Turns } from '../control/turns.ts'
 import { createStoreWatch } from '../control/watch-store.ts'
 import { configLocks } from '../core/lock-flags.ts'
 import { tableOf } from '../core/ledger.ts'
-import { createCertificateWatch, readCertificates, type CertificateWatch } from './certificates.ts'
+import { createCertificateWatch, readCertificates, type Certificates, type CertificateWatch } from './certificates.ts'
+import { createHealth, type Health } from './health.ts'
 import type { Parts } from './parts.ts'
 
 export interface Watches {
   readonly config: ConfigWatch
   readonly locksFile: LocksFileWatch | undefined
   readonly certificates: CertificateWatch
+  readonly health: Health
 }
 
 const SEAL_EVERY_MS = 500
@@ -60,13 +62,14 @@ export async function openWatches(parts: Parts): Promise<Watches> {
   await locksFile?.look()
   await locksFile?.look()
   const turns = createTurns()
-  const certificates = await openCertificates(parts, turns)
+  const health = createHealth(parts)
+  const certificates = await openCertificates(parts, health, turns)
   const config = createConfigWatch({
     running: running.config,
     env: parts.env,
     now: () => clock.now(),
     locks: () => tableOf(desk.ledger).locks,
-    apply: (next) => turns(() => applyConfig(parts, certificates, next)),
+    apply: (next) => turns(() => applyConfig(parts, certificates, health, next)),
   })
   await config.tick()
   const stopListening = desk.onChange(({ event }) => {
@@ -86,17 +89,30 @@ export async function openWatches(parts: Parts): Promise<Watches> {
   cleanUp.defer(every(THAW_EVERY_MS, () => thaws.look(), logger))
   cleanUp.defer(every(SEAL_EVERY_MS, createTrailLook(parts), logger))
   keepLease(parts)
-  return { config, locksFile, certificates }
+  return { config, locksFile, certificates, health }
 }
 
 /** Rejects where one is no good: the workers have not been started yet. In turn with reloads, of which the last must win. */
-async function openCertificates({ running, clock, logger, pool }: Parts, turns: Turns): Promise<CertificateWatch> {
+async function openCertificates(
+  { running, clock, logger, pool }: Parts,
+  health: Health,
+  turns: Turns,
+): Promise<CertificateWatch> {
+  const read = (): Promise<Certificates> => readCertificates(running.config, clock.now())
   const watch = createCertificateWatch({
     now: () => clock.now(),
     logger,
-    apply: () => turns(async () => (await pool?.reload(running.config)) ?? []),
+    apply: () =>
+      turns(async () => {
+        const certificates = await read()
+        const problems = (await pool?.reload(running.config)) ?? []
+        if (problems.length === 0) health.use(running.config, certificates)
+        return problems
+      }),
   })
-  watch.use(running.config, await readCertificates(running.config, clock.now()))
+  const certificates = await read()
+  watch.use(running.config, certificates)
+  health.use(running.config, certificates)
   return watch
 }
 
@@ -134,7 +150,12 @@ function problemsOf(error: unknown): { readonly problems: readonly string[] } {
 }
 
 /** New routes lock before they serve: their flags come first, and the workers after. */
-async function applyConfig(parts: Parts, certificates: CertificateWatch, next: Config): Promise<readonly string[]> {
+async function applyConfig(
+  parts: Parts,
+  certificates: CertificateWatch,
+  health: Health,
+  next: Config,
+): Promise<readonly string[]> {
   const { running, desk, clock, pool } = parts
   const read = await readCertificates(next, clock.now()).catch((error: unknown) => problemsOf(error))
   if ('problems' in read) return read.problems
@@ -144,6 +165,7 @@ async function applyConfig(parts: Parts, certificates: CertificateWatch, next: C
     return problems
   }
   certificates.use(next, read)
+  health.use(next, read)
   writeGuard(running.config.store.dir, snapshotOf(next))
   parts.meters.registry.setRoutes(next.routes)
   running.config = { ...next, store: running.config.store, audit: running.config.audit }
