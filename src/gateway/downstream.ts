@@ -4,7 +4,6 @@ import { BodyReader } from '../http1/body-reader.ts'
 import { hasConnectionOption, requestFraming } from '../http1/framing.ts'
 import { isMalformed, parseRequestHead } from '../http1/head.ts'
 import { endLingering, resetConnection } from './connection.ts'
-import type { Exchange } from './exchange.ts'
 import { Request } from './request.ts'
 import { Response } from './response.ts'
 
@@ -28,6 +27,12 @@ export interface BodySink {
 export interface TunnelSink {
   onData(chunk: Buffer): void
   onEnd(): void
+}
+
+/** The one exchange that is open on a connection. */
+interface OpenExchange {
+  /** The caller has gone. */
+  readonly onDownstreamClose: (() => void) | undefined
 }
 
 /** What a connection needs of its server. */
@@ -60,7 +65,7 @@ export class Downstream {
   phase: DownstreamPhase = 'head'
   /** When the phase began, by the monotonic clock. */
   since: number
-  exchange: Exchange | undefined
+  exchange: OpenExchange | undefined
   /** An answer with `Connection: close` is on its way: no further request is taken. */
   isClosing = false
   /** Bytes of the open request's body that have been read, and when reading began. */
