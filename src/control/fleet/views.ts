@@ -99,7 +99,7 @@ function proofView(parts: FleetParts, order: string, startedMs: number): FleetPr
     missing,
     elapsedMs: Math.round((missing.length === 0 ? lastMs : deps.clock.monotonicMs()) - startedMs),
     gateways: { proven: proven.length, total: names.length },
-    missingGateways: missing.map((name) => missingGateway(parts, name)),
+    missingGateways: missing.map((name) => missingGatewayOf(parts, name)),
   }
 }
 
@@ -111,7 +111,7 @@ function workersOf(shown: ShownProof | undefined): readonly string[] {
  * By when a member that does not answer has ended its own lease: that began, at the latest, with the request that was heard last.
  * A later one would stand in the store, and would have been read here.
  */
-function missingGateway(parts: FleetParts, name: string): MissingGateway {
+export function missingGatewayOf(parts: FleetParts, name: string): MissingGateway {
   const { deps, roster, link } = parts
   const address = roster.member(name)?.address
   const heard = roster.heard(name)
@@ -143,7 +143,7 @@ export async function fleetCertificate(parts: FleetParts, epoch: number): Promis
   return {
     orders,
     proven: names.filter(isProven),
-    missing: names.filter((name) => !isProven(name)).map((name) => missingGateway(parts, name)),
+    missing: names.filter((name) => !isProven(name)).map((name) => missingGatewayOf(parts, name)),
     ...(Number.isFinite(elapsed) && names.every(isProven) ? { elapsedMs: elapsed } : {}),
     proofs: shown.flatMap(([, known]) => [...known.values()].flatMap(({ envelopes }) => envelopes)),
   }
