@@ -1,6 +1,5 @@
 // A fleet of real processes and a real Redis: a freeze is proven by all, bounded when Redis dies, and kept when it comes back empty.
-import { writeFileSync } from 'node:fs'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
@@ -10,6 +9,7 @@ import {
   LOCK_ALL,
   makePerson,
   prepareGateway,
+  runCommand,
   signOrder,
   startRawUpstream,
   type GatewayProcess,
@@ -239,9 +239,18 @@ withRedis('three gateways of two workers each, and a Redis', () => {
     await thaw(at(0), id)
   }, 30_000)
 
-  test('the trail tells when the lease ended and came back', async () => {
+  test('log and trail tell when the lease ended and came back', async () => {
     // Every gateway has been through a pause of Redis.
     expect(at(0).log()).toMatch(/THE LEASE HAS RUN OUT/)
     expect(at(0).log()).toMatch(/the lease runs/)
-  })
+    expect(await at(1).stop()).toBe(0)
+    const trail = path.join(at(1).home, 'data/audit')
+    const texts = readdirSync(trail, { recursive: true, withFileTypes: true })
+      .filter((each) => each.isFile())
+      .map((each) => readFileSync(path.join(each.parentPath, each.name), 'latin1'))
+      .join('')
+    for (const state of ['stale', 'fresh']) expect(texts).toMatch(new RegExp(`"kind":"lease"[^}]*"state":"${state}"`))
+    const { code } = await runCommand(['audit', 'verify', trail])
+    expect(code).toBe(0)
+  }, 30_000)
 })
