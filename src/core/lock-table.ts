@@ -2,6 +2,7 @@
 import {
   coversRequest,
   coversRoute,
+  isSafeTarget,
   LOCK_MODES,
   modeAt,
   refuses,
@@ -10,7 +11,6 @@ import {
   type LockMode,
   type LockTarget,
 } from './lock.ts'
-import { isSafeMethod } from './policy.ts'
 import type { Route } from './route.ts'
 import type { LockScope } from './scope.ts'
 import { compileRevocations, type CompiledRevocations, type Revocation } from './session.ts'
@@ -124,7 +124,7 @@ function weigh(found: Found, compiled: CompiledLock, target: LockTarget, now: In
     return true
   }
   const mode = modeAt(lock, now)
-  const kind = mode === undefined ? undefined : kindOf(mode, target.method)
+  const kind = mode === undefined ? undefined : kindOf(mode, target)
   if (kind === undefined) return false
   if (passing === 'undecided' && kind === 'denying') found.undecided ??= lock
   else {
@@ -152,7 +152,7 @@ function passesThaw(
   const state = thawState(run, now)
   if (state.is === 'open') return 'passes'
   if (state.is === 'frozen') return 'refused'
-  if (state.readOnly && isSafeMethod(target.method)) return 'passes'
+  if (state.readOnly && isSafeTarget(target)) return 'passes'
   if (state.probes.some((scope) => covers(scope, target, probes.get(scope) ?? NOWHERE))) return 'passes'
   if (state.percent >= 100) return 'passes'
   if (state.percent === 0) return 'refused'
@@ -174,9 +174,9 @@ export function freshSinceOf(locks: LocksInForce | undefined): Instant | undefin
 /** When a caller whom a lock refuses now should come back, where a thaw plan tells. */
 export function findReturn(lock: Lock, target: LockTarget, now: Instant): Return | undefined {
   if (lock.thaw === undefined) return undefined
-  const { route, session, address, method } = target
+  const { route, session, address } = target
   const queued = session ?? (route.policy.session.level === 'none' ? address : undefined)
-  return returnOf(lock.thaw, { session: queued, isSafe: isSafeMethod(method) }, lock.id, now)
+  return returnOf(lock.thaw, { session: queued, isSafe: isSafeTarget(target) }, lock.id, now)
 }
 
 /**
@@ -208,8 +208,8 @@ function withBothLimits(one: Lock, two: Lock): Lock {
 
 type LockKind = 'denying' | 'stepUp' | 'throttling' | 'observing'
 
-function kindOf(mode: LockMode, method: string): LockKind | undefined {
-  if (refuses(mode, method)) return 'denying'
+function kindOf(mode: LockMode, target: LockTarget): LockKind | undefined {
+  if (refuses(mode, target)) return 'denying'
   switch (mode) {
     case 'step-up':
       return 'stepUp'

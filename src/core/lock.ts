@@ -58,6 +58,8 @@ export interface LockTarget {
   readonly subjects: readonly string[]
   /** Id of the drill whose canary this is; requests have none. */
   readonly drill?: string | undefined
+  /** It asks for a tunnel, or has become one: that may carry anything, whatever its method. */
+  readonly isTunnel?: boolean
 }
 
 /** The mode that the lock has at `now`, or undefined where it has opened: by itself (`onExpiry: open`) or by a plan's last stage. */
@@ -94,9 +96,14 @@ function includes(names: readonly string[] | undefined, name: string | undefined
   return names === undefined || (name !== undefined && names.includes(name))
 }
 
-/** Whether a mode refuses the method outright. */
-export function refuses(mode: LockMode, method: string): boolean {
-  return mode === 'deny' || (mode === 'read-only' && !isSafeMethod(method))
+/** Whether a request can change nothing at the upstream. */
+export function isSafeTarget({ method, isTunnel = false }: Pick<LockTarget, 'method' | 'isTunnel'>): boolean {
+  return !isTunnel && isSafeMethod(method)
+}
+
+/** Whether a mode refuses the request outright. */
+export function refuses(mode: LockMode, target: Pick<LockTarget, 'method' | 'isTunnel'>): boolean {
+  return mode === 'deny' || (mode === 'read-only' && !isSafeTarget(target))
 }
 
 /** Judges the dimensions of a scope that change from request to request. `inCidrs` is compiled once by the caller. */

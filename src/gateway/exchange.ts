@@ -108,6 +108,7 @@ export function lockTargetOf(exchange: Exchange, route: Route): LockTarget {
   return {
     route,
     method: exchange.method,
+    isTunnel: exchange.upgrade !== undefined,
     address: exchange.address,
     userAgent: exchange.request.fields.first('user-agent') ?? '',
     subjects: exchange.subjects,

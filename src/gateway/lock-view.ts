@@ -1,7 +1,6 @@
 // A worker's live copy of the lock table. The epoch in shared memory is read on every request; a table older than it refuses.
 import { receiveMessageOnPort, type MessagePort } from 'node:worker_threads'
 import type { CompiledTable, LockTable } from '../core/lock-table.ts'
-import { isSafeMethod } from '../core/policy.ts'
 import type { Route } from '../core/route.ts'
 import type { Clock } from '../ports/clock.ts'
 
@@ -96,13 +95,13 @@ export class LockView {
   }
 }
 
-/** The route's posture, where the lease has run out. */
-export function refusesWhenStale(route: Route, method: string): boolean {
+/** The route's posture, where the lease has run out. `isSafe`: it can change nothing at the upstream. */
+export function refusesWhenStale(route: Route, isSafe: boolean): boolean {
   switch (route.policy.stale) {
     case 'frozen':
       return true
     case 'read-only':
-      return !isSafeMethod(method)
+      return !isSafe
     case 'serve':
       return false
   }

@@ -167,7 +167,12 @@ describe('the mode of a lock over time', () => {
     ['throttle', 'POST', false],
     ['observe', 'POST', false],
   ] as const)('%s refuses %s outright: %s', (mode, method, expected) => {
-    expect(refuses(mode, method)).toBe(expected)
+    expect(refuses(mode, { method })).toBe(expected)
+  })
+
+  test('a tunnel is safe by no method: it may carry anything', () => {
+    expect(['GET', 'HEAD'].map((method) => refuses('read-only', { method, isTunnel: true }))).toEqual([true, true])
+    expect(refuses('step-up', { method: 'GET', isTunnel: true })).toBe(false)
   })
 
   test('the safe methods are those of RFC 9110', () => {

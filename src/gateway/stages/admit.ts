@@ -74,7 +74,7 @@ function checkLocks(exchange: Exchange, route: Route, gateway: Gateway): LockChe
     return { denial: locked(locks.denying, exchange, route, gateway), epoch: table.epoch }
   if (locks?.stepUp !== undefined && route.policy.session.level === 'none')
     return { denial: locked(locks.stepUp, exchange, route, gateway), epoch: table.epoch }
-  if (!view.isFresh(clock) && refusesWhenStale(route, exchange.method)) return { denial: STALE, epoch: table.epoch }
+  if (!view.isFresh(clock) && refusesWhenStale(route, exchange.isSafe)) return { denial: STALE, epoch: table.epoch }
   return { epoch: table.epoch, table, ...(locks === undefined ? {} : { locks }) }
 }
 

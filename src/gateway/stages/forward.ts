@@ -237,7 +237,7 @@ class Relay implements UpstreamSink {
     const isKnown = view.current !== undefined
     if (exchange.severedBy !== undefined) return false
     const isFresh = isKnown && view.isFresh(clock)
-    if (isFresh || (isKnown && !refusesWhenStale(this.#permit.route, exchange.method))) return true
+    if (isFresh || (isKnown && !refusesWhenStale(this.#permit.route, exchange.isSafe))) return true
     inFlight.cut(exchange, 'stale')
     return false
   }
