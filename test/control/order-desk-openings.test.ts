@@ -258,6 +258,16 @@ describe('a thaw plan', () => {
     expect(lockNow()?.thaw?.refrozen?.why).toBe('anomalies 4 is above 3')
   })
 
+  test('that has come to its end, or was ended, is watched no more', async () => {
+    const { rig, watch, totals, lockNow, asked } = await aThawingRig()
+    await watch.look()
+    rig.clock.advance(30 * 60_000)
+    Object.assign(totals, { requests: 100, errors: 100 })
+    await watch.look()
+    expect([lockNow()?.thaw?.refrozen, asked.length]).toEqual([undefined, 1])
+    expect(rig.journal.kept.map(({ type }) => type)).not.toContain('refreeze')
+  })
+
   test('a share of a few requests says nothing', async () => {
     const { rig, watch, totals, lockNow } = await aThawingRig()
     await watch.look()

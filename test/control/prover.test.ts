@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals'
 import { createProver, type Landed } from '../../src/control/prover.ts'
 import type { Lock } from '../../src/core/lock.ts'
 import type { LockScope } from '../../src/core/scope.ts'
+import type { ThawRun } from '../../src/core/thaw.ts'
 import {
   createFakeClock,
   createFakeDataPlane,
@@ -27,6 +28,12 @@ const lockOf = (scope: LockScope, more: Partial<Lock> = {}): Lock => ({
   message: {},
   ...more,
 })
+
+const THAW: ThawRun = {
+  release: 'r',
+  startedAt: START,
+  plan: { stages: [{ passes: 'read-only', forMs: 1000 }], owner: 'lead', deadlineMs: 5000, refreezeOn: [] },
+}
 
 async function createShown() {
   const dataPlane = createFakeDataPlane([])
@@ -57,6 +64,17 @@ test('a lock is proven on the routes that it covers, twenty at most, and the pro
   })
 })
 
+test('a lock is proven by canaries again once its exemption is over, or its thaw was ended', async () => {
+  for (const more of [
+    { exemptions: [{ id: 'e', scope: {}, until: START }] },
+    { thaw: { ...THAW, refrozen: { at: START, why: 'errors' } } },
+  ]) {
+    const { dataPlane, land } = await createShown()
+    await land(1, [lockOf({ tags: ['pii'] }, more)])
+    expect(dataPlane.proven.map(({ length }) => length)).toEqual([3])
+  }
+})
+
 describe('a worker has not proven a lock', () => {
   test.each([
     ['that it shows no refusal of', { refused: false }],
@@ -83,6 +101,11 @@ describe('a lock that no canary can show is proven by the epochs that the worker
     ['of a person', lockOf({ principals: ['k1.AAAAAAAAAAAAAAAAAAAAAA'] })],
     ['of a network', lockOf({ routes: ['route-1'], cidrs: ['10.0.0.0/8'] })],
     ['that only writes meet', lockOf({ all: true }, { mode: 'read-only' })],
+    [
+      'that an exemption goes through',
+      lockOf({ all: true }, { exemptions: [{ id: 'e', scope: {}, until: START + 1 }] }),
+    ],
+    ['that is thawing', lockOf({ all: true }, { thaw: THAW })],
     ['that has opened by itself', lockOf({ all: true }, { until: START - 1, onExpiry: 'open' })],
   ])('%s', async (_, lock) => {
     const { dataPlane, prover, land } = await createShown()

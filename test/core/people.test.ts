@@ -256,6 +256,24 @@ describe('signatures of the retired', () => {
     }
   })
 
+  test('nor do those of people who were not there when it was proposed, or are no commanders', () => {
+    const late = aResponder('late', 'commander')
+    const proposed = entryOf('enrol-1', anEnrolment(), LEAD, NOON)
+    for (const [by, enrolled] of [
+      [late, 0],
+      [DESK, 0],
+      [{ ...CHIEF, key: 'another' }, 0],
+      [CHIEF, 1],
+    ] as const) {
+      const approval = entryOf('approve-1', anApproval('enrol-1'), by, NOON)
+      for (const entries of [
+        [proposed, approval],
+        [approval, proposed],
+      ])
+        expect(entries.reduce(applyEntry, EMPTY_LEDGER).roster.enrolments).toHaveLength(enrolled)
+    }
+  })
+
   test('two who retire each other in two halves of a fleet: the first counts, in both', () => {
     const first = retirement
     const second = [
