@@ -1,5 +1,6 @@
 // A writer's end of the trail: records get their place in the writer's sequence and become the exact bytes that are hashed.
 import type { AuditTrail } from '../ports/audit-trail.ts'
+import { encodeMembers } from './encode-record.ts'
 import type { WriteAheadLog } from './write-ahead.ts'
 
 export interface RecorderOptions {
@@ -19,8 +20,7 @@ export function createRecorder({ log, gateway, worker, onRecord }: RecorderOptio
   const place = `,"gateway":${JSON.stringify(gateway)},"worker":${JSON.stringify(worker)},`
   return {
     append(record) {
-      const { time, ...rest } = record
-      const entry = `{"time":${time},"seq":${seq}${place}${JSON.stringify(rest).slice(1)}`
+      const entry = `{"time":${record.time},"seq":${seq}${place}${encodeMembers(record)}`
       const ticket = appendWithin(log, entry)
       if (ticket === undefined) return undefined
       seq += 1

@@ -60,8 +60,8 @@ export class Exchange {
   reason: RequestReason | undefined
   lock: Lock | undefined
   epoch = 0
-  /** The decision record's ticket, where the first byte of the response waits for it. */
-  decisionTicket: number | undefined
+  /** The path as records have it, once one has been written. */
+  recordedPath: string | undefined
   outcomeRecorded = false
   status = 0
   bytesSent = 0

@@ -55,8 +55,10 @@ async function failClosed(exchange: Exchange, error: unknown, gateway: Gateway):
 
 async function run(exchange: Exchange, gateway: Gateway): Promise<void> {
   for (let admissions = 0; ; admissions++) {
-    const judged = admissions < ADMISSIONS_MAX ? await admit(exchange, gateway) : UNSETTLED
-    const decision = await record(exchange, judged, gateway)
+    const judging = admissions < ADMISSIONS_MAX ? admit(exchange, gateway) : UNSETTLED
+    const judged = 'then' in judging ? await judging : judging
+    const recording = record(exchange, judged, gateway)
+    const decision = 'then' in recording ? await recording : recording
     if (isDenial(decision)) {
       await respond(exchange, decision, gateway)
       return
@@ -75,6 +77,6 @@ async function run(exchange: Exchange, gateway: Gateway): Promise<void> {
 /** A canary that has a permit has shown that the freeze failed: it is answered so, and never forwarded. */
 function answerCanary({ response, downstream }: Exchange): void {
   downstream.isClosing = true
-  response.sendHead(200, 'OK', ['Content-Length', '0', 'Connection', 'close'], 'none')
+  response.sendHead(200, 'OK', 'Content-Length: 0\r\nConnection: close\r\n', 'none')
   response.end(undefined, () => undefined)
 }

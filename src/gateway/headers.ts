@@ -80,7 +80,7 @@ function isDropped(lower: string): boolean {
 /** Names in the Connection fields, in lower case: they belong to this hop (RFC 9110, 7.6.1). */
 export function nominated(fields: Fields): ReadonlySet<string> | undefined {
   const value = fields.joined('connection')
-  if (value === undefined) return undefined
+  if (value === undefined || value === 'keep-alive' || value === 'close') return undefined
   let names: Set<string> | undefined
   for (const each of value.split(',')) {
     const token = each.trim().toLowerCase()
@@ -95,34 +95,32 @@ export interface ForwardedFacts {
   readonly traceparent: string
 }
 
-/** The request fields for the upstream, names and values in turn, without framing. The inbound request is not touched. */
-export function upstreamHeaders(exchange: Exchange, facts: ForwardedFacts): string[] {
+/** The field lines for the upstream, without framing. The inbound request is not touched. */
+export function upstreamLines(exchange: Exchange, facts: ForwardedFacts): string {
   const { fields } = exchange.request
   const { raw, names } = fields
   const dropped = nominated(fields)
-  const out: string[] = []
+  let lines = ''
   for (let index = 0; index < names.length; index++) {
     const lower = names[index] as string
     if (isDropped(lower) || dropped?.has(lower)) continue
     if (lower === 'authorization' && !facts.forwardAuthorization) continue
-    out.push(raw[2 * index] as string, raw[2 * index + 1] as string)
+    lines += `${raw[2 * index] as string}: ${raw[2 * index + 1] as string}\r\n`
   }
-  pushForwarding(out, exchange, facts.scheme)
-  out.push('X-Request-Id', exchange.id, 'traceparent', facts.traceparent)
-  return out
+  return `${lines}${forwardingLines(exchange, facts.scheme)}X-Request-Id: ${exchange.id}\r\ntraceparent: ${facts.traceparent}\r\n`
 }
 
 /** Who asked for what, in the words that upstreams know. A trusted proxy's are kept and extended; nobody else's are. */
-function pushForwarding(out: string[], exchange: Exchange, ourScheme: string): void {
+function forwardingLines(exchange: Exchange, ourScheme: string): string {
   const { fields } = exchange.request
   const believed = exchange.viaTrustedProxy ? fields : undefined
   const chain = believed?.joined('x-forwarded-for')
   const scheme = trustedScheme(believed?.joined('x-forwarded-proto')) ?? ourScheme
   const host = trustedHost(believed?.joined('x-forwarded-host')) ?? fields.first('host') ?? ''
-  out.push('X-Forwarded-For', chain === undefined ? nodeName(exchange.address) : `${chain}, ${exchange.peer}`)
-  out.push('X-Forwarded-Proto', scheme)
-  if (host !== '') out.push('X-Forwarded-Host', host)
-  out.push('Forwarded', forwarded(exchange.address, host, scheme))
+  const sources = chain === undefined ? nodeName(exchange.address) : `${chain}, ${exchange.peer}`
+  const hostLine = host === '' ? '' : `X-Forwarded-Host: ${host}\r\n`
+  const node = forwarded(exchange.address, host, scheme)
+  return `X-Forwarded-For: ${sources}\r\nX-Forwarded-Proto: ${scheme}\r\n${hostLine}Forwarded: ${node}\r\n`
 }
 
 function trustedScheme(value: string | undefined): string | undefined {
@@ -162,19 +160,18 @@ export function upstreamTrace(exchange: Exchange, randomness: Randomness): strin
   return `00-${found?.[1] ?? randomness.hex(16)}-${randomness.hex(8)}-${found?.[2] ?? '01'}`
 }
 
-/** The response fields for the caller, without framing: that is told anew where it is not by a length. */
-export function downstreamHeaders(fields: Fields, hasLength: boolean, requestId: string): string[] {
+/** The field lines for the caller, without framing: that is told anew where it is not by a length. */
+export function downstreamLines(fields: Fields, hasLength: boolean, requestId: string): string {
   const { raw, names } = fields
   const dropped = nominated(fields)
-  const out: string[] = []
+  let lines = ''
   for (let index = 0; index < names.length; index++) {
     const lower = names[index] as string
     if (HOP_BY_HOP.has(lower) || lower === 'x-request-id' || dropped?.has(lower)) continue
     if (lower === 'content-length' && !hasLength) continue
-    out.push(raw[2 * index] as string, raw[2 * index + 1] as string)
+    lines += `${raw[2 * index] as string}: ${raw[2 * index + 1] as string}\r\n`
   }
-  out.push('X-Request-Id', requestId)
-  return out
+  return `${lines}X-Request-Id: ${requestId}\r\n`
 }
 
 let dateText = ''
@@ -191,14 +188,14 @@ export function httpDate(now: number): string {
 }
 
 /** draft-ietf-httpapi-ratelimit-headers-11; numbers are told to verified sessions alone. */
-export function rateLimitFields(exchange: Exchange): string[] {
+export function rateLimitLines(exchange: Exchange): string {
   const { allowance, session } = exchange
-  if (allowance === undefined || session === undefined) return []
+  if (allowance === undefined || session === undefined) return ''
   const { limit, remaining, resetMs } = allowance
-  return [
-    'RateLimit-Policy',
-    `"requests";q=${limit.count};w=${Math.ceil(limit.periodMs / 1000)}`,
-    'RateLimit',
-    `"requests";r=${remaining};t=${Math.ceil(resetMs / 1000)}`,
-  ]
+  const windowSeconds = Math.ceil(limit.periodMs / 1000)
+  const resetSeconds = Math.ceil(resetMs / 1000)
+  return (
+    `RateLimit-Policy: "requests";q=${String(limit.count)};w=${String(windowSeconds)}\r\n` +
+    `RateLimit: "requests";r=${String(remaining)};t=${String(resetSeconds)}\r\n`
+  )
 }

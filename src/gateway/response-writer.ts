@@ -3,7 +3,7 @@ import { hasNoBody } from '../http1/framing.ts'
 import { Fields } from '../http1/fields.ts'
 import type { Exchange } from './exchange.ts'
 import { PATIENCE, type Gateway } from './gateway.ts'
-import { downstreamHeaders, httpDate, rateLimitFields } from './headers.ts'
+import { downstreamLines, httpDate, rateLimitLines } from './headers.ts'
 import type { ResponseFraming } from './response.ts'
 
 /** Bytes kept back while the decision's commit runs; more pauses the upstream. */
@@ -109,13 +109,13 @@ export class ResponseWriter {
     const { request, response, downstream, status } = exchange
     if (response.headSent) return
     const framing = this.#framing()
-    const fields = downstreamHeaders(this.#fields, framing !== 'chunked' && status !== 204, exchange.id)
-    fields.push(...rateLimitFields(exchange))
-    if (!this.#fields.has('date')) fields.push('Date', httpDate(this.#gateway.clock.now()))
+    let lines = downstreamLines(this.#fields, framing !== 'chunked' && status !== 204, exchange.id)
+    lines += rateLimitLines(exchange)
+    if (!this.#fields.has('date')) lines += `Date: ${httpDate(this.#gateway.clock.now())}\r\n`
     // An answer that comes before the request's end ends the connection: what follows has no known beginning.
     if (this.#gateway.draining || !request.isComplete || framing === 'close') downstream.isClosing = true
-    if (downstream.isClosing) fields.push('Connection', 'close')
-    response.sendHead(status, this.#statusText, fields, framing)
+    if (downstream.isClosing) lines += 'Connection: close\r\n'
+    response.sendHead(status, this.#statusText, lines, framing)
   }
 
   #framing(): ResponseFraming {

@@ -30,11 +30,14 @@ export class Response {
     this.#socket.write('HTTP/1.1 100 Continue\r\n\r\n', 'latin1')
   }
 
-  /** The head leaves with the first bytes of the body, or with `flush`. `fields`: names and values in turn, without framing. */
-  sendHead(status: number, reason: string, fields: readonly string[], framing: ResponseFraming): void {
+  /** The head leaves with the first bytes of the body, or with `flush`. `lines`: field lines, without those of the framing. */
+  sendHead(status: number, reason: string, lines: string, framing: ResponseFraming): void {
     this.#framing = framing
-    const framed = framing === 'chunked' ? [...fields, 'Transfer-Encoding', 'chunked'] : fields
-    this.#head = responseHeadText(status, reason, framed)
+    this.#head = responseHeadText(
+      status,
+      reason,
+      framing === 'chunked' ? `${lines}Transfer-Encoding: chunked\r\n` : lines,
+    )
     this.headSent = true
   }
 

@@ -23,7 +23,26 @@ export function recordedPath(exchange: Exchange, pseudonyms: Pseudonyms): string
     const raw = target?.path ?? exchange.request.target
     return `${raw.length}:${pseudonyms.of('path', raw)}`
   }
-  return route.path.replaceAll(/\{([^}*]+)\*?\}/g, (_all, name: string) =>
-    pseudonyms.of('subject', exchange.params[name] ?? ''),
-  )
+  let path = ''
+  for (const part of partsOf(route)) {
+    path += typeof part === 'string' ? part : pseudonyms.of('subject', exchange.params[part.param] ?? '')
+  }
+  return path
+}
+
+type Part = string | { readonly param: string }
+
+const parts = new WeakMap<Route, readonly Part[]>()
+
+/** A route's template, cut at its parameters once. */
+function partsOf(route: Route): readonly Part[] {
+  let known = parts.get(route)
+  if (known === undefined) {
+    known = route.path
+      .split(/(\{[^}]+\})/)
+      .map((part) => (part.startsWith('{') ? { param: part.replaceAll(/[{}*]/g, '') } : part))
+      .filter((part) => part !== '')
+    parts.set(route, known)
+  }
+  return known
 }

@@ -1,7 +1,7 @@
 // A WebSocket's two directions after the upstream's 101: bytes as they are, counted, and cut with a close code.
 import type { Fields } from '../http1/fields.ts'
 import type { Exchange } from './exchange.ts'
-import { downstreamHeaders } from './headers.ts'
+import { downstreamLines } from './headers.ts'
 import { closeFrame, FrameTracker } from './websocket-frames.ts'
 
 /** RFC 6455, 7.4 and IANA's registry: "try again later". */
@@ -24,9 +24,8 @@ export class Tunnel {
     const exchange = this.#exchange
     const { response, downstream, id } = exchange
     exchange.status = 101
-    const out = downstreamHeaders(fields, false, id)
-    out.push('Connection', 'Upgrade', 'Upgrade', 'websocket')
-    response.sendHead(101, 'Switching Protocols', out, 'close')
+    const lines = `${downstreamLines(fields, false, id)}Connection: Upgrade\r\nUpgrade: websocket\r\n`
+    response.sendHead(101, 'Switching Protocols', lines, 'close')
     response.flush()
     downstream.openTunnel({
       onData: (chunk) => {

@@ -47,6 +47,8 @@ function lengthOf(fields: Fields): number | Malformed | undefined {
 export function hasConnectionOption(fields: Fields, option: string): boolean {
   const value = fields.joined('connection')
   if (value === undefined) return false
+  // What nearly all say, by one comparison.
+  if (value === 'keep-alive') return option === value
   const lower = value.toLowerCase()
   return lower === option || lower.split(',').some((each) => each.trim() === option)
 }

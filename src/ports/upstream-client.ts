@@ -5,8 +5,8 @@ export interface UpstreamRequest {
   readonly method: string
   /** Path and query, sent byte for byte. */
   readonly target: string
-  /** Names and values in turn, in order, repeated names kept; without Host, framing and Connection, which the client writes. */
-  readonly headers: readonly string[]
+  /** Field lines, each with its CRLF; without Host, framing and Connection, which the client writes. */
+  readonly lines: string
   /** Bytes of the body, or `chunked` where nobody knows; 0 where there is none. Its bytes come by `UpstreamCall.write`. */
   readonly body: number | 'chunked'
   readonly idempotent: boolean
@@ -39,8 +39,8 @@ export interface UpstreamSink {
   onStart(call: UpstreamCall): boolean
   /** In that turn too: the head has been written, and the body may follow. */
   onHeadSent(call: UpstreamCall): void
-  /** `length`: bytes of the body, or undefined where nobody knows before its end. */
-  onHead(status: number, statusText: string, fields: Fields, length: number | undefined): void
+  /** `length`: bytes of the body, or undefined where nobody knows before its end. `isWhole`: all of it follows in this turn. */
+  onHead(status: number, statusText: string, fields: Fields, length: number | undefined, isWhole: boolean): void
   /**
    * Instead of `onHead`, where the upstream switched to the protocol that was asked for: `write`, `endBody` and `onData` carry
    * bytes as they are from here on, until `onEnd`.

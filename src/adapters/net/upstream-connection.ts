@@ -18,7 +18,8 @@ const ONE_WRITE_MAX = 16_384
 
 /** What an exchange hears of its connection; it ends with `onEnd` or `onFailure`, and then nothing more comes. */
 export interface ConnectionSink {
-  onHead(head: ResponseHead, framing: Framing): void
+  /** `isWhole`: all of the body follows in this turn. */
+  onHead(head: ResponseHead, framing: Framing, isWhole: boolean): void
   onSwitch(head: ResponseHead): void
   /** Returns false to pause. */
   onData(chunk: Buffer): boolean
@@ -217,10 +218,20 @@ export class UpstreamConnection {
     this.#isReusable = framing !== 'close' && isPlain && head.minor === 1 && !hasConnectionOption(head.fields, 'close')
     this.waitsFor = 'body'
     this.touchedMs = -1
-    this.#sink?.onHead(head, framing)
+    const isWhole = framing === bytes.length - at
+    this.#sink?.onHead(head, framing, isWhole)
     if (this.#sink === undefined) return
-    this.#reader = new BodyReader(framing, this.#onBody)
-    this.#takeBody(bytes, at)
+    if (isWhole) this.#takeWhole(bytes, at)
+    else {
+      this.#reader = new BodyReader(framing, this.#onBody)
+      this.#takeBody(bytes, at)
+    }
+  }
+
+  /** The body came with its head, and nothing behind it: nearly every answer of an API. */
+  #takeWhole(bytes: Buffer, at: number): void {
+    if (at < bytes.length) this.#pass(bytes.subarray(at))
+    if (this.#sink !== undefined) this.#over(true, bytes.length)
   }
 
   readonly #onBody = (chunk: Buffer): void => {
@@ -295,12 +306,12 @@ export class UpstreamConnection {
   }
 }
 
-function headText({ method, target, headers, body, upgrade }: UpstreamRequest, host: string): string {
-  const fields = ['Host', host, ...headers]
-  if (body === 'chunked') fields.push('Transfer-Encoding', 'chunked')
-  else if (body > 0 || METHODS_WITH_BODY.has(method)) fields.push('Content-Length', String(body))
-  if (upgrade !== undefined) fields.push('Connection', 'Upgrade', 'Upgrade', upgrade)
-  return requestHeadText(method, target, fields)
+function headText({ method, target, lines, body, upgrade }: UpstreamRequest, host: string): string {
+  let text = `Host: ${host}\r\n${lines}`
+  if (body === 'chunked') text += 'Transfer-Encoding: chunked\r\n'
+  else if (body > 0 || METHODS_WITH_BODY.has(method)) text += `Content-Length: ${String(body)}\r\n`
+  if (upgrade !== undefined) text += `Connection: Upgrade\r\nUpgrade: ${upgrade}\r\n`
+  return requestHeadText(method, target, text)
 }
 
 function mentionsBody({ fields }: ResponseHead): boolean {

@@ -15,7 +15,8 @@ import { refusesWhenStale } from '../lock-view.ts'
 import { checkSources, readSource } from '../sources.ts'
 import { subjectsOf } from '../subjects.ts'
 
-export async function admit(exchange: Exchange, gateway: Gateway): Promise<Decision> {
+/** In this turn, unless the credential's judgement takes longer. */
+export function admit(exchange: Exchange, gateway: Gateway): Decision | Promise<Decision> {
   if (exchange.refusal !== undefined) return exchange.refusal
   const route = takeRoute(exchange, gateway)
   if ('denied' in route) return route
@@ -25,8 +26,14 @@ export async function admit(exchange: Exchange, gateway: Gateway): Promise<Decis
   const ambiguous = checkSources(exchange, route)
   if (ambiguous !== undefined) return ambiguous
 
-  const credential = await verifyCredential(exchange, route, gateway)
-  if (credential !== undefined) return credential
+  const credential = verifyCredential(exchange, route, gateway)
+  if (credential === undefined) return admitSession(exchange, route, gateway)
+  return 'then' in credential
+    ? credential.then((denial) => denial ?? admitSession(exchange, route, gateway))
+    : credential
+}
+
+function admitSession(exchange: Exchange, route: Route, gateway: Gateway): Decision {
   exchange.subjects = subjectsOf(exchange, route, gateway.pseudonyms)
 
   // Nothing is awaited from here to the grant: a lock that landed during the look-ups is seen.
@@ -85,7 +92,11 @@ function locked(lock: NonNullable<Denial['lock']>, exchange: Exchange, route: Ro
 }
 
 /** Turns the credential into a session. A remembered token is answered in the same turn. */
-async function verifyCredential(exchange: Exchange, route: Route, gateway: Gateway): Promise<Denial | undefined> {
+function verifyCredential(
+  exchange: Exchange,
+  route: Route,
+  gateway: Gateway,
+): Denial | undefined | Promise<Denial | undefined> {
   const { level } = route.policy.session
   if (level === 'none' || exchange.session !== undefined) return undefined
   const credential = credentialOf(exchange.request.fields)
@@ -99,7 +110,12 @@ async function verifyCredential(exchange: Exchange, route: Route, gateway: Gatew
     return { denied: 'malformed-request', detail: credential.malformed }
   }
   const answer = gateway.settings.verifier.verify(credential.token, gateway.clock.now())
-  const verification: Verification = 'then' in answer ? await answer : answer
+  return 'then' in answer
+    ? answer.then((verification) => takeVerification(exchange, verification, gateway))
+    : takeVerification(exchange, answer, gateway)
+}
+
+function takeVerification(exchange: Exchange, verification: Verification, gateway: Gateway): Denial | undefined {
   if ('session' in verification) {
     exchange.session = verification.session
     return undefined

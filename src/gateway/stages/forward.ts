@@ -5,18 +5,20 @@ import type { UpstreamCall, UpstreamFailure, UpstreamSink } from '../../ports/up
 import { committed } from '../commit.ts'
 import type { Exchange } from '../exchange.ts'
 import { PATIENCE, type Gateway } from '../gateway.ts'
-import { upstreamHeaders, upstreamTrace } from '../headers.ts'
+import { upstreamLines, upstreamTrace } from '../headers.ts'
 import { overtakenBy } from '../in-flight.ts'
 import { refusesWhenStale } from '../lock-view.ts'
 import { RequestBody } from '../request-body.ts'
 import type { Fields } from '../../http1/fields.ts'
 import { ResponseWriter } from '../response-writer.ts'
 import { Tunnel } from '../tunnel.ts'
+import { recordDecision } from './record.ts'
 import { recordOutcome } from './settle.ts'
 
 /** `done`: the response has left, or both sides have been cut. `stale`: the permit's epoch has passed, back to admit. */
 export type ForwardEnd = 'done' | 'stale' | Denial | UpstreamFailure
 
+const NOT_HELD = Promise.resolve(false)
 const UNAVAILABLE: Denial = { denied: 'audit-unavailable', retryAfterMs: 5_000 }
 
 /** nginx's number for a caller that went away before it was answered; it is recorded and counted, never sent. */
@@ -82,7 +84,7 @@ class Relay implements UpstreamSink {
         upstream: route.upstream,
         method: exchange.method,
         target: `${exchange.target?.path ?? '/'}${exchange.target?.query ?? ''}`,
-        headers: upstreamHeaders(exchange, {
+        lines: upstreamLines(exchange, {
           scheme: settings.scheme,
           forwardAuthorization: route.policy.forwardAuthorization,
           traceparent: upstreamTrace(exchange, randomness),
@@ -106,13 +108,13 @@ class Relay implements UpstreamSink {
     })
   }
 
-  onHead(status: number, statusText: string, fields: Fields, length: number | undefined): void {
+  onHead(status: number, statusText: string, fields: Fields, length: number | undefined, isWhole: boolean): void {
     this.#safely(() => {
       const exchange = this.#exchange
       exchange.upstreamMs = this.#gateway.clock.monotonicMs() - (exchange.upstreamStartedMs ?? exchange.startedMs)
       this.#writer.takeHead(status, statusText, fields, length)
-      if (exchange.decisionTicket === undefined) this.#writer.open()
-      else this.#awaitDecision(exchange.decisionTicket)
+      // What has come whole waits for its outcome's record, which says all that its decision's would.
+      if (!isWhole) this.#openWhenDecided()
     })
   }
 
@@ -174,9 +176,16 @@ class Relay implements UpstreamSink {
     return true
   }
 
-  /** A safe method's decision is written while the upstream works (an unsafe one's has been waited for in record). */
-  #awaitDecision(ticket: number): void {
-    this.#decision = committed(this.#gateway, ticket, this.#trailMs)
+  /** A safe method's decision is written now (an unsafe one's has been in record), and on a strict route waited for. */
+  #openWhenDecided(): void {
+    const exchange = this.#exchange
+    const duty = this.#permit.route.policy.audit
+    const ticket = exchange.isSafe && duty !== 'off' ? recordDecision(exchange, this.#gateway) : undefined
+    if (duty !== 'strict' || !exchange.isSafe) {
+      this.#writer.open()
+      return
+    }
+    this.#decision = ticket === undefined ? NOT_HELD : committed(this.#gateway, ticket, this.#trailMs)
     void this.#decision.then((held) => {
       this.#safely(() => {
         if (!held) this.#abandon()

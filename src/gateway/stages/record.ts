@@ -10,11 +10,12 @@ import { recordedPath } from '../subjects.ts'
 const UNAVAILABLE: Decision = { denied: 'audit-unavailable', retryAfterMs: 5_000 }
 
 /**
- * On a strict route a permit for an unsafe method waits here until its record is durable; for a safe one the first byte of
- * the response waits (stages/forward), so that commit and upstream overlap. A refusal has one record, its outcome. Where the
- * trail cannot be written the decision becomes `audit-unavailable`; a lock's refusal stays what it is.
+ * A permit for an unsafe method has its decision record here, and on a strict route waits until it is durable. That of a safe
+ * one is written when the answer does not come whole (stages/forward): one that does leaves after its outcome is durable, and
+ * has that record alone, as a refusal has. Where the trail cannot be written the decision becomes `audit-unavailable`; a lock's
+ * refusal stays what it is.
  */
-export async function record(exchange: Exchange, judged: Decision, gateway: Gateway): Promise<Decision> {
+export function record(exchange: Exchange, judged: Decision, gateway: Gateway): Decision | Promise<Decision> {
   const decision = isDenial(judged) ? judged : (overtakenBy(exchange) ?? judged)
   exchange.decision = labelOf(decision)
   if (isDenial(decision)) {
@@ -25,17 +26,22 @@ export async function record(exchange: Exchange, judged: Decision, gateway: Gate
   exchange.reason = undefined
   const duty = decision.route.policy.audit
   if (duty === 'off' || exchange.isCanary) return decision
-  const ticket = gateway.trail.append(requestRecord(exchange, 'decision', gateway))
-  if (duty === 'best-effort') return decision
-  if (ticket === undefined) return record(exchange, UNAVAILABLE, gateway)
   if (exchange.isSafe) {
-    exchange.decisionTicket = ticket
-    return decision
+    return duty === 'strict' && !gateway.trail.healthy ? record(exchange, UNAVAILABLE, gateway) : decision
   }
-  const held = await interruptible(
-    exchange,
-    committed(gateway, ticket, (gateway.settings.patience ?? PATIENCE).trailMs),
-  )
+  const ticket = recordDecision(exchange, gateway)
+  if (duty === 'best-effort') return decision
+  return ticket === undefined ? record(exchange, UNAVAILABLE, gateway) : durably(exchange, decision, ticket, gateway)
+}
+
+/** Appends the decision; undefined where the trail does not take it. */
+export function recordDecision(exchange: Exchange, gateway: Gateway): number | undefined {
+  return gateway.trail.append(requestRecord(exchange, 'decision', gateway))
+}
+
+async function durably(exchange: Exchange, decision: Decision, ticket: number, gateway: Gateway): Promise<Decision> {
+  const { trailMs } = gateway.settings.patience ?? PATIENCE
+  const held = await interruptible(exchange, committed(gateway, ticket, trailMs))
   const overtaken = overtakenBy(exchange)
   if (overtaken !== undefined) return record(exchange, overtaken, gateway)
   return held ? decision : record(exchange, UNAVAILABLE, gateway)
@@ -57,39 +63,37 @@ function interruptible(exchange: Exchange, wait: Promise<boolean>): Promise<bool
 
 /** One phase of an exchange, built from named fields: people appear by pseudonym alone. */
 export function requestRecord(exchange: Exchange, phase: RequestRecord['phase'], gateway: Gateway): RequestRecord {
-  const { session, route } = exchange
-  const base = {
+  const { session, route, subjects, reason, lock, upstreamMs } = exchange
+  const record: Writable<RequestRecord> = {
     kind: 'request',
     phase,
     time: phase === 'decision' ? exchange.startedAt : gateway.clock.now(),
     id: exchange.id,
     client: exchange.address,
-    method: exchange.method.slice(0, 32),
-    ...(route === undefined ? {} : { route: route.id }),
-    path: recordedPath(exchange, gateway.pseudonyms),
-    ...(session === undefined
-      ? {}
-      : {
-          principal: session.principal,
-          session: session.session,
-          issuer: gateway.pseudonyms.of('issuer', session.issuer),
-        }),
-    ...(exchange.subjects.length === 0 ? {} : { subjects: exchange.subjects }),
+    method: exchange.method,
+    path: (exchange.recordedPath ??= recordedPath(exchange, gateway.pseudonyms)),
     decision: exchange.decision,
-    ...(exchange.reason === undefined ? {} : { reason: exchange.reason }),
-    ...(exchange.lock === undefined ? {} : { lock: exchange.lock.id }),
     epoch: exchange.epoch,
-  } as const
-  if (phase === 'decision') return base
-  return {
-    ...base,
-    status: exchange.status,
-    bytes: exchange.bytesSent,
-    ...(exchange.upgrade === undefined ? {} : { received: exchange.bytesReceived }),
-    durationMs: rounded(gateway.clock.monotonicMs() - exchange.startedMs),
-    ...(exchange.upstreamMs === undefined ? {} : { upstreamMs: rounded(exchange.upstreamMs) }),
   }
+  if (route !== undefined) record.route = route.id
+  if (session !== undefined) {
+    record.principal = session.principal
+    record.session = session.session
+    record.issuer = gateway.pseudonyms.of('issuer', session.issuer)
+  }
+  if (subjects.length > 0) record.subjects = subjects
+  if (reason !== undefined) record.reason = reason
+  if (lock !== undefined) record.lock = lock.id
+  if (phase === 'decision') return record
+  record.status = exchange.status
+  record.bytes = exchange.bytesSent
+  if (exchange.upgrade !== undefined) record.received = exchange.bytesReceived
+  record.durationMs = rounded(gateway.clock.monotonicMs() - exchange.startedMs)
+  if (upstreamMs !== undefined) record.upstreamMs = rounded(upstreamMs)
+  return record
 }
+
+type Writable<T> = { -readonly [K in keyof T]: T[K] }
 
 function rounded(ms: number): number {
   return Math.round(ms * 1000) / 1000

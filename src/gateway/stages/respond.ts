@@ -5,7 +5,8 @@ import type { UpstreamFailure } from '../../ports/upstream-client.ts'
 import type { Downstream } from '../downstream.ts'
 import type { Exchange } from '../exchange.ts'
 import { PATIENCE, type Gateway } from '../gateway.ts'
-import { httpDate, rateLimitFields } from '../headers.ts'
+import { httpDate, rateLimitLines } from '../headers.ts'
+import { fieldLine } from '../../http1/write-head.ts'
 import { publicMessage } from '../messages.ts'
 import type { Request } from '../request.ts'
 import type { Response } from '../response.ts'
@@ -130,8 +131,9 @@ function waitMs(cause: Cause, gateway: Gateway): number {
 
 interface Reply {
   readonly status: number
-  readonly headers: string[]
-  readonly body: string
+  /** Field lines of this answer alone. */
+  readonly lines: string
+  readonly body: Buffer
 }
 
 /** The reply to a cause, and the exchange marked with it. */
@@ -147,33 +149,33 @@ function take(exchange: Exchange, cause: Cause, gateway: Gateway): Reply {
   }
   const reply = replyTo(exchange, cause, gateway)
   exchange.status = reply.status
-  exchange.bytesSent = exchange.method === 'HEAD' ? 0 : Buffer.byteLength(reply.body)
+  exchange.bytesSent = exchange.method === 'HEAD' ? 0 : reply.body.length
   return reply
 }
 
 function replyTo(exchange: Exchange, cause: Cause, gateway: Gateway): Reply {
-  if (cause === 'internal') return problem(exchange, INTERNAL, 'internal', {}, [])
-  if ('failure' in cause) return problem(exchange, FAILURES[cause.failure], `upstream-${cause.failure}`, {}, [])
+  if (cause === 'internal') return problem(exchange, INTERNAL, 'internal', {}, '')
+  if ('failure' in cause) return problem(exchange, FAILURES[cause.failure], `upstream-${cause.failure}`, {}, '')
   const answer: Answer = ANSWERS[cause.denied]
-  const headers: string[] = []
-  if (cause.allow !== undefined) headers.push('Allow', cause.allow.join(', '))
+  let lines = ''
+  if (cause.allow !== undefined) lines += fieldLine('Allow', cause.allow.join(', '))
   const challenge = challengeOf(cause)
-  if (challenge !== undefined) headers.push('WWW-Authenticate', challenge)
-  if (cause.denied === 'throttled') headers.push(...rateLimitFields(exchange))
+  if (challenge !== undefined) lines += fieldLine('WWW-Authenticate', challenge)
+  if (cause.denied === 'throttled') lines += rateLimitLines(exchange)
   const locked = answer === LOCKED
   const retryAfterMs = cause.retryAfterMs ?? (locked ? LOCK_RETRY_MS : undefined)
-  if (retryAfterMs !== undefined) headers.push('Retry-After', retryAfter(retryAfterMs, cause.retrySpreadMs, gateway))
+  if (retryAfterMs !== undefined) lines += `Retry-After: ${retryAfter(retryAfterMs, cause.retrySpreadMs, gateway)}\r\n`
   if (!locked)
-    return problem(exchange, answer, cause.denied, cause.detail === undefined ? {} : { detail: cause.detail }, headers)
+    return problem(exchange, answer, cause.denied, cause.detail === undefined ? {} : { detail: cause.detail }, lines)
   const message = publicMessage(cause.lock, exchange.request.fields.joined('accept-language'))
-  headers.push('Content-Language', message.language, 'Vary', 'Accept-Language')
+  lines += `${fieldLine('Content-Language', message.language)}Vary: Accept-Language\r\n`
   const lock = cause.lock === undefined ? {} : { lock: { id: cause.lock.id, epoch: exchange.epoch } }
   return problem(
     exchange,
     { ...answer, status: cause.lock?.status ?? answer.status },
     cause.denied,
     { detail: message.text, ...lock },
-    headers,
+    lines,
   )
 }
 
@@ -189,7 +191,7 @@ function problem(
   answer: Answer,
   reason: string,
   members: Readonly<Record<string, unknown>>,
-  headers: string[],
+  lines: string,
 ): Reply {
   const { status, title, detail, type = reason } = answer
   const body = JSON.stringify({
@@ -200,7 +202,7 @@ function problem(
     ...members,
     instance: exchange.id,
   })
-  return { status, headers, body }
+  return { status, lines, body: Buffer.from(body) }
 }
 
 /** RFC 6750, 3 and RFC 9470, 3. */
@@ -228,27 +230,16 @@ const CHALLENGES: Partial<Record<DenialReason, { readonly error: string; readonl
 
 function send(exchange: Exchange, reply: Reply, gateway: Gateway): void {
   const { request, response, downstream } = exchange
-  const fields = [
-    ...reply.headers,
-    'Content-Type',
-    'application/problem+json',
-    'Content-Length',
-    String(Buffer.byteLength(reply.body)),
-    'Cache-Control',
-    'no-store',
-    'X-Content-Type-Options',
-    'nosniff',
-    'X-Request-Id',
-    exchange.id,
-    'Date',
-    httpDate(gateway.clock.now()),
-  ]
+  let lines =
+    `${reply.lines}Content-Type: application/problem+json\r\nContent-Length: ${String(reply.body.length)}\r\n` +
+    `Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nX-Request-Id: ${exchange.id}\r\n` +
+    `Date: ${httpDate(gateway.clock.now())}\r\n`
   // An unread body would be taken for the next request by some peers (golang/go#67555): the connection ends with the answer.
   if (gateway.draining || mayHaveBody(request) || isAmbiguous(exchange)) downstream.isClosing = true
-  if (downstream.isClosing) fields.push('Connection', 'close')
+  if (downstream.isClosing) lines += 'Connection: close\r\n'
   const isHead = exchange.method === 'HEAD'
-  response.sendHead(reply.status, STATUS_CODES[reply.status] ?? '', fields, isHead ? 'none' : 'length')
-  response.end(isHead ? undefined : Buffer.from(reply.body), () => undefined)
+  response.sendHead(reply.status, STATUS_CODES[reply.status] ?? '', lines, isHead ? 'none' : 'length')
+  response.end(isHead ? undefined : reply.body, () => undefined)
 }
 
 /** Who sends what can be read in two ways may mean the next request to be read by somebody else. */
@@ -272,4 +263,4 @@ export function respondBare(downstream: Downstream, response: Response): void {
   }
 }
 
-const BARE = ['Content-Length', '0', 'Cache-Control', 'no-store', 'Connection', 'close']
+const BARE = 'Content-Length: 0\r\nCache-Control: no-store\r\nConnection: close\r\n'

@@ -79,7 +79,7 @@ function ask(client: UpstreamClient, more: Partial<UpstreamRequest> = {}, maySta
     resolve({ status, body, failure: failure?.failure, starts })
   }
   const call = client.send(
-    { upstream: 'registry', method: 'GET', target: '/a', headers: [], body: 0, idempotent: true, ...more },
+    { upstream: 'registry', method: 'GET', target: '/a', lines: '', body: 0, idempotent: true, ...more },
     {
       onStart: () => {
         starts += 1
