@@ -140,8 +140,8 @@ class Attempt implements UpstreamCall, Entrant, ConnectionSink {
     this.#connection?.endBody()
   }
 
-  onHead({ status, reason, fields }: ResponseHead, framing: Framing): void {
-    this.#sink.onHead(status, reason, fields, typeof framing === 'number' ? framing : undefined)
+  onHead({ status, reason, fields }: ResponseHead, framing: Framing, isWhole: boolean): void {
+    this.#sink.onHead(status, reason, fields, typeof framing === 'number' ? framing : undefined, isWhole)
   }
 
   onSwitch({ fields }: { readonly fields: Fields }): void {
