@@ -5,7 +5,7 @@ import { startDataPlane, type DataPlane, type DataPlaneOptions } from '../suppor
 import type { Finding, FuzzCase } from './case.ts'
 import { createDice } from './dice.ts'
 import { readingsOf } from './leniencies.ts'
-import { startRecordingUpstream, type RecordingUpstream, type SeenRequest } from './recording-upstream.ts'
+import { markersOf, startRecordingUpstream, type RecordingUpstream, type SeenRequest } from './recording-upstream.ts'
 
 /** One exchange as the trail tells it, and as the upstream saw it. */
 export interface Filed {
@@ -14,7 +14,7 @@ export interface Filed {
   last: RequestRecord
   hasOutcome: boolean
   /** It had leave to go to the upstream, whatever became of it then. */
-  wasAllowed: boolean
+  hadLeave: boolean
   readonly seen: SeenRequest[]
 }
 
@@ -107,6 +107,8 @@ class Files implements Arena {
   readonly trail: AuditTrail
   readonly #lanes = new Map<string, Lane>()
   readonly #byId = new Map<string, Lane>()
+  /** Seen ahead of any record of it. */
+  readonly #early = new Map<string, readonly SeenRequest[]>()
   readonly #judged = new WeakSet<Lane>()
   #entered = 0
   plane!: DataPlane
@@ -161,35 +163,37 @@ class Files implements Arena {
       return
     }
     this.#byId.set(record.id, lane)
-    const known = lane.exchanges.get(record.id)
-    const hasOutcome = record.phase === 'outcome'
-    const wasAllowed = !hasOutcome && record.decision === 'allow'
-    if (known === undefined)
-      lane.exchanges.set(record.id, { id: record.id, last: record, hasOutcome, wasAllowed, seen: [] })
-    else {
-      known.last = record
-      known.hasOutcome ||= hasOutcome
-      known.wasAllowed ||= wasAllowed
+    let filed = lane.exchanges.get(record.id)
+    if (filed === undefined) {
+      filed = { id: record.id, last: record, hasOutcome: false, hadLeave: false, seen: [] }
+      lane.exchanges.set(record.id, filed)
     }
+    filed.last = record
+    filed.hasOutcome ||= record.phase === 'outcome'
+    filed.hadLeave ||= hadLeave(record)
+    const early = this.#early.get(record.id) ?? []
+    this.#early.delete(record.id)
+    for (const seen of early) this.#hold(seen, filed, lane)
   }
 
-  /** In the turn in which the upstream has the whole head: what it is asked must have been allowed, as exactly this. */
+  /** The upstream has the whole head. Of a safe method the trail may tell later: before the answer leaves. */
   see(seen: SeenRequest): void {
     const lane = this.#byId.get(seen.id)
     const filed = lane?.exchanges.get(seen.id)
+    if (lane !== undefined && filed !== undefined) this.#hold(seen, filed, lane)
+    else this.#early.set(seen.id, [...(this.#early.get(seen.id) ?? []), seen])
+  }
+
+  /** What the upstream was asked must have been allowed, as exactly this. */
+  #hold(seen: SeenRequest, filed: Filed, lane: Lane): void {
     const { method, target } = seen.request
-    if (lane === undefined || filed === undefined) {
-      this.findings.push({ rule: 'seen without a record', detail: `${method} ${target} (${seen.id})` })
-      return
-    }
     const { last } = filed
     const wrong = (rule: string): void => {
       lane.findings.push({ rule, detail: `${method} ${target}; recorded: ${JSON.stringify(last)}` })
       if (this.#judged.has(lane) && !this.late.includes(lane)) this.late.push(lane)
     }
     filed.seen.push(seen)
-    if (filed.seen.length > 1) wrong('seen twice')
-    if (!filed.wasAllowed) wrong('seen and not allowed')
+    if (!filed.hadLeave) wrong('seen and not allowed')
     if (last.method !== method) wrong('another method than was recorded')
     const path = target.replace(/\?.*$/s, '')
     if (withoutSlash(decoded(path)) !== withoutSlash(last.path)) wrong('another path than was recorded')
@@ -208,9 +212,20 @@ class Files implements Arena {
   }
 
   async close(): Promise<void> {
+    for (const [id, all] of this.#early)
+      for (const { request } of all)
+        this.findings.push({
+          rule: 'seen without a record',
+          detail: `${request.method} ${request.target} (${id}, marked ${markersOf(request)})`,
+        })
     await this.plane.close()
     await this.upstream.close()
   }
+}
+
+/** An outcome that could not have come about without leave counts as well. */
+function hadLeave({ decision, reason }: RequestRecord): boolean {
+  return decision === 'allow' || reason === 'upstream' || reason === 'severed' || reason === 'aborted'
 }
 
 /** A slash at the end is no part of a rest. */

@@ -36,9 +36,6 @@ export interface RequestRun {
   close(): Promise<readonly Failure[]>
 }
 
-/** Markers have throws of their own. */
-const MARKERS = 0x5bd1e995
-
 /** How long an exchange may take to be recorded after its connection has ended. */
 const SETTLE_MS = 3_000
 
@@ -66,13 +63,18 @@ export async function startRequestRun(sabotage?: Partial<DataPlaneOptions>): Pro
       return arena.open
     },
     play(seed, kind) {
-      const facts = { marker: createDice(seed ^ MARKERS).hex(12), token: arena.token }
+      // It tells the seed, where all that is left of a case is what the upstream saw.
+      const marker = `${seed.toString(16).padStart(8, '0')}${createDice(seed).hex(4)}`
+      const facts = { marker, token: arena.token }
       return playCase(kind === 'structured' ? structuredCase(seed, facts) : mutatedCase(seed, facts))
     },
     playBytes: (pieces) => playCase({ seed: 0, kind: 'bytes', pieces, marker: '', manner: 'patient' }),
     async close() {
       await arena.close()
-      return arena.late.map((lane) => failure(lane.one, lane.findings))
+      const late = arena.late.map((lane) => failure(lane.one, lane.findings))
+      if (arena.findings.length > 0)
+        late.push({ seed: 0, kind: 'bytes', bytes: Buffer.alloc(0), findings: arena.findings })
+      return late
     },
   }
 }

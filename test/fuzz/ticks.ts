@@ -1,5 +1,7 @@
 // Time as this process has had it: on a machine with other work it may stand still for seconds, and nobody here is to blame for them.
 
+import { setTimeout as delay } from 'node:timers/promises'
+
 const TICK_MS = 50
 
 interface Wait {
@@ -7,26 +9,32 @@ interface Wait {
   readonly then: () => void
 }
 
-const waits = new Set<Wait>()
-let ticker: ReturnType<typeof setInterval> | undefined
+/** A tick is no less than so many rounds of the event loop, however long each takes. */
+const TICK_ROUNDS = 8
 
-function tick(): void {
-  for (const wait of waits) {
-    wait.left -= 1
-    if (wait.left > 0) continue
-    waits.delete(wait)
-    wait.then()
+const waits = new Set<Wait>()
+let isTicking = false
+
+async function tickOn(): Promise<void> {
+  isTicking = true
+  while (waits.size > 0) {
+    await delay(TICK_MS)
+    for (let round = 0; round < TICK_ROUNDS; round++) await turn()
+    for (const wait of waits) {
+      wait.left -= 1
+      if (wait.left > 0) continue
+      waits.delete(wait)
+      wait.then()
+    }
   }
-  if (waits.size > 0) return
-  clearInterval(ticker)
-  ticker = undefined
+  isTicking = false
 }
 
 /** Calls `then` once this process has been running for so long; the caller may take it back. */
 export function afterRunning(ms: number, then: () => void): () => void {
   const wait: Wait = { left: Math.ceil(ms / TICK_MS), then }
   waits.add(wait)
-  ticker ??= setInterval(tick, TICK_MS)
+  if (!isTicking) void tickOn()
   return () => void waits.delete(wait)
 }
 
