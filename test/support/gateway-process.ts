@@ -105,6 +105,8 @@ export interface GatewayOptions {
   readonly extra?: string
   readonly gatewayExtra?: string
   readonly people?: readonly Person[]
+  /** No data plane: a member of a fleet that only carries orders. */
+  readonly isControlOnly?: boolean
   /** The `store` section in flow style; by default the embedded one. */
   readonly store?: string
 }
@@ -151,7 +153,7 @@ export async function prepareGateway(options: GatewayOptions): Promise<GatewayPr
   const configFile = path.join(home, 'portcullis.yaml')
   writeFileSync(
     configFile,
-    `gateway: { listen: "127.0.0.1:${port}", workers: ${options.workers ?? 1}${options.gatewayExtra ?? ''} }
+    `${options.isControlOnly === true ? '' : `gateway: { listen: "127.0.0.1:${port}", workers: ${options.workers ?? 1}${options.gatewayExtra ?? ''} }`}
 control:
   listen: "127.0.0.1:${controlPort}"
   responders: [${people.map(({ name, role, key }) => `{ name: ${name}, role: ${role}, key: "${key}" }`).join(', ')}]

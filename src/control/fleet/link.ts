@@ -42,6 +42,8 @@ export interface FleetLink {
   readonly lacking: readonly string[]
   /** Whether the store has answered within half a lease. */
   readonly isInContact: boolean
+  /** When it answered last. */
+  readonly answeredAt: Moment | undefined
   /** Reads everything that the store has anew, with the next beat. */
   rewind(): void
   /** Another beat is wanted soon. */
@@ -56,7 +58,7 @@ interface State {
   rosterVersion: number | undefined
   beats: number
   isHungry: boolean
-  answeredMs: number
+  answeredAt: Moment | undefined
 }
 
 export function createFleetLink(deps: LinkDeps): FleetLink {
@@ -68,7 +70,7 @@ export function createFleetLink(deps: LinkDeps): FleetLink {
     rosterVersion: undefined,
     beats: 0,
     isHungry: true,
-    answeredMs: -Infinity,
+    answeredAt: undefined,
   }
   return {
     beat: () => beat(state, deps),
@@ -85,7 +87,12 @@ export function createFleetLink(deps: LinkDeps): FleetLink {
       return lacking(state, deps)
     },
     get isInContact() {
-      return deps.clock.monotonicMs() - state.answeredMs <= deps.leaseMs / 2
+      return (
+        state.answeredAt !== undefined && deps.clock.monotonicMs() - state.answeredAt.monotonicMs <= deps.leaseMs / 2
+      )
+    },
+    get answeredAt() {
+      return state.answeredAt
     },
     rewind() {
       state.cursor = ''
@@ -112,7 +119,7 @@ async function beat(state: State, deps: LinkDeps): Promise<void> {
     cursor: state.cursor,
     wanted: book.roster.neighbours,
   })
-  state.answeredMs = clock.monotonicMs()
+  state.answeredAt = momentOf(clock)
   await takeEntries(state, deps, answer)
   if (answer.rosterVersion !== state.rosterVersion) {
     await deps.compareRoster()

@@ -101,9 +101,11 @@ export function createFleetProofs({ store, seal, clock, logger }: FleetProofsDep
 }
 
 function sealProofs(seal: FleetSeal, clock: Clock, local: LocalProof): readonly string[] {
-  const { order, epoch, table, proven, canaries } = local
-  const workers = local.workers.length === 0 ? [NO_WORKER] : local.workers
-  const shown = local.workers.length === 0 ? [NO_WORKER] : proven
+  const { order, epoch, table } = local
+  const isServing = local.workers.length > 0
+  const workers = isServing ? local.workers : [NO_WORKER]
+  const shown = isServing ? local.proven : [NO_WORKER]
+  const canaries = isServing ? local.canaries : undefined
   return shown.map((worker) =>
     seal.seal(
       'proof',

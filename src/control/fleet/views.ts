@@ -1,7 +1,6 @@
 // The fleet as the API shows it: who is there, who has proven what, and who is missing since when.
-import { elapsedMs } from '../../core/fleet-lease.ts'
 import type { WorkerHeartbeat } from '../../core/fleet-messages.ts'
-import type { MemberState } from '../../core/fleet-roster.ts'
+import type { Heard, MemberState } from '../../core/fleet-roster.ts'
 import type { FleetCertificate, FleetProofView, GatewayView, MissingGateway } from '../../ports/control-api.ts'
 import { formatInstant } from '../instants.ts'
 import type { FleetParts } from './fleet.ts'
@@ -109,25 +108,28 @@ function workersOf(shown: ShownProof | undefined): readonly string[] {
 
 /**
  * By when a member that does not answer has ended its own lease: that began, at the latest, with the request that was heard last.
- * A later one would stand in the store, and would have been read here.
+ * A later one would stand in the store, and would have been read here, as long as the store was read here.
  */
 export function missingGatewayOf(parts: FleetParts, name: string): MissingGateway {
-  const { deps, roster, link } = parts
+  const { roster } = parts
   const address = roster.member(name)?.address
   const heard = roster.heard(name)
-  const state = stateOf(parts, name)
-  const common = { name, state, ...(address === undefined ? {} : { address }) }
+  const common = { name, state: stateOf(parts, name), ...(address === undefined ? {} : { address }) }
   if (heard === undefined) return common
-  const lastSeen = formatInstant(heard.moment.wallMs)
-  if (state === 'live' && heard.heartbeat.lease === 0) return { ...common, lastSeen, fenced: { since: lastSeen } }
-  const isNeighbour = roster.neighbours.includes(name)
-  const silentMs = elapsedMs(heard.moment, momentOf(deps.clock))
-  const isSilent = silentMs > (isNeighbour ? deps.leaseMs / 4 : 2 * wholeEveryMs(parts))
+  const fenced = fencedOf(parts, name, heard)
+  return { ...common, lastSeen: formatInstant(heard.moment.wallMs), ...(fenced === undefined ? {} : { fenced }) }
+}
+
+function fencedOf(parts: FleetParts, name: string, { moment }: Heard): MissingGateway['fenced'] {
+  const { deps, roster, link } = parts
+  const endsMs = moment.wallMs + deps.leaseMs
+  const read = link.answeredAt
   // Where this gateway itself reaches no store, others may well hear that one.
-  if (!isSilent || !link.isInContact) return { ...common, lastSeen }
-  const ends = heard.moment.wallMs + deps.leaseMs
-  const when = formatInstant(ends)
-  return { ...common, lastSeen, fenced: ends <= deps.clock.now() ? { since: when } : { by: when } }
+  if (read === undefined) return undefined
+  const silentMs = read.monotonicMs - moment.monotonicMs
+  if (silentMs >= deps.leaseMs && read.wallMs >= endsMs) return { since: formatInstant(endsMs) }
+  const isSilent = silentMs > (roster.neighbours.includes(name) ? deps.leaseMs / 4 : 2 * wholeEveryMs(parts))
+  return isSilent && link.isInContact ? { by: formatInstant(endsMs) } : undefined
 }
 
 /** What each member has shown of the orders that were answered with the epoch; undefined where there are none. */
