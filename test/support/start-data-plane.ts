@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
+import type tls from 'node:tls'
 import { MessageChannel } from 'node:worker_threads'
 import { createAddresses } from '../../src/adapters/ipaddr/addresses.ts'
 import { createUpstreamClient, type UpstreamPools } from '../../src/adapters/net/upstream-client.ts'
@@ -34,6 +35,10 @@ export interface DataPlaneOptions {
   readonly limits?: Partial<ServerLimits>
   readonly settings?: Partial<Settings>
   readonly trustedProxies?: readonly string[]
+  /** The listener speaks TLS; callers of `connect` and `ask` would not. */
+  readonly secure?: tls.TlsOptions
+  /** What checks say of the upstream's targets. */
+  readonly isUp?: (key: string) => boolean
   /** A unix socket instead of a port. */
   readonly listen?: string
   /** Ports of the gateway that fail or differ. */
@@ -146,6 +151,7 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<DataPla
     { registry: { targets: ports.map((port) => `http://127.0.0.1:${port}`), ...POOL, ...options.pool } },
     {
       now: () => performance.now(),
+      ...(options.isUp === undefined ? {} : { isUp: options.isUp }),
       onOverload: (upstream, reason) => gateway.telemetry.upstreamOverloaded(upstream, reason),
     },
   )
@@ -210,7 +216,7 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<DataPla
     draining: false,
   }
   const gateway: Gateway = { ...base, ...options.gateway?.(base) }
-  const server = new GatewayServer(gateway, { ...LIMITS, ...options.limits })
+  const server = new GatewayServer(gateway, { ...LIMITS, ...options.limits }, options.secure)
   server.listener.listen(options.listen ?? { port: 0, host: '127.0.0.1' })
   await once(server.listener, 'listening')
   const address = server.listener.address() as AddressInfo | string
