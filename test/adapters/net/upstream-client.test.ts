@@ -79,7 +79,7 @@ function ask(client: UpstreamClient, more: Partial<UpstreamRequest> = {}, maySta
     resolve({ status, body, failure: failure?.failure, starts })
   }
   const call = client.send(
-    { upstream: 'registry', method: 'GET', target: '/a', lines: '', body: 0, idempotent: true, ...more },
+    { upstream: 'registry', method: 'GET', target: '/a', headers: [], body: 0, idempotent: true, ...more },
     {
       onStart: () => {
         starts += 1
@@ -207,6 +207,22 @@ describe('leave to start', () => {
     await upstream.connected(1)
     expect(await ask(client).ended).toMatchObject({ status: 200 })
     expect(upstream.requests.length).toBe(1)
+  })
+
+  test('that is given to none of ten thousand who wait: each is passed over in the same turn', async () => {
+    const upstream = await upstreamWith(() => undefined)
+    const client = clientOf([at(upstream)], { connectionsMax: 1, queue: { requestsMax: 20_000, timeoutMs: 60_000 } })
+    const first = ask(client)
+    let asked = 0
+    for (let count = 0; count < 10_000; count++) ask(client, {}, () => (asked += 1) === 0)
+    const last = ask(client, { target: '/last' })
+    await upstream.requested(1)
+    upstream.answer = () => OK
+    upstream.connections[0]?.socket.write(OK)
+    expect(await first.ended).toMatchObject({ status: 200 })
+    expect(asked).toBe(10_000)
+    expect(await last.ended).toMatchObject({ status: 200 })
+    expect(upstream.requests.map(({ target }) => target)).toEqual(['/a', '/last'])
   })
 
   test('is asked for after the wait, not before it', async () => {
