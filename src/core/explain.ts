@@ -2,6 +2,7 @@
 import type { HeldLock, Ledger } from './ledger.ts'
 import { tableOf } from './ledger.ts'
 import { compileTable, findLocks, freshSinceOf } from './lock-table.ts'
+import type { CompileCidrs } from './lock-index.ts'
 import { modeAt, type Lock, type LockMode, type LockTarget } from './lock.ts'
 import { compileRevocations, isRevoked, type Revocation, type Session } from './session.ts'
 import type { Route } from './route.ts'
@@ -34,8 +35,6 @@ export interface Described {
   /** When the session was opened by OTP; absent where no session was described. */
   readonly openedAt?: Instant
 }
-
-export type CompileCidrs = (cidrs: readonly string[]) => (address: string) => boolean
 
 /** Of one request, by the ledger as it stands. The very function that the workers decide by decides here. */
 export function explain(

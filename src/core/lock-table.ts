@@ -11,6 +11,7 @@ import {
   type LockMode,
   type LockTarget,
 } from './lock.ts'
+import { createLockIndex, isIndexed, type CompileCidrs, type LockIndex, type Membership } from './lock-index.ts'
 import type { Route } from './route.ts'
 import type { LockScope } from './scope.ts'
 import { compileRevocations, type CompiledRevocations, type Revocation } from './session.ts'
@@ -30,49 +31,60 @@ export const EMPTY_TABLE: LockTable = { epoch: 0, locks: [], revocations: [] }
 
 interface CompiledLock {
   readonly lock: Lock
+  /** Its place in the table: the older lock is the one that is named. */
+  readonly rank: number
   readonly inCidrs: Membership
   readonly exemptions: readonly { readonly exemption: Exemption; readonly inCidrs: Membership }[]
   /** By the scope of each stage that lets probes pass. */
   readonly probes: ReadonlyMap<LockScope, Membership>
 }
 
-type Membership = (address: string) => boolean
-
 export interface CompiledTable {
   readonly epoch: number
   readonly all: readonly CompiledLock[]
-  /** Every route of the running config; most have no lock. */
+  /** Those that name no person, client, network or agent. */
+  readonly plain: readonly CompiledLock[]
+  /** Of the plain ones those that cover each route of the running config; most have none. */
   readonly byRoute: ReadonlyMap<Route, readonly CompiledLock[]>
+  /** The others, on whichever route. */
+  readonly index: LockIndex<CompiledLock>
   readonly drill?: CompiledLock
   readonly revocations: CompiledRevocations
 }
 
 /** `compileCidrs` turns a list of networks into a membership test; config/ and order parsing have refused bad ones. */
-export function compileTable(
-  table: LockTable,
-  routes: readonly Route[],
-  compileCidrs: (cidrs: readonly string[]) => Membership,
-): CompiledTable {
-  const inCidrs = (scope: LockScope): Membership => compileCidrs(scope.cidrs ?? [])
-  const compileLock = (lock: Lock): CompiledLock => ({
+export function compileTable(table: LockTable, routes: readonly Route[], compileCidrs: CompileCidrs): CompiledTable {
+  const inCidrs = ({ cidrs }: LockScope): Membership => (cidrs === undefined ? NOWHERE : whenAsked(cidrs, compileCidrs))
+  const compileLock = (lock: Lock, rank: number): CompiledLock => ({
     lock,
+    rank,
     inCidrs: inCidrs(lock.scope),
     exemptions: (lock.exemptions ?? []).map((exemption) => ({ exemption, inCidrs: inCidrs(exemption.scope) })),
     probes: new Map(probesOf(lock).map((scope) => [scope, inCidrs(scope)])),
   })
   const locks = table.locks.map(compileLock)
+  const plain = locks.filter(({ lock }) => !isIndexed(lock.scope))
+  const indexed = locks.filter(({ lock }) => isIndexed(lock.scope))
   const byRoute = new Map<Route, readonly CompiledLock[]>()
   for (const route of routes) {
-    const inside = locks.filter(({ lock }) => coversRoute(lock.scope, route))
+    const inside = plain.filter(({ lock }) => coversRoute(lock.scope, route))
     byRoute.set(route, inside.length === 0 ? NONE : inside)
   }
   return {
     epoch: table.epoch,
     all: locks,
+    plain,
     byRoute,
-    ...(table.drill === undefined ? {} : { drill: compileLock(table.drill) }),
+    index: createLockIndex(indexed, ({ lock }) => lock.scope, compileCidrs),
+    ...(table.drill === undefined ? {} : { drill: compileLock(table.drill, locks.length) }),
     revocations: compileRevocations(table.revocations),
   }
+}
+
+/** Compiled at the first address: a table must be in force before its ten thousandth lock is asked. */
+function whenAsked(cidrs: readonly string[], compile: CompileCidrs): Membership {
+  let compiled: Membership | undefined
+  return (address) => (compiled ??= compile(cidrs))(address)
 }
 
 function probesOf({ thaw }: Lock): readonly LockScope[] {
@@ -80,6 +92,7 @@ function probesOf({ thaw }: Lock): readonly LockScope[] {
 }
 
 const NONE: readonly CompiledLock[] = []
+const NOWHERE: Membership = () => false
 
 /** The strictest lock of each kind that covers a request. */
 export interface LocksInForce {
@@ -108,10 +121,12 @@ export function findLocks(table: CompiledTable, target: LockTarget, now: Instant
 }
 
 function candidatesOf(table: CompiledTable, target: LockTarget): readonly CompiledLock[] {
+  const { route, drill } = target
   // An exchange that outlives a reload holds a route of the config before: it is judged by every lock.
-  const candidates =
-    table.byRoute.get(target.route) ?? table.all.filter(({ lock }) => coversRoute(lock.scope, target.route))
-  return target.drill === undefined || target.drill !== table.drill?.lock.id ? candidates : [...candidates, table.drill]
+  const plain = table.byRoute.get(route) ?? table.plain.filter(({ lock }) => coversRoute(lock.scope, route))
+  const found = table.index.find(target).filter(({ lock }) => coversRoute(lock.scope, route))
+  const all = found.length === 0 ? plain : [...plain, ...found].toSorted((a, b) => a.rank - b.rank)
+  return drill === undefined || drill !== table.drill?.lock.id ? all : [...all, table.drill]
 }
 
 /** Adds what the lock says of the request; whether it says anything. */
@@ -162,8 +177,6 @@ function passesThaw(
     return isInShare(state.percent, target.address, lock.id) ? 'passes' : 'refused'
   return 'undecided'
 }
-
-const NOWHERE: Membership = () => false
 
 /** Since when the session must have been opened by OTP, where a lock asks for it. */
 export function freshSinceOf(locks: LocksInForce | undefined): Instant | undefined {
