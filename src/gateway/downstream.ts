@@ -169,6 +169,8 @@ export class Downstream {
   }
 
   reset(): void {
+    // On TLS it closes in this same turn, and the exchange must not take that for the caller's doing.
+    this.exchange = undefined
     resetConnection(this.socket)
   }
 

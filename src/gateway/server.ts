@@ -88,13 +88,14 @@ export class GatewayServer {
 
   #createListener(secure: tls.TlsOptions | undefined): net.Server {
     // Half-open: the caller's end must not take the answer of a connection that we are ending.
-    const options = { noDelay: true, allowHalfOpen: true }
     if (secure === undefined) {
-      return net.createServer(options, (socket) => {
+      return net.createServer({ noDelay: true, allowHalfOpen: true }, (socket) => {
         if (this.#mayEnter(socket)) this.accept(socket)
       })
     }
-    const listener = tls.createServer({ ...options, ...secure }, (socket) => {
+    // But not before a handshake is over: whoever goes then would hold its place until its time is over.
+    const listener = tls.createServer({ noDelay: true, ...secure }, (socket) => {
+      socket.allowHalfOpen = true
       this.#handshaking.delete(rawSocketOf(socket))
       this.accept(socket)
     })
