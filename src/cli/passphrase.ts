@@ -6,7 +6,7 @@ import { askHidden, isAttended } from './questions.ts'
 type Asked = Pick<Machine, 'env' | 'stdin' | 'stderr'>
 
 /** A shorter one can be guessed from a copy of the file, whatever scrypt costs. */
-export const PASSPHRASE_LENGTH_MIN = 12
+const PASSPHRASE_LENGTH_MIN = 12
 
 /** Opens the key in `file`. Throws CommandFailure (2) where nobody can be asked. */
 export async function passphraseFor(machine: Asked, file: string): Promise<string> {

@@ -5,8 +5,8 @@ import { SCOPE_DIMENSIONS } from '../core/scope.ts'
 
 export const text = { type: 'string' } as const
 export const integer = { type: 'integer' } as const
-export const number = { type: 'number' } as const
-export const flag = { type: 'boolean' } as const
+const number = { type: 'number' } as const
+const flag = { type: 'boolean' } as const
 export const listOf = (items: object): object => ({ type: 'array', items })
 export const objectOf = (properties: Readonly<Record<string, object>>, optional: readonly string[] = []): object => ({
   type: 'object',

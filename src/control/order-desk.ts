@@ -97,7 +97,7 @@ export interface OrderDesk {
   close(): void
 }
 
-export interface DrillProof {
+interface DrillProof {
   readonly id: string
   readonly proof: ProofView
 }

@@ -8,9 +8,9 @@ import { compileRevocations, isRevoked, type Revocation, type Session } from './
 import type { Route } from './route.ts'
 import type { Instant } from './time.ts'
 
-export type LockEffect = 'refuses' | 'asks for a fresh OTP' | 'limits' | 'observes' | 'passes'
+type LockEffect = 'refuses' | 'asks for a fresh OTP' | 'limits' | 'observes' | 'passes'
 
-export interface ExplainedLock {
+interface ExplainedLock {
   readonly lock: Lock
   /** Absent where it has opened by itself. */
   readonly mode?: LockMode

@@ -18,7 +18,7 @@ export interface TrafficSample extends TrafficTotals {
   readonly at: Instant
 }
 
-export const THAW_WINDOW_MS = 60_000
+const THAW_WINDOW_MS = 60_000
 /** A share of fewer requests says nothing. */
 const REQUESTS_MIN = 20
 

@@ -48,7 +48,7 @@ export type ThawState =
   | { readonly is: 'open' }
 
 /** When everything passes for good; Infinity for a plan that ends before that. */
-export function thawEndsAt({ plan, startedAt }: ThawRun): Instant {
+function thawEndsAt({ plan, startedAt }: ThawRun): Instant {
   if (plan.stages.at(-1)?.passes !== 'all') return Infinity
   return startedAt + totalMs(plan)
 }
