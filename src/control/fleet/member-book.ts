@@ -70,7 +70,8 @@ export function createMemberBook({ fleet, seal, memory, logger }: MemberBookDeps
       write()
     },
     compare(records) {
-      const news = [...records.values()].map(take).filter((member) => member !== undefined)
+      // What is known is not checked again: in a large fleet everybody reads this whenever somebody joins.
+      const news = [...records].flatMap(([gateway, text]) => (texts.get(gateway) === text ? [] : (take(text) ?? [])))
       if (news.length > 0) write()
       for (const { gateway, state } of news) logger.info('a member of the fleet', { gateway, state })
       return new Map([...texts].filter(([gateway, text]) => records.get(gateway) !== text))

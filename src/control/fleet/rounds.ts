@@ -1,9 +1,10 @@
 // The timers of a fleet: the beat, the look at the whole, and what is said when the lease ends or comes back.
 import type { DeskChange } from '../ledger-keeper.ts'
+import { settledWithin } from '../within.ts'
 import type { FleetParts } from './fleet.ts'
 
 export interface FleetRounds {
-  /** Beats now, in a moment. */
+  /** Beats sooner than it would. */
   poke(): void
   stop(): void
 }
@@ -37,7 +38,7 @@ export function startFleetRounds(parts: FleetParts): FleetRounds {
     isBeating = true
     const startedMs = deps.clock.monotonicMs()
     try {
-      await link.beat()
+      await within(link.beat(), 2 * deps.leaseMs)
       if (state.problem !== undefined) deps.logger.info('the fleet store answers again')
       state.problem = undefined
     } catch (error) {
@@ -61,7 +62,7 @@ export function startFleetRounds(parts: FleetParts): FleetRounds {
   schedule(0)
   return {
     poke() {
-      if (!isBeating) schedule(0)
+      if (!isBeating) schedule(deps.leaseMs / HUNGRY_BEATS_A_LEASE)
     },
     stop() {
       state.isStopped = true
@@ -70,6 +71,12 @@ export function startFleetRounds(parts: FleetParts): FleetRounds {
       clearInterval(reading)
     },
   }
+}
+
+/** A beat that never ended would be the last one: a store that breaks its own limit is given up too. */
+async function within(beating: Promise<void>, limitMs: number): Promise<void> {
+  if ((await settledWithin(beating, limitMs)) === 'late') throw new Error(`a beat has not ended in ${limitMs} ms`)
+  await beating
 }
 
 function sayLease(parts: FleetParts, isFresh: boolean, problem: string | undefined): void {
