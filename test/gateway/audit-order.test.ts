@@ -12,13 +12,24 @@ const POST = request('POST', '/record', { 'Content-Length': '2' }, '{}')
 const GET = request('GET', '/record')
 const HEAD = request('HEAD', '/record')
 
-const RESPONSES = [
+const CHUNKED = 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nf\r\n{"from":"real"}\r\n0\r\n\r\n'
+
+/** Answers that come whole: head and body in one read, by length. */
+const WHOLE = [
   ['of a known length', GET, OK],
-  ['in chunks', GET, 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nfour\r\n0\r\n\r\n'],
   ['to HEAD', HEAD, 'HTTP/1.1 200 OK\r\nContent-Length: 15\r\n\r\n'],
   ['204', GET, 'HTTP/1.1 204 No Content\r\n\r\n'],
   ['304', GET, 'HTTP/1.1 304 Not Modified\r\nContent-Length: 15\r\n\r\n'],
   ['with an empty body', GET, 'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n'],
+] as const
+const RESPONSES = [...WHOLE, ['in chunks', GET, CHUNKED]] as const
+
+/** Answers that do not: what comes with the head, and what follows it. */
+const PARTED = [
+  ['in chunks', GET, CHUNKED, ''],
+  ['in chunks, its last one late', GET, CHUNKED.slice(0, -5), '0\r\n\r\n'],
+  ['of a known length, its head alone at first', GET, OK.slice(0, -15), '{"from":"real"}'],
+  ['of a known length, its last byte late', GET, OK.slice(0, -1), '}'],
 ] as const
 
 describe('the decision', () => {
@@ -36,23 +47,48 @@ describe('the decision', () => {
     expect(upstream.requests.length).toBe(1)
   })
 
-  test.each(RESPONSES)(
+  test.each(PARTED)(
     'of a safe method is durable before the first byte of a response %s',
-    async (_name, ask, answer) => {
-      const { plane, upstream } = await start({ routes: [STRICT] }, () => answer)
+    async (_name, ask, begun, rest) => {
+      const { plane, upstream } = await start({ routes: [STRICT] }, () => begun)
       const client = await plane.connect()
       plane.trail.mode = 'hold'
       plane.trail.only = 'decision'
       client.write(ask)
+      // The head is there, and it does not come whole: it is asked for now.
+      await plane.trail.waitedFor(1)
+      await turns()
+      expect(upstream.requests.length).toBe(1)
+      expect(plane.trail.requests[0]).toMatchObject({ phase: 'decision', decision: 'allow' })
+      expect(client.received.length).toBe(0)
+      upstream.connections[0]?.socket.write(rest)
       // The outcome is appended once every byte of the response has come.
       await plane.trail.appended(2)
       await turns()
-      expect(upstream.requests.length).toBe(1)
       expect(client.received.length).toBe(0)
       plane.trail.release()
-      expect((await client.response({ head: ask === HEAD })).complete).toBe(true)
+      expect((await client.response()).complete).toBe(true)
+      expect(plane.trail.requests.map(({ phase }) => phase)).toEqual(['decision', 'outcome'])
     },
   )
+
+  test('of a safe method that asks for nothing is not written before the head of its response', async () => {
+    const { plane, upstream } = await start({ routes: [STRICT] }, () => undefined)
+    const client = await plane.connect()
+    client.write(GET)
+    await upstream.requested(1)
+    await turns()
+    expect(plane.trail.records).toEqual([])
+    upstream.connections[0]?.socket.write(CHUNKED)
+    expect((await client.response()).status).toBe(200)
+    expect(plane.trail.requests.map(({ phase }) => phase)).toEqual(['decision', 'outcome'])
+  })
+
+  test('of an unsafe method stands apart from its outcome, also where the response comes whole', async () => {
+    const { plane } = await start({ routes: [STRICT] })
+    expect((await plane.ask(POST)).status).toBe(200)
+    expect(plane.trail.requests.map(({ phase }) => phase)).toEqual(['decision', 'outcome'])
+  })
 
   test('of a safe method is durable before the first event of a stream', async () => {
     const { plane, upstream } = await start({ routes: [STRICT] }, () => 'HTTP/1.1 200 OK\r\n\r\ndata: one\n\n')
@@ -98,6 +134,50 @@ describe('the decision', () => {
     const answer = await client.response()
     expect(answer.body.length).toBe(16 * 1024 * 1024)
   })
+})
+
+describe('the one record of a safe method whose response comes whole', () => {
+  test.each(WHOLE)('is durable before the first byte of a response %s', async (_name, ask, answer) => {
+    const { plane, upstream } = await start({ routes: [STRICT] }, () => answer)
+    const client = await plane.connect()
+    plane.trail.mode = 'hold'
+    client.write(ask)
+    await plane.trail.waitedFor(1)
+    await turns()
+    expect(upstream.requests.length).toBe(1)
+    expect(client.received.length).toBe(0)
+    expect(plane.trail.requests).toMatchObject([{ phase: 'outcome', decision: 'allow', route: 'record' }])
+    plane.trail.release()
+    const response = await client.response({ head: ask === HEAD })
+    expect(response.complete).toBe(true)
+    expect(plane.trail.requests).toMatchObject([{ status: response.status, bytes: response.body.length }])
+    expect(response.fields).toContainEqual(['x-request-id', plane.trail.requests[0]?.id])
+  })
+
+  test('is written on a best-effort route as well, and waited for by nobody', async () => {
+    const { plane } = await start({ routes: [{ ...STRICT, audit: 'best-effort' }] })
+    plane.trail.mode = 'hang'
+    expect((await plane.ask(GET)).status).toBe(200)
+    expect(plane.trail.requests.map(({ phase }) => phase)).toEqual(['outcome'])
+  })
+})
+
+describe('a gateway that dies after it has called the upstream, while the trail hangs, has let no byte go', () => {
+  test.each([...WHOLE, ...PARTED.map(([name, ask, begun]) => [name, ask, begun] as const)])(
+    'of a response %s',
+    async (_name, ask, answer) => {
+      const { plane, upstream } = await start({ routes: [STRICT] }, () => answer)
+      const client = await plane.connect()
+      plane.trail.mode = 'hang'
+      client.write(ask)
+      await plane.trail.waitedFor(1)
+      await turns()
+      expect(upstream.requests.length).toBe(1)
+      plane.server.closeAll()
+      await client.ended
+      expect(client.received.length).toBe(0)
+    },
+  )
 })
 
 describe('the outcome', () => {
@@ -172,7 +252,7 @@ describe('the outcome', () => {
   })
 
   test('tells status, bytes, times and the route, under the id of the decision', async () => {
-    const { plane } = await start({ routes: [STRICT] })
+    const { plane } = await start({ routes: [STRICT] }, () => CHUNKED)
     const answer = await plane.ask(GET)
     const [decision, outcome] = plane.trail.requests
     expect(decision).toMatchObject({
@@ -219,14 +299,28 @@ describe('where the trail cannot be written', () => {
     ['fails to make them durable', 'reject'],
     ['hangs', 'hang'],
   ] as const)('and %s, nothing of a safe method’s response leaves', async (_name, mode) => {
-    const { plane } = await start({ routes: [STRICT], settings: QUICK })
-    plane.trail.mode = mode
-    const client = await plane.connect()
-    client.write(GET)
-    const answer = await client.response()
+    for (const sent of [OK, CHUNKED]) {
+      const { plane } = await start({ routes: [STRICT], settings: QUICK }, () => sent)
+      plane.trail.mode = mode
+      const client = await plane.connect()
+      client.write(GET)
+      const answer = await client.response()
+      expect(answer.status).toBe(503)
+      expect(problemOf(answer)).toMatchObject({ type: 'urn:portcullis:problem:audit-unavailable' })
+      expect(client.received.includes('real')).toBe(false)
+    }
+  })
+
+  test.each([
+    ['GET', GET],
+    ['POST', POST],
+  ])('and it knows so, the upstream is not called for a %s', async (_name, ask) => {
+    const { plane, upstream } = await start({ routes: [STRICT], settings: QUICK })
+    Object.assign(plane.trail, { healthy: false, mode: 'full' })
+    const answer = await plane.ask(ask)
     expect(answer.status).toBe(503)
     expect(problemOf(answer)).toMatchObject({ type: 'urn:portcullis:problem:audit-unavailable' })
-    expect(client.received.includes('real')).toBe(false)
+    expect(upstream.connections.length).toBe(0)
   })
 
   test.each([
@@ -261,7 +355,7 @@ describe('where the trail cannot be written', () => {
     ['fails', 'reject'],
     ['hangs', 'hang'],
   ] as const)('for the decision alone, and %s, nothing of a safe method’s response leaves', async (_name, mode) => {
-    const { plane } = await start({ routes: [STRICT], settings: QUICK })
+    const { plane } = await start({ routes: [STRICT], settings: QUICK }, () => CHUNKED)
     plane.trail.mode = mode
     plane.trail.only = 'decision'
     const client = await plane.connect()

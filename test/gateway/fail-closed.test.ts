@@ -46,7 +46,6 @@ const BEFORE_THE_UPSTREAM: readonly (readonly [string, Break])[] = [
   ['pseudonyms.of', ({ pseudonyms }) => ({ pseudonyms: broken(pseudonyms, 'of') })],
   ['a detector', () => ({ detectors: [{ name: 'broken', observe: fail }] })],
   ['telemetry.sessionChecked', ({ telemetry }) => ({ telemetry: broken(telemetry, 'sessionChecked') })],
-  ['trail.append', ({ trail }) => ({ trail: broken(trail, 'append') })],
   ['upstreams.send', setting(({ upstreams }) => ({ upstreams: broken(upstreams, 'send') }))],
 ]
 
@@ -62,6 +61,36 @@ describe.each(BEFORE_THE_UPSTREAM)('%s fails', (_name, gateway) => {
     expect(client.received.toString()).not.toMatch(/port has failed|late|src\//)
     expect(upstream.seen).toBe(0)
     expect(plane.gateway.inFlight.size).toBe(0)
+  })
+})
+
+describe('trail.append fails', () => {
+  const gateway: Break = ({ trail }) => ({ trail: broken(trail, 'append') })
+
+  test('POST gets 500 and nothing reaches the upstream', async () => {
+    failing = true
+    const { plane, upstream } = await start({ routes: [ROUTE], gateway })
+    const answer = await plane.ask(request('POST', '/record/7', { Authorization: `Bearer ${plane.token()}` }))
+    expect(answer.status).toBe(500)
+    expect(upstream.seen).toBe(0)
+    expect(plane.gateway.inFlight.size).toBe(0)
+  })
+
+  // A safe method's record is written when its answer is there: the upstream has been called, and no byte of it leaves.
+  test.each([
+    ['whole', OK],
+    ['in chunks', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nreal\r\n0\r\n\r\n'],
+  ])('GET gets 500 and no byte of an answer that comes %s', async (_name, sent) => {
+    failing = true
+    const { plane, upstream } = await start({ routes: [ROUTE], gateway }, () => sent)
+    const client = await plane.connect()
+    client.write(request('GET', '/record/7', { Authorization: `Bearer ${plane.token()}` }))
+    const answer = await client.response()
+    expect(answer.status).toBe(500)
+    expect(answer.fields).toContainEqual(['cache-control', 'no-store'])
+    expect(client.received.toString()).not.toMatch(/real|port has failed|src\//)
+    expect(upstream.requests.length).toBe(1)
+    await until(() => plane.gateway.inFlight.size === 0)
   })
 })
 

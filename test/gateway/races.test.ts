@@ -2,7 +2,7 @@
 import { describe, expect, test } from '@jest/globals'
 import type { Verification } from '../../src/ports/token-verifier.ts'
 import { problemOf } from '../support/raw-client.ts'
-import { turns, useRig } from '../support/rig.ts'
+import { turns, until, useRig } from '../support/rig.ts'
 import { OK } from '../support/raw-upstream.ts'
 import { request } from '../support/start-data-plane.ts'
 
@@ -150,12 +150,15 @@ describe('while the request waits for a connection', () => {
     first.write(request('GET', '/slow'))
     await upstream.requested(1)
     second.write(request('POST', '/record', { 'Content-Length': '2' }, '{}'))
-    await plane.trail.appended(2)
+    // Judged, and in the queue in the same turn: the decision of an unsafe method is recorded, a safe one's is not.
+    await plane.trail.appended(1)
+    await turns()
     plane.lock({ routes: ['record'] })
     expect((await second.response()).status).toBe(503)
     // Its place in the queue is free: the next one is served over the same connection.
     const third = plane.ask(request('GET', '/slow?3'))
-    await plane.trail.appended(4)
+    await until(() => plane.settled.length === 1 && plane.gateway.inFlight.size === 2)
+    await turns()
     upstream.answer = () => OK
     upstream.connections[0]?.socket.write(OK)
     expect((await first.response()).status).toBe(200)
@@ -173,7 +176,8 @@ describe('while the request waits for a connection', () => {
     first.write(request('GET', '/slow'))
     await upstream.requested(1)
     second.write(request('GET', '/record'))
-    await plane.trail.appended(2)
+    await until(() => plane.gateway.inFlight.size === 2)
+    await turns()
     plane.store(plane.epoch + 1)
     upstream.connections[0]?.socket.write(OK)
     const answer = await second.response()
@@ -190,7 +194,8 @@ describe('while the request waits for a connection', () => {
     first.write(request('GET', '/slow'))
     await upstream.requested(1)
     second.write(request('GET', '/record'))
-    await plane.trail.appended(2)
+    await until(() => plane.gateway.inFlight.size === 2)
+    await turns()
     plane.endLease()
     upstream.connections[0]?.socket.write(OK)
     expect((await first.response()).status).toBe(200)

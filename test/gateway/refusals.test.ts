@@ -320,7 +320,7 @@ describe('the message', () => {
     expect(answer.status).toBe(431)
     expect(await client.ended).toBe('end')
     expect(plane.trail.requests).toMatchObject([
-      { decision: 'rejected', reason: 'malformed-request', status: 431, method: 'OTHER' },
+      { decision: 'rejected', reason: 'headers-too-large', status: 431, method: 'OTHER' },
     ])
     expect(plane.settled).toMatchObject([{ route: 'none', method: 'OTHER', status: 431, decision: 'rejected' }])
     expect(upstream.connections.length).toBe(0)

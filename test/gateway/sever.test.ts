@@ -6,12 +6,13 @@ import path from 'node:path'
 import { describe, expect, test } from '@jest/globals'
 import { field, problemOf, type RawClient } from '../support/raw-client.ts'
 import { turns, until, useRig, type Rig } from '../support/rig.ts'
-import { startRawUpstream } from '../support/raw-upstream.ts'
+import { OK, startRawUpstream } from '../support/raw-upstream.ts'
 import { request, startDataPlane } from '../support/start-data-plane.ts'
 
 const start = useRig()
 const SSE = 'HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: one\n\n'
 const CHUNKED = 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nfour\r\n'
+const REAL_IN_CHUNKS = `${CHUNKED.slice(0, CHUNKED.indexOf('4'))}4\r\nreal\r\n0\r\n\r\n`
 const LENGTH = 'HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\nfour'
 
 /** An answer that has begun to arrive at the client, and goes on as the test likes. */
@@ -201,38 +202,50 @@ describe('an answer that has not begun', () => {
     expect((await client.response()).status).toBe(404)
   })
 
-  test('becomes the answer of the lock, where all of it has come but its record is not durable', async () => {
-    const rig = await start({ routes: [{ path: '/record', audit: 'strict' }] })
-    const client = await rig.plane.connect()
-    rig.plane.trail.mode = 'hold'
-    client.write(request('GET', '/record'))
-    await rig.plane.trail.waitedFor(2)
-    rig.plane.trail.mode = 'sync'
-    rig.plane.lock({ all: true })
-    const answer = await client.response()
-    expect(answer.status).toBe(503)
-    rig.plane.trail.release()
-    await turns()
-    expect(client.received.includes('real')).toBe(false)
-    expect(rig.plane.trail.requests.map(({ phase, decision, status }) => [phase, decision, status])).toEqual([
-      ['decision', 'allow', undefined],
-      ['outcome', 'allow', 200],
-      ['outcome', 'locked', 503],
-    ])
-  })
+  test.each([
+    ['whole', OK, []],
+    ['in chunks', REAL_IN_CHUNKS, [['decision', 'allow', undefined]]],
+  ])(
+    'becomes the answer of the lock, where all of it has come %s but its record is not durable',
+    async (_name, sent, first) => {
+      const rig = await start({ routes: [{ path: '/record', audit: 'strict' }] }, () => sent)
+      const client = await rig.plane.connect()
+      rig.plane.trail.mode = 'hold'
+      client.write(request('GET', '/record'))
+      await rig.plane.trail.waitedFor(first.length + 1)
+      rig.plane.trail.mode = 'sync'
+      rig.plane.lock({ all: true })
+      const answer = await client.response()
+      expect(answer.status).toBe(503)
+      rig.plane.trail.release()
+      await turns()
+      expect(client.received.includes('real')).toBe(false)
+      expect(rig.plane.trail.requests.map(({ phase, decision, status }) => [phase, decision, status])).toEqual([
+        ...first,
+        ['outcome', 'allow', 200],
+        ['outcome', 'locked', 503],
+      ])
+    },
+  )
 
-  test('becomes the answer of the lock, where a lock and the durable record come in one turn', async () => {
-    const rig = await start({ routes: [{ path: '/record', audit: 'strict' }] })
-    const client = await rig.plane.connect()
-    rig.plane.trail.mode = 'hold'
-    client.write(request('GET', '/record'))
-    await rig.plane.trail.waitedFor(2)
-    rig.plane.trail.mode = 'sync'
-    rig.plane.lock({ all: true })
-    rig.plane.trail.release()
-    expect((await client.response()).status).toBe(503)
-    expect(client.received.includes('real')).toBe(false)
-  })
+  test.each([
+    ['of all', OK, 1],
+    ['of its end', REAL_IN_CHUNKS, 2],
+  ])(
+    'becomes the answer of the lock, where a lock and the durable record %s come in one turn',
+    async (_name, sent, waits) => {
+      const rig = await start({ routes: [{ path: '/record', audit: 'strict' }] }, () => sent)
+      const client = await rig.plane.connect()
+      rig.plane.trail.mode = 'hold'
+      client.write(request('GET', '/record'))
+      await rig.plane.trail.waitedFor(waits)
+      rig.plane.trail.mode = 'sync'
+      rig.plane.lock({ all: true })
+      rig.plane.trail.release()
+      expect((await client.response()).status).toBe(503)
+      expect(client.received.includes('real')).toBe(false)
+    },
+  )
 })
 
 describe('an upload that runs', () => {

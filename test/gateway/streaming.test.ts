@@ -91,7 +91,8 @@ describe('a caller that goes away', () => {
     first.write(GET)
     await upstream.requested(1)
     second.write(GET)
-    await plane.trail.appended(2)
+    await until(() => plane.gateway.inFlight.size === 2)
+    await turns()
     second.close()
     await until(() => plane.settled.length === 1)
     upstream.answer = () => OK
