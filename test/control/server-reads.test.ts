@@ -58,6 +58,7 @@ describe('status', () => {
           locks: [lock],
           reason: 'fixed',
           since: '2026-01-02T03:04:06.000Z',
+          kind: 'release',
           approvals: ['lead'],
           required: 2,
         },
