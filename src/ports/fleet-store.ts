@@ -51,7 +51,7 @@ export interface FleetEntry {
   readonly body: string
 }
 
-export interface ExchangeRequest {
+interface ExchangeRequest {
   readonly gateway: string
   readonly heartbeat: string
   /** Of the last exchange or snapshot; empty at first. */
