@@ -79,7 +79,7 @@ function ask(client: UpstreamClient, more: Partial<UpstreamRequest> = {}, maySta
     resolve({ status, body, failure: failure?.failure, starts })
   }
   const call = client.send(
-    { upstream: 'registry', method: 'GET', target: '/a', headers: [], body: 0, idempotent: true, ...more },
+    { upstream: 'registry', method: 'GET', target: '/a', lines: '', body: 0, idempotent: true, ...more },
     {
       onStart: () => {
         starts += 1
@@ -357,11 +357,11 @@ describe('failures have their names', () => {
     expect(await ask(clientOf(['http://nobody.invalid:1'])).ended).toMatchObject({ failure: 'refused' })
   })
 
-  test('a field that cannot be sent: malformed, before any connection', async () => {
+  test('a target that cannot be sent: malformed, and not a byte of it is written', async () => {
     const upstream = await upstreamWith()
     const client = clientOf([at(upstream)], { connectionsMax: 1 })
-    expect(await ask(client, { headers: ['X-A', 'a\r\nb: c'] }).ended).toMatchObject({ failure: 'malformed' })
-    expect(await ask(client, { target: '/a b' }).ended).toMatchObject({ failure: 'malformed' })
+    for (const target of ['/a b', '/a\r\nB: c', '/a\x7f', '/\u010d', ''])
+      expect(await ask(client, { target }).ended).toMatchObject({ failure: 'malformed' })
     expect(await ask(client).ended).toMatchObject({ status: 200 })
     expect(upstream.requests.length).toBe(1)
   })
