@@ -47,6 +47,8 @@ class Relay implements UpstreamSink {
   #finished = false
   /** Whether the decision is durable, where the response waits for it: nothing leaves before. */
   #decision: Promise<boolean> | undefined
+  /** The decision of a safe method is in the trail. */
+  #isTold = false
   #upstreamEnded = false
   #tunnel: Tunnel | undefined
   #continued = false
@@ -180,7 +182,7 @@ class Relay implements UpstreamSink {
   #openWhenDecided(): void {
     const exchange = this.#exchange
     const duty = this.#permit.route.policy.audit
-    const ticket = exchange.isSafe && duty !== 'off' ? recordDecision(exchange, this.#gateway) : undefined
+    const ticket = this.#tellDecision()
     if (duty !== 'strict' || !exchange.isSafe) {
       this.#writer.open()
       return
@@ -192,6 +194,13 @@ class Relay implements UpstreamSink {
         else if (!this.#upstreamEnded && this.#mayFlow() && this.#writer.open()) this.#exchange.call?.resume()
       })
     })
+  }
+
+  #tellDecision(): number | undefined {
+    const exchange = this.#exchange
+    if (!exchange.isSafe || this.#isTold || this.#permit.route.policy.audit === 'off') return undefined
+    this.#isTold = true
+    return recordDecision(exchange, this.#gateway)
   }
 
   /** Every byte has come: the outcome is recorded, then the last byte leaves. */
@@ -210,6 +219,11 @@ class Relay implements UpstreamSink {
   }
 
   #endResponse(): void {
+    // Its end is known before the answer left: the record must not say that it got one.
+    if (this.#exchange.response.isGone) {
+      this.#onDownstreamClose()
+      return
+    }
     const done = (): void => {
       this.#finish('done')
     }
@@ -262,6 +276,8 @@ class Relay implements UpstreamSink {
     }
     const denial = overtakenBy(exchange)
     if (denial !== undefined && !response.headSent) {
+      // A refusal's one record would hide that the upstream has been called: the decision that let it is told as well.
+      if (exchange.upstreamStartedMs !== undefined) this.#tellDecision()
       this.#finish(denial)
       return
     }
