@@ -86,8 +86,9 @@ export class ResponseWriter {
     const held = this.#takeHeld()
     const last = held.pop()
     for (const chunk of held) response.write(chunk)
-    response.end(last, done)
-    if (response.unwrittenBytes > 0) this.#watchReader()
+    response.end(last, done, () => {
+      this.#watchReader()
+    })
   }
 
   dispose(): void {

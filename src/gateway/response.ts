@@ -1,6 +1,7 @@
 // The one response of an exchange, written to its connection in as few writes as its bytes allow.
 import type { Duplex } from 'node:stream'
 import { responseHeadText } from '../http1/write-head.ts'
+import { afterWrites, holdWrites, release } from '../http1/write-turn.ts'
 
 /** Up to so many bytes are copied into one write: that is what Node writes without an allocation of its own. */
 const ONE_WRITE_MAX = 16_384
@@ -52,8 +53,8 @@ export class Response {
     return this.#writeWith(`${this.#takeHead()}${chunk.length.toString(16)}\r\n`, chunk, '\r\n')
   }
 
-  /** The last bytes leave. `done` is called once the kernel has them, at once where it takes them at once. */
-  end(last: Buffer | undefined, done: () => void): void {
+  /** The last bytes leave. `done` is called once the kernel has them; `onSlow` before, where it does not take them at once. */
+  end(last: Buffer | undefined, done: () => void, onSlow?: () => void): void {
     const hasLast = last !== undefined && last.length > 0 && this.#framing !== 'none'
     let tail = ''
     let before = this.#takeHead()
@@ -64,12 +65,13 @@ export class Response {
     this.isOver = true
     if (hasLast) this.#writeWith(before, last, tail)
     else if (before !== '' || tail !== '') this.#write(before + tail)
-    this.whenWritten(done)
-  }
-
-  whenWritten(done: () => void): void {
-    if (this.#socket.writableLength === 0) done()
-    else this.#socket.write('', done)
+    afterWrites(() => {
+      if (this.#socket.writableLength === 0 || this.#socket.destroyed) done()
+      else {
+        onSlow?.()
+        this.#socket.write('', done)
+      }
+    })
   }
 
   get unwrittenBytes(): number {
@@ -92,19 +94,18 @@ export class Response {
 
   #writeWith(before: string, chunk: Buffer, after: string): boolean {
     if (before.length + chunk.length + after.length <= ONE_WRITE_MAX) {
-      return before === '' && after === ''
-        ? this.#socket.write(chunk)
-        : this.#write(before + chunk.toString('latin1', 0, chunk.length) + after)
+      return this.#write(before + chunk.toString('latin1', 0, chunk.length) + after)
     }
     this.#socket.cork()
-    if (before !== '') this.#write(before)
+    if (before !== '') this.#socket.write(before, 'latin1')
     let flows = this.#socket.write(chunk)
-    if (after !== '') flows = this.#write(after)
-    this.#socket.uncork()
+    if (after !== '') flows = this.#socket.write(after, 'latin1')
+    release(this.#socket)
     return flows
   }
 
   #write(text: string): boolean {
+    holdWrites(this.#socket)
     return this.#socket.write(text, 'latin1')
   }
 }

@@ -2,6 +2,7 @@
 import net from 'node:net'
 import type { Duplex } from 'node:stream'
 import tls from 'node:tls'
+import { checkBeforeWrites } from '../http1/write-turn.ts'
 import { rawSocketOf, resetConnection } from './connection.ts'
 import { ConnectionCount, type ConnectionLimits } from './connection-count.ts'
 import { Downstream, type DownstreamEvents, type DownstreamLimits } from './downstream.ts'
@@ -29,6 +30,7 @@ export class GatewayServer {
   readonly #count = new ConnectionCount()
   readonly #events: DownstreamEvents
   #sweep: ReturnType<typeof setInterval> | undefined
+  readonly #stopChecking: () => void
   #onEmpty: (() => void) | undefined
 
   /** `secure`: it speaks TLS, from its start to its end; see `renewCertificates`. */
@@ -56,6 +58,8 @@ export class GatewayServer {
       },
       limits: () => this.#limits,
     }
+    // A table that has come since a write was held is taken first: it destroys what it covers.
+    this.#stopChecking = checkBeforeWrites(() => gateway.view.current)
     this.useLimits(limits)
   }
 
@@ -183,6 +187,7 @@ export class GatewayServer {
     return new Promise((resolve) => {
       this.#onEmpty = () => {
         clearInterval(this.#sweep)
+        this.#stopChecking()
         resolve()
       }
       if (this.#connections.size === 0) this.#onEmpty()

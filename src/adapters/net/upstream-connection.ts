@@ -4,6 +4,7 @@ import { BodyReader } from '../../http1/body-reader.ts'
 import { hasConnectionOption, responseFraming, type Framing } from '../../http1/framing.ts'
 import { isMalformed, parseResponseHead, type ResponseHead } from '../../http1/head.ts'
 import { requestHeadText } from '../../http1/write-head.ts'
+import { holdWrites, release } from '../../http1/write-turn.ts'
 import type { UpstreamFailure, UpstreamRequest } from '../../ports/upstream-client.ts'
 
 const HEAD_END = Buffer.from('\r\n\r\n', 'latin1')
@@ -94,24 +95,21 @@ export class UpstreamConnection {
     this.#reader = undefined
     this.#isSent = request.body === 0
     this.waitsFor = 'head'
-    if (!this.#isSent) {
-      // The body's first bytes are at hand, more often than not: one write takes both.
-      this.#socket.cork()
-      process.nextTick(uncork, this.#socket)
-    }
+    holdWrites(this.#socket)
     this.#socket.write(head, 'latin1')
   }
 
   write(chunk: Buffer): boolean {
-    if (this.#request?.body !== 'chunked' || this.#isSwitched) return this.#socket.write(chunk)
-    const size = `${chunk.length.toString(16)}\r\n`
+    const isChunked = this.#request?.body === 'chunked' && !this.#isSwitched
+    const before = isChunked ? `${chunk.length.toString(16)}\r\n` : ''
+    const after = isChunked ? '\r\n' : ''
+    holdWrites(this.#socket)
     if (chunk.length <= ONE_WRITE_MAX)
-      return this.#socket.write(`${size}${chunk.toString('latin1', 0, chunk.length)}\r\n`, 'latin1')
-    this.#socket.cork()
-    this.#socket.write(size, 'latin1')
-    this.#socket.write(chunk)
-    const flows = this.#socket.write('\r\n', 'latin1')
-    this.#socket.uncork()
+      return this.#socket.write(before + chunk.toString('latin1', 0, chunk.length) + after, 'latin1')
+    if (before !== '') this.#socket.write(before, 'latin1')
+    let flows = this.#socket.write(chunk)
+    if (after !== '') flows = this.#socket.write(after, 'latin1')
+    release(this.#socket)
     return flows
   }
 
@@ -317,10 +315,6 @@ function headText({ method, target, lines, body, upgrade }: UpstreamRequest, hos
 function mentionsBody({ fields }: ResponseHead): boolean {
   const length = fields.first('content-length')
   return (length !== undefined && length !== '0') || fields.has('transfer-encoding')
-}
-
-function uncork(socket: net.Socket): void {
-  socket.uncork()
 }
 
 /** RFC 9110, 8.6: these say that they have no body where they have none. */
