@@ -56,7 +56,7 @@ test('a gateway that forwards another method', async () => {
 
 test('a gateway that adds a field', async () => {
   const rules = await rulesBroken(
-    forwarding((request) => ({ ...request, headers: [...request.headers, 'X-Original-URL', '/vault/gold'] })),
+    forwarding((request) => ({ ...request, lines: `${request.lines}X-Original-URL: /vault/gold\r\n` })),
     'structured',
     40,
   )
