@@ -123,7 +123,7 @@ describe('an answer with more behind it', () => {
     first.write(GET)
     await upstream.requested(1)
     second.write(request('GET', '/other'))
-    await plane.trail.appended(2)
+    await until(() => plane.gateway.inFlight.size === 2)
     upstream.answer = () => 'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nclean'
     upstream.connections[0]?.socket.write(`${OK}HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npoison`)
     expect((await first.response()).body.toString()).toBe('{"from":"real"}')

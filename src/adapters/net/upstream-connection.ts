@@ -4,7 +4,7 @@ import { BodyReader } from '../../http1/body-reader.ts'
 import { hasConnectionOption, responseFraming, type Framing } from '../../http1/framing.ts'
 import { isMalformed, parseResponseHead, type ResponseHead } from '../../http1/head.ts'
 import { requestHeadText } from '../../http1/write-head.ts'
-import { holdWrites, release } from '../../http1/write-turn.ts'
+import { afterWrites, holdWrites, release } from '../../http1/write-turn.ts'
 import type { UpstreamFailure, UpstreamRequest } from '../../ports/upstream-client.ts'
 
 const HEAD_END = Buffer.from('\r\n\r\n', 'latin1')
@@ -47,6 +47,8 @@ export class UpstreamConnection {
   #reader: BodyReader | undefined
   #interim = 0
   #isSwitched = false
+  /** The request has not left yet (http1/write-turn). */
+  #isHeld = false
   /** Whether the request's body has been sent to its end. */
   #isSent = true
   #isReusable = false
@@ -95,7 +97,9 @@ export class UpstreamConnection {
     this.#reader = undefined
     this.#isSent = request.body === 0
     this.waitsFor = 'head'
+    this.#isHeld = true
     holdWrites(this.#socket)
+    afterWrites(this.#onWritten)
     this.#socket.write(head, 'latin1')
   }
 
@@ -138,10 +142,14 @@ export class UpstreamConnection {
     sink?.onFailure(failure)
   }
 
+  readonly #onWritten = (): void => {
+    this.#isHeld = false
+  }
+
   readonly #onData = (chunk: Buffer): void => {
-    if (this.#sink === undefined) {
+    if (this.#sink === undefined || this.#isHeld) {
       // Bytes that no request asked for: whoever came next would take them for its answer.
-      this.#socket.destroy()
+      this.fail({ failure: 'reset', detail: 'bytes that were not asked for' })
       return
     }
     // Of a head the whole is waited for: one that comes byte by byte is late all the same.
