@@ -12,6 +12,7 @@ interface Start {
   readonly diesAt: number
 }
 
+let down: readonly string[] = []
 const { name, thread, tables, port, diesAt } = workerData as Start
 
 tables.on('message', (table: LockTable) => {
@@ -24,7 +25,12 @@ parentPort?.on('message', (message: ToWorker<{ bad?: boolean }>) => {
     parentPort?.postMessage({ type: 'proof', id: message.id, proofs })
   }
   if (message.type === 'reload')
-    parentPort?.postMessage({ type: 'reloaded', ...(message.config.bad === true ? { problem: 'no good' } : {}) })
+    parentPort?.postMessage({
+      type: 'reloaded',
+      ...(message.config.bad === true ? { problem: ['no good', ...down].join(', ') } : {}),
+    })
+  // What it was told is shown by what it could not do.
+  if (message.type === 'down') down = message.targets
   if (message.type === 'drain') parentPort?.postMessage({ type: 'drained', clean: true })
 })
 parentPort?.postMessage(port < 0 ? { type: 'failed', message: `${name} cannot listen` } : { type: 'listening', port })

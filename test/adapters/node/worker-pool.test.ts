@@ -82,6 +82,25 @@ test('a worker that dies is not counted, is replaced, and its replacement gets t
   expect(errors).toEqual(['a data-plane worker died and is being replaced'])
 })
 
+test('targets that are down are told to every worker, and to one that is started later', async () => {
+  const { pool } = openPool({ diesAt: 2 })
+  pool.setDown(['registry http://10.0.0.1:9000'])
+  await pool.start(tableAt(1))
+  const told = (targets: string): readonly string[] => ['w1', 'w2'].map((name) => `${name}: no good${targets}`)
+  expect(await pool.reload({ bad: true })).toEqual(told(', registry http://10.0.0.1:9000'))
+  pool.setDown(['a', 'b'])
+  expect(await pool.reload({ bad: true })).toEqual(told(', a, b'))
+  await pool.enforce(tableAt(2))
+  let workers = pool.workers
+  while (!workers.every(({ alive, epoch }) => alive && epoch === 2)) {
+    await setImmediate()
+    workers = pool.workers
+  }
+  expect(await pool.reload({ bad: true })).toEqual(told(', a, b'))
+  pool.setDown([])
+  expect(await pool.reload({ bad: true })).toEqual(told(''))
+})
+
 test('the lease ends by itself where nobody renews it', async () => {
   const { pool, advance } = openPool({ leaseMs: 2_000 })
   await pool.start(tableAt(0))
