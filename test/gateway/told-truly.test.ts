@@ -1,5 +1,5 @@
 // The trail tells of an exchange what became of it, also where its one record would leave something out.
-import { expect, test } from '@jest/globals'
+import { describe, expect, test } from '@jest/globals'
 import { OK } from '../support/raw-upstream.ts'
 import { until, useRig } from '../support/rig.ts'
 import { request } from '../support/start-data-plane.ts'
@@ -8,19 +8,22 @@ const start = useRig()
 const AUDITS = ['best-effort', 'strict'] as const
 const CHUNKED = request('GET', '/open', { 'Transfer-Encoding': 'chunked' })
 
-test.each(AUDITS)('a reset of the caller and the answer in one turn, audit %s: aborted', async (audit) => {
-  const { plane, upstream } = await start({ routes: [{ path: '/open', audit }] }, () => undefined)
-  for (let tries = 1; tries <= 20; tries++) {
-    const client = await plane.connect()
-    client.write(request('GET', '/open'))
-    await upstream.requested(tries)
-    const connection = upstream.connections.find(({ isClosed }) => !isClosed)
-    // Both lie in the kernel when the gateway's next turn begins, the reset before the answer.
-    client.socket.resetAndDestroy()
-    connection?.socket.write(OK)
-    await until(() => plane.settled.length === tries)
-    expect(plane.trail.requests.at(-1)).toMatchObject({ phase: 'outcome', decision: 'allow', reason: 'aborted' })
-  }
+describe.each(AUDITS)('a reset of the caller and the answer in one turn, audit %s: aborted', (audit) => {
+  test.each(['reset', 'answer'])('the %s first', async (first) => {
+    const { plane, upstream } = await start({ routes: [{ path: '/open', audit }] }, () => undefined)
+    for (let tries = 1; tries <= 20; tries++) {
+      const client = await plane.connect()
+      client.write(request('GET', '/open'))
+      await upstream.requested(tries)
+      const connection = upstream.connections.find(({ isClosed }) => !isClosed)
+      // Both lie in the kernel when the gateway's next turn begins.
+      if (first === 'answer') connection?.socket.write(OK)
+      client.socket.resetAndDestroy()
+      if (first === 'reset') connection?.socket.write(OK)
+      await until(() => plane.settled.length === tries)
+      expect(plane.trail.requests.at(-1)).toMatchObject({ phase: 'outcome', decision: 'allow', reason: 'aborted' })
+    }
+  })
 })
 
 test.each(AUDITS)('a safe request whose body breaks when the upstream has been called, audit %s', async (audit) => {

@@ -219,16 +219,16 @@ class Relay implements UpstreamSink {
   }
 
   #endResponse(): void {
-    // Its end is known before the answer left: the record must not say that it got one.
-    if (this.#exchange.response.isGone) {
-      this.#onDownstreamClose()
-      return
-    }
     const done = (): void => {
-      this.#finish('done')
+      // Its end became known before the answer had left: the record must not say that it got one.
+      if (this.#exchange.response.isGone) this.#onDownstreamClose()
+      else this.#finish('done')
     }
     if (this.#tunnel === undefined) this.#writer.end(done)
-    else this.#exchange.response.end(undefined, done)
+    else
+      this.#exchange.response.end(undefined, () => {
+        this.#finish('done')
+      })
   }
 
   /** No response without a record: where nothing has been sent the caller is told, else the response is cut short. */
