@@ -1,4 +1,5 @@
 // One downstream connection: its requests one after the other, each read whole or refused, and never one byte of the next.
+import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { BodyReader } from '../http1/body-reader.ts'
 import { hasConnectionOption, requestFraming } from '../http1/framing.ts'
@@ -10,6 +11,8 @@ import { Response } from './response.ts'
 const HEAD_END = Buffer.from('\r\n\r\n', 'latin1')
 /** Bytes that wait while an exchange is open (the next requests, or a body that nobody reads yet); more pauses the caller. */
 const UNREAD_MAX = 65_536
+/** A tunnel may be silent for hours: a caller that is gone without a word is found by TCP's own probes. */
+const PROBE_AFTER_MS = 15_000
 /** Longer ones are no method (http1/head). */
 const METHOD_MAX = 32
 /** Empty lines ahead of a request that are read over (RFC 9112, 2.2: at least one). */
@@ -123,6 +126,8 @@ export class Downstream {
   openTunnel(sink: TunnelSink): void {
     this.isClosing = true
     this.#tunnel = sink
+    const { setKeepAlive } = this.socket as Partial<Socket>
+    setKeepAlive?.call(this.socket, true, PROBE_AFTER_MS)
     const unread = this.#takeUnread()
     if (unread !== undefined) sink.onData(unread)
     this.#flow()
