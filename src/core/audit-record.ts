@@ -10,7 +10,10 @@ interface Common {
 
 export interface RequestRecord extends Common {
   readonly kind: 'request'
-  /** `decision` before the upstream is called, `outcome` when the exchange is over; a refusal has its outcome alone. */
+  /**
+   * `decision` before the upstream is called, of a safe method before its answer leaves; `outcome` when the exchange is over. A
+   * refusal, and a safe answer that comes whole, have the outcome alone. Of several outcomes with one id the last one holds.
+   */
   readonly phase: 'decision' | 'outcome'
   /** Request id; the two phases share it. */
   readonly id: string
