@@ -9,6 +9,8 @@ import { readTrail } from '../../src/audit/reader.ts'
 import { eventually, LOCK_ALL, signOrder, startGateway, type GatewayProcess } from '../support/gateway-process.ts'
 
 const MIB = 1024 * 1024
+/** Looks in a row, 20 ms apart, at which nothing has moved. */
+const LOOKS = 15
 const ROUTES = `
   - { id: socket, path: /socket, methods: [GET], upstream: registry, session: none, audit: strict }
   - { id: session, path: /session, methods: [GET], upstream: registry, session: required, audit: strict }
@@ -208,12 +210,13 @@ describe('what is said passes', () => {
       to.pause()
       for (const message of sent) from.send(message, { compress: false })
       // The kernels hold some megabytes, the gateway its buffers: the rest stays where it was sent.
-      await new Promise((resolve) => setImmediate(resolve))
-      const rested = await eventually(async () => {
-        const before = from.bufferedAmount
-        for (let turn = 0; turn < 500; turn++) await new Promise((resolve) => setImmediate(resolve))
-        return from.bufferedAmount === before
-      })
+      let before = -1
+      let looks = 0
+      const rested = await eventually(() => {
+        looks = from.bufferedAmount === before ? looks + 1 : 0
+        before = from.bufferedAmount
+        return Promise.resolve(looks > LOOKS)
+      }, 15_000)
       expect(rested).toBe(true)
       expect(from.bufferedAmount).toBeGreaterThan(16 * MIB)
       to.resume()
