@@ -76,7 +76,7 @@ async function startGateway(
   )
   writeFileSync(
     file,
-    `gateway: { listen: "127.0.0.1:${String(port)}", workers: 1 }
+    `gateway: { listen: "127.0.0.1:${String(port)}", workers: 1, limits: { requestsPerConnection: 1000000 } }
 control: { listen: "127.0.0.1:${String(control)}", responders: [], readToken: { sha256: "${createHash('sha256').update(readToken).digest('hex')}" } }
 store: { kind: embedded, dir: ${home} }
 upstreams: { registry: { url: "http://127.0.0.1:${String(upstream)}" } }
@@ -175,17 +175,24 @@ try {
     ]
     console.log(name.padEnd(38) + cells.join(''))
   }
-  const ratio = (label: string, value: number): void => {
-    console.log(`${label.padEnd(70)}${value.toFixed(2)}x`)
+  // A tenth past the line is this machine's noise; more is a target that was missed.
+  const missed: string[] = []
+  const ratio = (label: string, value: number, target?: { readonly min?: number; readonly max?: number }): void => {
+    const { min = 0, max = Infinity } = target ?? {}
+    const isMissed = value < min * 0.9 || value > max * 1.1
+    if (isMissed) missed.push(label)
+    const wanted = target === undefined ? '' : min > 0 ? `at least ${min.toFixed(2)}` : `at most ${max.toFixed(2)}`
+    console.log(`${label.padEnd(70)}${`${value.toFixed(2)}x`.padStart(8)}  ${wanted}${isMissed ? ' MISSED' : ''}`)
   }
   console.log('')
-  ratio(`requests/s: ${STRICT} / ${HAPROXY_CHECKS}`, rate(STRICT) / rate(HAPROXY_CHECKS))
+  ratio(`requests/s: ${STRICT} / ${HAPROXY_CHECKS}`, rate(STRICT) / rate(HAPROXY_CHECKS), { min: 2 })
   ratio(`CPU: ${STRICT} / ${HAPROXY_CHECKS}`, cpu(STRICT) / cpu(HAPROXY_CHECKS))
-  ratio(`CPU: ${STRICT} / ${NGINX}`, cpu(STRICT) / cpu(NGINX))
-  ratio(`CPU: ${BEST_EFFORT} / ${NGINX}`, cpu(BEST_EFFORT) / cpu(NGINX))
+  ratio(`CPU: ${STRICT} / ${NGINX}`, cpu(STRICT) / cpu(NGINX), { max: 2.2 })
+  ratio(`CPU: ${BEST_EFFORT} / ${NGINX}`, cpu(BEST_EFFORT) / cpu(NGINX), { max: 1.7 })
   ratio(`CPU: ${STRICT} / haproxy, plain`, cpu(STRICT) / cpu('haproxy, plain'))
-  ratio(`CPU: ${STRICT} / ${HTTP_PROXY}`, cpu(STRICT) / cpu(HTTP_PROXY))
-  ratio(`CPU: ${FROZEN} / ${BEST_EFFORT}`, cpu(FROZEN) / cpu(BEST_EFFORT))
+  ratio(`CPU: ${STRICT} / ${HTTP_PROXY}`, cpu(STRICT) / cpu(HTTP_PROXY), { max: 0.4 })
+  ratio(`CPU: ${FROZEN} / ${STRICT}`, cpu(FROZEN) / cpu(STRICT), { max: 0.35 })
+  if (missed.length > 0) process.exitCode = 1
 } finally {
   stopAll()
   await delay(500)

@@ -203,11 +203,11 @@ describe('an answer that has not begun', () => {
   })
 
   test.each([
-    ['whole', OK, []],
-    ['in chunks', REAL_IN_CHUNKS, [['decision', 'allow', undefined]]],
+    ['whole', OK, [], [['decision', 'allow', undefined]]],
+    ['in chunks', REAL_IN_CHUNKS, [['decision', 'allow', undefined]], []],
   ])(
     'becomes the answer of the lock, where all of it has come %s but its record is not durable',
-    async (_name, sent, first) => {
+    async (_name, sent, first, told) => {
       const rig = await start({ routes: [{ path: '/record', audit: 'strict' }] }, () => sent)
       const client = await rig.plane.connect()
       rig.plane.trail.mode = 'hold'
@@ -223,6 +223,8 @@ describe('an answer that has not begun', () => {
       expect(rig.plane.trail.requests.map(({ phase, decision, status }) => [phase, decision, status])).toEqual([
         ...first,
         ['outcome', 'allow', 200],
+        // The refusal alone would hide that the upstream has been called.
+        ...told,
         ['outcome', 'locked', 503],
       ])
     },
