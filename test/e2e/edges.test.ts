@@ -124,7 +124,7 @@ function shown(): Promise<string> {
 }
 
 describe('a listener of TLS', () => {
-  test('takes renewed files under load without one failed request, and asks for client certificates once it must', async () => {
+  test('takes renewed files and another config under load without one failed request, and asks for client certificates once it must', async () => {
     await prepare({ gatewayExtra: ', tls: { cert: ./gate.crt, key: ./gate.key }', workers: 2 })
     const upstream = await upstreamAt(0, 'registry')
     edit(REGISTRY, `{ registry: { url: "http://127.0.0.1:${upstream.port}" } }\n`)
@@ -155,6 +155,12 @@ describe('a listener of TLS', () => {
       install(authority.issue(name), 'gate')
       expect(await eventually(async () => (await shown()) === name, 15_000)).toBe(true)
     }
+    // So is a config by which the clients of the upstream are made anew.
+    edit(`:${upstream.port}" }`, `:${upstream.port}", connectTimeout: 2s }`)
+    const isRead = (): Promise<boolean> => Promise.resolve(gateway.log().includes('the config was read anew'))
+    expect(await eventually(isRead, 15_000)).toBe(true)
+    const servedBefore = served
+    expect(await eventually(() => Promise.resolve(served > servedBefore + 10))).toBe(true)
     stopped = true
     await Promise.all(loads)
     kept.destroy()
