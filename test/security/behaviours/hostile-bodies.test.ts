@@ -1,7 +1,7 @@
 // Hostile upstreams, 2: bodies that are cut, malformed or too long, and more than was asked for. A part never looks like the whole.
 import { expect, test } from '@jest/globals'
 import { responsesIn } from '../../support/checklist.ts'
-import { turns, useRig } from '../../support/rig.ts'
+import { turns, until, useRig } from '../../support/rig.ts'
 import { request } from '../../support/start-data-plane.ts'
 import { CLEAN, endure, MARK, outcomeOf, POISON, type Ending } from './hostile.ts'
 
@@ -158,7 +158,7 @@ suite('excess: an answer that ends just where a read does, with another one in t
       first.write(request('GET', '/open'))
       await upstream.requested(1)
       second.write(request('GET', '/other'))
-      await plane.trail.appended(2)
+      await until(() => plane.gateway.inFlight.size === 2)
       upstream.answer = () => CLEAN
       const head = (size: number): string =>
         isChunked
