@@ -2,7 +2,7 @@
 // The process entry: hands the machine to the command line, and nothing else.
 import { randomUUID } from 'node:crypto'
 import { runCli } from './cli/run-cli.ts'
-import { processEnvironment } from './config/environment.ts'
+import { processEnvironment } from './config/process-environment.ts'
 
 process.exitCode = await runCli(process.argv.slice(2), {
   serve: async (options) => (await import('./app/serve.ts')).serve(options),

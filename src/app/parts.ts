@@ -1,7 +1,7 @@
 // The parts of a gateway once they are open. Types only: start.ts opens them in order, the other files of this folder join them.
 import type { PseudonymKey } from '../adapters/node/pseudonyms.ts'
 import type { Config } from '../config/config.ts'
-import type { Environment } from '../config/environment.ts'
+import type { Environment } from '../config/process-environment.ts'
 import type { FleetParts } from '../control/fleet/fleet.ts'
 import type { OrderDesk } from '../control/order-desk.ts'
 import type { Clock, Randomness } from '../ports/clock.ts'

@@ -1,7 +1,7 @@
 // `portcullis serve`: from a config file to an exit code. Every problem is told in plain lines on standard error.
 import path from 'node:path'
 import { createClock } from '../adapters/node/clock.ts'
-import { processEnvironment } from '../config/environment.ts'
+import { processEnvironment } from '../config/process-environment.ts'
 import { formatProblems } from '../config/problem.ts'
 import { readConfig } from '../config/read-config.ts'
 import { createCleanUp } from './clean-up.ts'

@@ -1,19 +1,13 @@
-// Overrides from the environment: PORTCULLIS__STORE__LEASE=5s is store.lease. The only reader of process.env.
+// Overrides from the environment: PORTCULLIS__STORE__LEASE=5s is store.lease.
 import { parseDocument } from 'yaml'
 import { z } from 'zod'
 import { didYouMean } from '../core/did-you-mean.ts'
 import { bare } from './draft.ts'
 import { quote, type Path } from './problem.ts'
+import type { Environment } from './process-environment.ts'
 import { documentSchema } from './schema.ts'
 
-export type Environment = Readonly<Record<string, string | undefined>>
-
 const PREFIX = 'PORTCULLIS__'
-
-/** The environment of this process. */
-export function processEnvironment(): Environment {
-  return { ...process.env }
-}
 
 export interface Overridden {
   readonly value: unknown

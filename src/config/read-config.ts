@@ -2,7 +2,7 @@
 import { readFile, stat } from 'node:fs/promises'
 import type { Instant } from '../core/time.ts'
 import type { Config } from './config.ts'
-import type { Environment } from './environment.ts'
+import type { Environment } from './process-environment.ts'
 import { parseConfig } from './parse-config.ts'
 import type { Problem } from './problem.ts'
 

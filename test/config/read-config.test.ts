@@ -2,7 +2,7 @@ import { chmod, mkdir, mkdtemp, rm, symlink, truncate, writeFile } from 'node:fs
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
-import { processEnvironment } from '../../src/config/environment.ts'
+import { processEnvironment } from '../../src/config/process-environment.ts'
 import { formatProblems } from '../../src/config/problem.ts'
 import { readConfig } from '../../src/config/read-config.ts'
 import { NOW, SAMPLE } from './sample.ts'
