@@ -1,7 +1,10 @@
 // The control plane's listener, and what it is told of the rest of the gateway.
+import { fileURLToPath } from 'node:url'
 import { createAddresses } from '../adapters/ipaddr/addresses.ts'
 import { createPseudonyms } from '../adapters/node/pseudonyms.ts'
+import { readConsole } from '../control/console-files.ts'
 import type { Readiness } from '../control/control-deps.ts'
+import { createRates, type Rates } from '../control/live/rates.ts'
 import { createControlServer } from '../control/server.ts'
 import type { StatusView } from '../ports/control-api.ts'
 import { openControlListener, type ControlListener } from './control-listener.ts'
@@ -53,6 +56,8 @@ export async function openControl(parts: Parts, watches: Watches): Promise<Contr
     problems,
     ...(parts.fleet === undefined ? {} : { fleet: parts.fleet.parts }),
     readiness: () => readinessOf(parts, draining),
+    console: readConsole(CONSOLE_DIR),
+    ...(parts.pool === undefined ? {} : { live: parts.live, rates: openRates(parts) }),
     metrics: async () => ({
       contentType: parts.meters.registry.contentType,
       body: await parts.meters.registry.render(),
@@ -66,6 +71,28 @@ export async function openControl(parts: Parts, watches: Watches): Promise<Contr
       draining = true
     },
   }
+}
+
+/** The same place from the source and from the build. */
+const CONSOLE_DIR = fileURLToPath(new URL('../../dist/console', import.meta.url))
+const RATES_EVERY_MS = 1000
+
+/** Timers of their own: a page that draws a second must not wait for a look at a disk. */
+function openRates({ clock, meters, live, cleanUp }: Parts): Rates {
+  const rates = createRates(clock, () => meters.registry.decisions())
+  const timers = [
+    setInterval(() => {
+      rates.look()
+    }, RATES_EVERY_MS),
+    setInterval(() => {
+      live.tick()
+    }, RATES_EVERY_MS / 4),
+  ]
+  for (const timer of timers) timer.unref()
+  cleanUp.defer(() => {
+    for (const timer of timers) clearInterval(timer)
+  })
+  return rates
 }
 
 function auditView(parts: Parts): StatusView['audit'] {

@@ -3,6 +3,7 @@ import type { PseudonymKey } from '../adapters/node/pseudonyms.ts'
 import type { Config } from '../config/config.ts'
 import type { Environment } from '../config/process-environment.ts'
 import type { FleetParts } from '../control/fleet/fleet.ts'
+import type { LiveFeed } from '../control/live/live-feed.ts'
 import type { OrderDesk } from '../control/order-desk.ts'
 import type { Clock, Randomness } from '../ports/clock.ts'
 import type { DataPlane } from '../ports/data-plane.ts'
@@ -24,6 +25,8 @@ export interface Base {
   readonly trail: Trail
   /** Absent in a control-only member. */
   readonly pool: Pool | undefined
+  /** Hears what the workers have recorded. */
+  readonly live: LiveFeed
 }
 
 export interface Fleet {

@@ -9,6 +9,7 @@ import { snapshotOf } from '../config/check-reload.ts'
 import type { Config } from '../config/config.ts'
 import type { Environment } from '../config/process-environment.ts'
 import { writeGuard } from '../config/guard-file.ts'
+import { createLiveFeed } from '../control/live/live-feed.ts'
 import { createOrderDesk } from '../control/order-desk.ts'
 import { isSignedRecovery } from '../control/recovery.ts'
 import { tableOf } from '../core/ledger.ts'
@@ -80,6 +81,7 @@ async function openBase({ config, env, clock, cleanUp }: GatewayDeps): Promise<B
   const pseudonymKey = loadPseudonymKey(config.audit.pseudonymKeyFile)
   const meters = createMeters(packageVersion(), config)
   const trail = await openTrail({ config, clock, logger, cleanUp, telemetry: meters.main })
+  const live = createLiveFeed()
   const pool =
     config.gateway &&
     (await openDataPlane({
@@ -92,6 +94,7 @@ async function openBase({ config, env, clock, cleanUp }: GatewayDeps): Promise<B
       logger,
       onBatch: (batch) => {
         trail.sealer.add(batch)
+        live.add(batch.block)
       },
       onSlab: (thread, slab) => {
         meters.registry.addSlab(thread, slab)
@@ -101,7 +104,7 @@ async function openBase({ config, env, clock, cleanUp }: GatewayDeps): Promise<B
       },
     }))
   if (pool !== undefined) cleanUp.defer(() => pool.stop(0))
-  return { env, clock, cleanUp, logger, randomness, pseudonymKey, meters, trail, pool }
+  return { env, clock, cleanUp, logger, randomness, pseudonymKey, meters, trail, pool, live }
 }
 
 async function openDesk(base: Base, config: Config): Promise<Parts> {

@@ -8,7 +8,10 @@ import type { Logger } from '../ports/logger.ts'
 import type { OrderVerifier } from '../ports/order-verifier.ts'
 import type { Pseudonyms } from '../ports/pseudonyms.ts'
 import type { Signer } from '../ports/signer.ts'
+import type { ConsoleFiles } from './console-files.ts'
 import type { FleetParts } from './fleet/fleet.ts'
+import type { LiveFeed } from './live/live-feed.ts'
+import type { Rates } from './live/rates.ts'
 import type { DeskSettings, OrderDesk } from './order-desk.ts'
 
 export interface ControlSettings extends DeskSettings {
@@ -47,5 +50,10 @@ export interface ControlDeps {
   readonly readiness: () => Readiness
   /** Absent with the embedded store. */
   readonly fleet?: FleetParts
+  /** Absent where the page has not been built. */
+  readonly console?: ConsoleFiles | undefined
+  /** Absent without a data plane, as `rates` is. */
+  readonly live?: LiveFeed | undefined
+  readonly rates?: Rates | undefined
   readonly metrics: () => Promise<{ readonly contentType: string; readonly body: string }>
 }

@@ -152,6 +152,19 @@ const PATHS = {
       },
     },
   },
+  '/api/v1/logout': {
+    post: {
+      summary: 'Ends the session',
+      ...body({}),
+      responses: { 204: { description: 'Ended' }, ...refused(401, 415) },
+    },
+  },
+  '/api/v1/rates': {
+    get: {
+      summary: 'Decisions of the last quarter of an hour, second by second, and the routes of the last minute',
+      responses: { 200: json({ type: 'object' }, 'Rates'), ...refused(401, 404) },
+    },
+  },
   '/api/v1/audit/checkpoint': {
     get: {
       summary: 'The last signed checkpoint (C2SP tlog-checkpoint)',
@@ -167,7 +180,16 @@ const PATHS = {
   },
   '/api/v1/events': {
     get: {
-      summary: 'Server-sent events: lock, release, proof, status',
+      summary: 'Server-sent events: lock, release, proof, fleet-proof, status; with `live`, counters and decisions too',
+      parameters: [
+        {
+          name: 'live',
+          in: 'query',
+          required: false,
+          schema: text,
+          description: 'Any value: counters each second; decisions for auditors and responders',
+        },
+      ],
       responses: { 200: other('text/event-stream', 'Events'), ...refused(401, 503) },
     },
   },

@@ -12,6 +12,7 @@ import type { ControlDeps } from './control-deps.ts'
 import { sendProblem, type ProblemCode } from './problem.ts'
 import type { Method, Resource } from './resource.ts'
 import { auditLogResources } from './resources/audit-log.ts'
+import { consoleResources } from './resources/console.ts'
 import { docsResources } from './resources/docs.ts'
 import { eventResource } from './resources/events.ts'
 import { explainResource } from './resources/explain.ts'
@@ -20,6 +21,7 @@ import { healthResources } from './resources/health.ts'
 import { loginResources } from './resources/login.ts'
 import { orderResource } from './resources/orders.ts'
 import { pseudonymResource } from './resources/pseudonyms.ts'
+import { ratesResource } from './resources/rates.ts'
 import { respondersResource } from './resources/responders.ts'
 import { statusResources } from './resources/status.ts'
 import { createSessions, type Caller, type Sessions } from './sessions.ts'
@@ -66,6 +68,8 @@ function resourcesOf(deps: ControlDeps, sessions: Sessions): readonly Resource[]
     pseudonymResource(deps),
     ...auditLogResources(deps),
     eventResource(deps, (authorization) => callerOf(authorization, sessions)),
+    ratesResource(deps),
+    ...consoleResources(deps),
     ...docsResources(),
   ]
 }

@@ -23,6 +23,8 @@ export interface Sessions {
   checkLogin(payload: unknown, by: Responder, host: string): string | undefined
   /** A new bearer token. */
   open(by: Responder): string
+  /** Ends the session, if it is one. */
+  close(token: string): void
   /** Who the bearer of the token is; undefined where it opens nothing. */
   find(token: string): Caller | undefined
 }
@@ -54,6 +56,9 @@ export function createSessions(clock: Clock, randomness: Randomness, settings: (
       }
       sessions.set(hashOf(token), { responder, expiresAtMs: clock.monotonicMs() + SESSION_MS })
       return token
+    },
+    close(token) {
+      sessions.delete(hashOf(token))
     },
     find(token) {
       const { readTokenSha256, responders } = settings()

@@ -8,7 +8,7 @@ import { coveredRoutes } from './lock-table.ts'
 import { refuse, type OrderRefusal } from './order-refusal.ts'
 import type { ApproveOrder, ExemptOrder, ReleaseOrder, RevokeOrder, SeenCheckpoint, Statement } from './order.ts'
 import { isEnrolled, mayWithdraw, WITHDRAW_MS, type Proposal } from './proposal.ts'
-import { isSamePerson, mayOrder, neededRole, type OrderKind, type Responder } from './responder.ts'
+import { isBrowserKey, isSamePerson, mayOrder, neededRole, type OrderKind, type Responder } from './responder.ts'
 import type { Route } from './route.ts'
 import type { LockScope } from './scope.ts'
 import type { Instant } from './time.ts'
@@ -191,6 +191,11 @@ function judgeApproval(
   if (proposal.signers.some((signer) => isSamePerson(signer, by))) {
     return refuse('conflict', `${by.name} has signed this before: it takes ${proposal.required} different people`)
   }
+  if (isBrowserKey(by) && proposal.signers.every(isBrowserKey) && proposal.signers.length + 1 >= proposal.required)
+    return refuse(
+      'role',
+      `all signatures would come from browsers: sign with portcullis approve ${order.release} and a key on your own machine`,
+    )
   return (
     judgeSigner(ledger, proposal.locks, by, 'approve') ??
     judgeSeen(ledger, proposal.locks, order, context) ??

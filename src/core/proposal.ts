@@ -2,7 +2,7 @@
 import type { Guard, OrderEntry } from './ledger-entry.ts'
 import type { Lock } from './lock.ts'
 import type { ProposedOrder } from './order.ts'
-import { isSamePerson, mayOrder, type OrderKind, type Responder } from './responder.ts'
+import { isBrowserKey, isSamePerson, mayOrder, type OrderKind, type Responder } from './responder.ts'
 import { isRetiredBy, type Roster } from './roster.ts'
 import type { Instant } from './time.ts'
 
@@ -112,7 +112,7 @@ function weighWithdrawal(proposal: Proposal, { landed, roster }: Weighing): Prop
 
 /**
  * Different people, each enrolled when each of the locks landed, and not retired by an order when they signed; one of them a
- * commander, or all of them where it is about who responds.
+ * commander, or all of them where it is about who responds; and one of them with a key that no page can reach.
  */
 function weighSignatures(proposal: Proposal, weighing: Weighing): Proposal {
   const guards = guardsOf(proposal, weighing)
@@ -135,7 +135,11 @@ function weighSignatures(proposal: Proposal, weighing: Weighing): Proposal {
 }
 
 function isEnough(counted: readonly Responder[], required: number): boolean {
-  return counted.length >= required && counted.some(({ role }) => role === 'commander')
+  return (
+    counted.length >= required &&
+    counted.some(({ role }) => role === 'commander') &&
+    counted.some((by) => !isBrowserKey(by))
+  )
 }
 
 /** Those of the locks; where there are none, what stood when it was proposed. */

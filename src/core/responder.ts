@@ -19,6 +19,14 @@ export function keyNameOf({ name, keyId }: Pick<Responder, 'name' | 'keyId'>): s
   return keyId === undefined ? name : `${name}#${keyId}`
 }
 
+/** Id of a key that lives in a browser: the console makes such ids, and enrols no key under another. */
+export const BROWSER_KEY_ID = /^browser(?:-|$)/i
+
+/** A captured gateway could serve a page that misuses such a key, so what opens is never signed by such keys alone. */
+export function isBrowserKey({ keyId }: Pick<Responder, 'keyId'>): boolean {
+  return keyId !== undefined && BROWSER_KEY_ID.test(keyId)
+}
+
 export type OrderKind =
   'lock' | 'release' | 'approve' | 'revoke' | 'enrol' | 'retire' | 'exempt' | 'drill' | 'genesis' | 'forget'
 

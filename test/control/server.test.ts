@@ -71,7 +71,7 @@ describe('reading', () => {
 })
 
 describe('a request that is none', () => {
-  test.each(['/', '/api/v1', '/api/v1/nowhere', '/API/V1/STATUS', '/api/v1/status/', '/healthz/', '/index.html'])(
+  test.each(['/api/v1', '/api/v1/nowhere', '/API/V1/STATUS', '/api/v1/status/', '/healthz/', '/index.html'])(
     '%s is 404',
     async (path) => {
       const { app } = await createServerRig()

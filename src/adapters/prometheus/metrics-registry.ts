@@ -5,7 +5,7 @@ import { FAMILIES, PREFIX, SESSION_RESULTS, type FamilyName } from './families.t
 import { registerGauges, type GaugeReadings } from './gauges.ts'
 import { registerFamily } from './register-family.ts'
 import { createSlabSums } from './slab-sums.ts'
-import { trafficOf } from './traffic.ts'
+import { decisionsOf, trafficOf, type DecisionTotal } from './traffic.ts'
 import type { SeriesAnnouncement, TelemetrySlab } from './telemetry-slab.ts'
 
 interface RouteLabels {
@@ -32,6 +32,8 @@ export interface MetricsRegistry {
   locked(seconds: number): void
   /** What the workers have counted on these routes so far, without what locks have refused. */
   traffic(routes: ReadonlySet<string>): TrafficTotals
+  /** Requests so far, by route and decision. */
+  decisions(): readonly DecisionTotal[]
   readonly contentType: string
   /** The text format of Prometheus, version 0.0.4. */
   render(): Promise<string>
@@ -86,6 +88,7 @@ export function createMetricsRegistry(options: MetricsRegistryOptions): MetricsR
       timeToLock.observe(seconds > 0 ? seconds : 0)
     },
     traffic: (routes) => trafficOf(sums, routes),
+    decisions: () => decisionsOf(sums),
     contentType: registry.contentType,
     render: async () => {
       readings = options.readGauges()

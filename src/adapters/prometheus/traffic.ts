@@ -1,4 +1,5 @@
 // The traffic of some routes so far, out of the workers' counters: what thaw plans are watched by.
+import type { DecisionLabel } from '../../core/decision.ts'
 import type { TrafficTotals } from '../../core/thaw-traffic.ts'
 import type { SlabSums } from './slab-sums.ts'
 
@@ -17,4 +18,23 @@ export function trafficOf(sums: Pick<SlabSums, 'read'>, routes: ReadonlySet<stri
   }
   for (const { values } of sums.read('anomalies_total')) totals.anomalies += values[0] ?? 0
   return totals
+}
+
+export interface DecisionTotal {
+  readonly route: string
+  readonly decision: DecisionLabel
+  readonly count: number
+}
+
+/** Requests by route and decision, whatever their method and status. */
+export function decisionsOf(sums: Pick<SlabSums, 'read'>): readonly DecisionTotal[] {
+  const totals = new Map<string, { route: string; decision: DecisionLabel; count: number }>()
+  for (const { labels, values } of sums.read('http_requests_total')) {
+    const { route = '', decision = 'error' } = labels
+    const key = `${decision} ${route}`
+    const total = totals.get(key) ?? { route, decision: decision as DecisionLabel, count: 0 }
+    total.count += values[0] ?? 0
+    totals.set(key, total)
+  }
+  return [...totals.values()]
 }

@@ -1,7 +1,9 @@
-// Server-sent events: locks, releases and proofs as they come.
+// Server-sent events: locks, releases and proofs as they come; to who asks for them, also what is decided meanwhile.
 import type { Response } from 'express'
+import type { DecisionsEvent, FleetProofEvent } from '../../ports/control-api.ts'
 import type { ControlDeps } from '../control-deps.ts'
 import type { DeskChange } from '../ledger-keeper.ts'
+import { tellFleetProofs } from '../live/fleet-proofs.ts'
 import { sendProblem } from '../problem.ts'
 import type { Resource } from '../resource.ts'
 import type { Caller } from '../sessions.ts'
@@ -11,6 +13,8 @@ const LISTENERS_MAX = 100
 const HEARTBEAT_MS = 15_000
 /** A listener that does not read is let go, before it fills the memory. */
 const UNREAD_BYTES_MAX = 262_144
+/** Decisions are many: one that falls behind misses some, and is told how many. */
+const BEHIND_BYTES = 131_072
 
 /** `isStillAllowed` is asked at each heartbeat: a session that has ended hears no more. */
 export function eventResource(
@@ -22,30 +26,57 @@ export function eventResource(
     path: '/api/v1/events',
     access: 'read',
     methods: {
-      GET: (request, response) => {
+      GET: (request, response, caller) => {
         if (listeners >= LISTENERS_MAX) {
           sendProblem(response, 'too-many-listeners', `${LISTENERS_MAX} listen already`)
           return
         }
         listeners++
         response.setHeader('Content-Type', 'text/event-stream')
+        // A proxy before the control plane must not gather what should come at once.
+        response.setHeader('X-Accel-Buffering', 'no')
         response.flushHeaders()
         send(response, 'status', statusView(deps))
-        const stop = deps.desk.onChange((change) => {
-          send(response, change.event, dataOf(deps, change))
-        })
+        const stops = [
+          deps.desk.onChange((change) => {
+            send(response, change.event, dataOf(deps, change))
+          }),
+          tellFleetProofs(deps, (event: FleetProofEvent) => {
+            send(response, 'fleet-proof', event)
+          }),
+          ...(request.query.live === undefined ? [] : tellLive(deps, response, caller)),
+        ]
         const heartbeat = setInterval(() => {
           if (isStillAllowed(request.headers.authorization) === undefined) response.end()
           else write(response, ': alive\n\n')
         }, HEARTBEAT_MS).unref()
         response.on('close', () => {
           listeners--
-          stop()
+          for (const stop of stops) stop()
           clearInterval(heartbeat)
         })
       },
     },
   }
+}
+
+/** Counters for every reader; single decisions, which have addresses in them, for those who may also search the trail. */
+function tellLive({ live, rates }: ControlDeps, response: Response, caller: Caller): readonly (() => void)[] {
+  const stopRates = rates?.listen((second) => {
+    send(response, 'counters', second)
+  })
+  const maySee = caller.kind === 'responder' && caller.responder.role !== 'viewer'
+  let missed = 0
+  const stopLive = maySee
+    ? live?.listen(({ decisions, untold }) => {
+        if (response.writableLength > BEHIND_BYTES) missed += decisions.length + untold
+        else {
+          send(response, 'decisions', { decisions, untold: untold + missed } satisfies DecisionsEvent)
+          missed = 0
+        }
+      })
+    : undefined
+  return [stopRates, stopLive].filter((stop) => stop !== undefined)
 }
 
 function dataOf(deps: ControlDeps, change: DeskChange): object {

@@ -13,7 +13,16 @@ export function loginResources(deps: ControlDeps, sessions: Sessions): readonly 
   return [
     { path: '/api/v1/login/nonce', access: 'open', methods: { GET: nonce } },
     { path: '/api/v1/login', access: 'open', methods: { POST: login(deps, sessions) } },
+    { path: '/api/v1/logout', access: 'read', methods: { POST: logout(sessions) } },
   ]
+}
+
+/** Ends the session whose token is shown; the read token is no session. */
+function logout(sessions: Sessions): Answer {
+  return (request, response) => {
+    sessions.close(request.headers.authorization?.split(' ').at(-1) ?? '')
+    response.status(204).end()
+  }
 }
 
 function login({ verifier, settings, clock, logger }: ControlDeps, sessions: Sessions): Answer {
