@@ -50,11 +50,6 @@ test.each([
   const answer = await request(app)
     .get('/console/assets/main-1a2b.js')
     .set('Accept-Encoding', accepts)
-    .buffer(true)
-    .parse((response, done) => {
-      response.resume()
-      response.on('end', () => done(null, ''))
-    })
   expect(answer.headers['content-encoding']).toBe(encoding)
   expect(answer.headers['cache-control']).toContain('immutable')
   if (encoding !== undefined) expect(Number(answer.headers['content-length'])).toBeLessThan(200)
