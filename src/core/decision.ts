@@ -29,6 +29,8 @@ export interface Denial {
   readonly lock?: Lock
   readonly allow?: readonly string[]
   readonly maxAgeSeconds?: number
+  /** Classes of authentication of which one would do (RFC 9470). */
+  readonly acrValues?: readonly string[]
   readonly retryAfterMs?: number
   /** Callers come back over as much time more; absent: over as much again. */
   readonly retrySpreadMs?: number

@@ -22,8 +22,21 @@ interface Binding {
   readonly claim: string
 }
 
+/** What in a token tells that a one-time password was used: one of these methods (RFC 8176), or one of these classes. */
+export interface OtpProof {
+  readonly amr: readonly string[]
+  readonly acr: readonly string[]
+}
+
+/** Whether a token must be shown to be in the hands that it was given to. */
+export type SessionBinding = 'none' | 'dpop' | 'mtls'
+
 export interface SessionPolicy {
   readonly level: 'none' | 'optional' | 'required'
+  /** What counts as an OTP on this route; absent: what its issuer says. */
+  readonly otp?: OtpProof
+  /** `none`: the upstream judges that. Absent: a token that names a key or a certificate must be shown with it. */
+  readonly binding?: SessionBinding
   /** Greatest age of the OTP (`auth_time`), in milliseconds. */
   readonly maxAgeMs?: number
   readonly bind: readonly Binding[]
@@ -36,6 +49,12 @@ interface ThrottlePolicy {
   readonly subjects?: Limit
 }
 
+export interface ForwardedClaim {
+  /** As it is written to the upstream. */
+  readonly field: string
+  readonly claim: string
+}
+
 export interface RoutePolicy {
   readonly lock: RouteFlag
   readonly session: SessionPolicy
@@ -46,6 +65,8 @@ export interface RoutePolicy {
   readonly subjects: readonly Source[]
   /** Whether the caller's Authorization header is forwarded to the upstream. */
   readonly forwardAuthorization: boolean
+  /** Claims of the session that the upstream is told, by field name. */
+  readonly forwardClaims?: readonly ForwardedClaim[]
   /** Nobody said whose record it is: `subjects` are all path parameters, each presumed to name a person. */
   readonly subjectsPresumed?: boolean
   /** Literals of the path are taken in any case of ASCII, as the upstream takes them; parameters are never folded. Absent: exact. */

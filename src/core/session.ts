@@ -1,6 +1,6 @@
 // A verified session, and what a route and a revocation demand of it.
 import type { Instant } from './time.ts'
-import type { SessionPolicy } from './policy.ts'
+import type { OtpProof, SessionPolicy } from './policy.ts'
 import type { Denial } from './decision.ts'
 
 /** A session whose token has been verified. `claims` may name people: it is read by bindings and never written anywhere. */
@@ -13,12 +13,25 @@ export interface Session {
   readonly clients: readonly string[]
   /** Whether the authentication methods (RFC 8176 `amr`) count as an OTP with this issuer. */
   readonly byOtp: boolean
+  /** RFC 8176 `amr` and `acr`, for routes that name their own. */
+  readonly amr?: readonly string[]
+  readonly acr?: string
   /** `auth_time`, in seconds. */
   readonly authTime?: number
+  /** When the OTP was used, in seconds, where the issuer tells it beside `auth_time`. */
+  readonly otpTime?: number
   /** `iat`, in seconds. */
   readonly issuedAt?: number
   readonly expiresAt: Instant
+  /** Whose hands the token is for (RFC 7800 `cnf`). */
+  readonly confirmation?: Confirmation
   readonly claims: Readonly<Record<string, unknown>>
+}
+
+/** SHA-256 in base64url, of the key of DPoP proofs (RFC 9449, 6.1) or of the client's certificate (RFC 8705, 3.1). */
+export interface Confirmation {
+  readonly jkt?: string
+  readonly x5t?: string
 }
 
 /** A revocation ends every session that it covers and that was opened before `before`. */
@@ -100,6 +113,11 @@ function combinedBefore(session: Session, combined: CompiledRevocations['combine
   return before
 }
 
+/** Whether one of the methods, or the class, counts as an OTP. */
+export function isByOtp({ amr, acr }: Pick<Session, 'amr' | 'acr'>, otp: OtpProof): boolean {
+  return (amr?.some((method) => otp.amr.includes(method)) ?? false) || (acr !== undefined && otp.acr.includes(acr))
+}
+
 /**
  * Judges a verified session against the route: opened by OTP, and recently enough (RFC 9470). `freshSince` is set by a
  * step-up lock: the OTP must be newer than the lock.
@@ -112,13 +130,17 @@ export function checkAssurance(
 ): Denial | undefined {
   const maxAgeMs =
     freshSince === undefined ? policy.maxAgeMs : Math.min(policy.maxAgeMs ?? Infinity, Math.max(0, now - freshSince))
+  const { otp } = policy
+  if (maxAgeMs === undefined && (otp === undefined ? session.byOtp : isByOtp(session, otp))) return undefined
   const challenge = {
     denied: 'insufficient-authentication' as const,
     ...(maxAgeMs === undefined ? {} : { maxAgeSeconds: Math.floor(maxAgeMs / 1000) }),
+    ...(otp === undefined || otp.acr.length === 0 ? {} : { acrValues: otp.acr }),
   }
-  if (!session.byOtp) return { ...challenge, detail: 'The session was not opened by a one-time password.' }
+  if (!(otp === undefined ? session.byOtp : isByOtp(session, otp)))
+    return { ...challenge, detail: 'The session was not opened by a one-time password.' }
   if (maxAgeMs === undefined) return undefined
-  const openedAt = session.authTime
+  const openedAt = session.otpTime ?? session.authTime
   if (openedAt === undefined || now - openedAt * 1000 > maxAgeMs) {
     return { ...challenge, detail: 'The one-time password is older than this route allows.' }
   }

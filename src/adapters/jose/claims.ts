@@ -1,18 +1,29 @@
 // What a token says, judged (RFC 7519, 4.1) and turned into a session. Nothing that it says appears in a message.
 import { createHash } from 'node:crypto'
-import type { Session } from '../../core/session.ts'
+import { isByOtp, type Confirmation, type Session } from '../../core/session.ts'
 import type { Instant } from '../../core/time.ts'
 import type { Pseudonyms } from '../../ports/pseudonyms.ts'
+import { isObject } from './strict-json.ts'
 
 export type Claims = Readonly<Record<string, unknown>>
 
-const TEXTS = ['sub', 'sid', 'jti', 'azp', 'client_id'] as const
+/** What of an issuer the claims are judged by. */
+export interface ClaimRules {
+  readonly issuer: string
+  readonly audience: string
+  readonly otpAmr: readonly string[]
+  readonly otpAcr?: readonly string[]
+  /** The claim that holds when the OTP was used, in seconds; absent: `auth_time`. */
+  readonly otpTimeClaim?: string
+}
+
+const TEXTS = ['sub', 'sid', 'jti', 'azp', 'client_id', 'acr'] as const
 const DATES = ['exp', 'nbf', 'iat', 'auth_time'] as const
 /** The last second that a Date can hold (ECMA-262, 21.4.1.1). */
 const SECONDS_MAX = 8.64e12
 
 /** Why the claims are refused, or undefined. `exp`, `aud` and `sub` must be there; the tolerance is for clocks that differ. */
-export function checkClaims(claims: Claims, audience: string, now: Instant, toleranceMs: number): string | undefined {
+export function checkClaims(claims: Claims, rules: ClaimRules, now: Instant, toleranceMs: number): string | undefined {
   const mistyped = checkTypes(claims)
   if (mistyped !== undefined) return mistyped
   const {
@@ -23,7 +34,7 @@ export function checkClaims(claims: Claims, audience: string, now: Instant, tole
     auth_time: authTime,
   } = claims as Readonly<Record<string, number | undefined>> & { readonly aud?: unknown }
   if (claims.sub === undefined) return 'it has no sub'
-  if (!listOf(aud).includes(audience)) return 'it is for another audience'
+  if (!listOf(aud).includes(rules.audience)) return 'it is for another audience'
   if (exp === undefined) return 'it has no exp'
   if (now >= exp * 1000 + toleranceMs) return 'it has expired'
   const latest = now + toleranceMs
@@ -31,7 +42,13 @@ export function checkClaims(claims: Claims, audience: string, now: Instant, tole
   if (iat !== undefined && iat * 1000 > latest) return 'it was issued in the future (iat)'
   // An OTP of tomorrow would be fresh for ever, and no revocation of today would reach it.
   if (authTime !== undefined && authTime * 1000 > latest) return 'its OTP lies in the future (auth_time)'
-  return undefined
+  return rules.otpTimeClaim === undefined ? undefined : checkOtpTime(claims[rules.otpTimeClaim], latest)
+}
+
+function checkOtpTime(at: unknown, latest: Instant): string | undefined {
+  if (at === undefined) return undefined
+  if (!isDate(at)) return 'the time of its OTP is no date'
+  return at * 1000 > latest ? 'its OTP lies in the future' : undefined
 }
 
 function checkTypes(claims: Claims): string | undefined {
@@ -48,7 +65,20 @@ function checkTypes(claims: Claims): string | undefined {
     const isList = Array.isArray(value) && value.every(isText)
     if (value !== undefined && !isList && !(name === 'aud' && isText(value))) return `its ${name} is no list of texts`
   }
-  return undefined
+  return checkConfirmation(claims.cnf)
+}
+
+/** SHA-256 in base64url. */
+const THUMBPRINT = /^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$/
+
+/** RFC 7800, 3.1: one token is for one pair of hands. */
+function checkConfirmation(cnf: unknown): string | undefined {
+  if (cnf === undefined) return undefined
+  if (!isObject(cnf)) return 'its cnf is no object'
+  const prints = [cnf.jkt, cnf['x5t#S256']].filter((print) => print !== undefined)
+  return prints.every((print) => typeof print === 'string' && THUMBPRINT.test(print))
+    ? undefined
+    : 'its cnf holds no thumbprint by SHA-256'
 }
 
 /** Lone surrogates are no text: in UTF-8 they would all become one character, and so two people one pseudonym. */
@@ -56,7 +86,7 @@ function isText(value: unknown): value is string {
   return typeof value === 'string' && value !== '' && value.isWellFormed()
 }
 
-function isDate(value: unknown): boolean {
+function isDate(value: unknown): value is number {
   return typeof value === 'number' && value >= 0 && value <= SECONDS_MAX
 }
 
@@ -66,9 +96,8 @@ function listOf(value: unknown): readonly unknown[] {
 
 export interface SessionFacts {
   readonly claims: Claims
-  readonly issuer: string
-  readonly otpAmr: readonly string[]
-  /** Header and payload as they were signed. */
+  readonly rules: ClaimRules
+  /** What the session is named by where it has no name: header and payload as they were signed, or an opaque token. */
   readonly signingInput: string
   readonly toleranceMs: number
   /** The claims to keep; all where undefined. */
@@ -77,23 +106,31 @@ export interface SessionFacts {
 
 /** Takes claims that `checkClaims` has passed. */
 export function openSession(facts: SessionFacts, pseudonyms: Pseudonyms): Session {
-  const { claims, issuer } = facts
+  const { claims, rules } = facts
+  const { issuer } = rules
   const {
     sub,
     exp,
     auth_time: authTime,
     iat,
     amr,
-  } = claims as { sub: string; exp: number; auth_time?: number; iat?: number; amr?: readonly string[] }
+    acr,
+  } = claims as { sub: string; exp: number; auth_time?: number; iat?: number; amr?: readonly string[]; acr?: string }
+  const methods = { ...(amr === undefined ? {} : { amr }), ...(acr === undefined ? {} : { acr }) }
+  const otpTime = rules.otpTimeClaim === undefined ? undefined : (claims[rules.otpTimeClaim] as number | undefined)
+  const confirmation = confirmationOf(claims.cnf)
   return {
     issuer,
     principal: pseudonyms.of('principal', sub),
     session: pseudonyms.of('session', sessionName(facts)),
     clients: clientNames(claims, issuer),
-    byOtp: amr?.some((method) => facts.otpAmr.includes(method)) ?? false,
+    byOtp: isByOtp(methods, { amr: rules.otpAmr, acr: rules.otpAcr ?? [] }),
+    ...methods,
     ...(authTime === undefined ? {} : { authTime }),
     ...(iat === undefined ? {} : { issuedAt: iat }),
+    ...(otpTime === undefined ? {} : { otpTime }),
     expiresAt: exp * 1000 + facts.toleranceMs,
+    ...(confirmation === undefined ? {} : { confirmation }),
     claims: keepClaims(claims, facts.keep),
   }
 }
@@ -102,10 +139,17 @@ export function openSession(facts: SessionFacts, pseudonyms: Pseudonyms): Sessio
  * What a session's pseudonym is made of: `iss#sid`, else `iss#jti`, else the SHA-256 of header.payload in base64url. Not of the
  * signature: an ECDSA signature can be rewritten by anyone into a second one that holds (r, n - s), and it stays one session.
  */
-function sessionName({ claims, issuer, signingInput }: SessionFacts): string {
+function sessionName({ claims, rules: { issuer }, signingInput }: SessionFacts): string {
   const { sid, jti } = claims as { sid?: string; jti?: string }
   const own = sid ?? jti
   return own === undefined ? createHash('sha256').update(signingInput).digest('base64url') : `${issuer}#${own}`
+}
+
+/** Of a binding that is not known here nothing can be shown: it stays, with no way to fulfil it. */
+function confirmationOf(cnf: unknown): Confirmation | undefined {
+  if (cnf === undefined) return undefined
+  const { jkt, 'x5t#S256': x5t } = cnf as { jkt?: string; 'x5t#S256'?: string }
+  return { ...(jkt === undefined ? {} : { jkt }), ...(x5t === undefined ? {} : { x5t }) }
 }
 
 function clientNames(claims: Claims, issuer: string): readonly string[] {

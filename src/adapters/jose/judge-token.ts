@@ -2,7 +2,7 @@
 import type { Session } from '../../core/session.ts'
 import type { Pseudonyms } from '../../ports/pseudonyms.ts'
 import type { Verification } from '../../ports/token-verifier.ts'
-import { openSession } from './claims.ts'
+import { openSession, type ClaimRules } from './claims.ts'
 import { findKey, type VerificationKey } from './key-set.ts'
 import type { KeySource } from './key-source.ts'
 import { isSignedBy, type UnverifiedToken } from './token.ts'
@@ -15,10 +15,8 @@ export interface JudgeOptions {
 }
 
 export interface Judgement {
-  readonly token: string
   readonly parsed: UnverifiedToken
-  readonly issuer: string
-  readonly otpAmr: readonly string[]
+  readonly rules: ClaimRules
   readonly source: KeySource
 }
 
@@ -34,10 +32,10 @@ export function createJudge(options: JudgeOptions): (judgement: Judgement) => Pr
   let verifying = 0
   let waiting = 0
 
-  const holds = async (token: string, key: VerificationKey): Promise<boolean> => {
+  const holds = async (parsed: UnverifiedToken, key: VerificationKey): Promise<boolean> => {
     verifying += 1
     try {
-      return await isSignedBy(token, key)
+      return await isSignedBy(parsed, key)
     } finally {
       verifying -= 1
     }
@@ -60,13 +58,14 @@ export function createJudge(options: JudgeOptions): (judgement: Judgement) => Pr
       : invalid('its key is not one of the issuer')
   }
 
-  return async ({ token, parsed, issuer, otpAmr, source }) => {
+  return async ({ parsed, rules, source }) => {
     const key = await obtainKey(source, parsed)
     if ('refused' in key) return key
     if (verifying >= pendingMax) return unavailable('too many tokens are being verified')
-    if (!(await holds(token, key))) return invalid('its signature does not hold')
+    if (!(await holds(parsed, key))) return invalid('its signature does not hold')
     if (key.retired) return invalid('its key was withdrawn')
-    const facts = { ...parsed, issuer, otpAmr, toleranceMs: options.clockToleranceMs, keep: options.claims }
+    const { claims, signingInput } = parsed
+    const facts = { claims, signingInput, rules, toleranceMs: options.clockToleranceMs, keep: options.claims }
     return { session: openSession(facts, options.pseudonyms), key }
   }
 }

@@ -1,24 +1,22 @@
 // Judges bearer tokens with jose, and remembers those that held.
-import { hash } from 'node:crypto'
-import { LRUCache } from 'lru-cache'
 import type { Instant } from '../../core/time.ts'
 import type { Logger } from '../../ports/logger.ts'
 import type { Pseudonyms } from '../../ports/pseudonyms.ts'
 import type { TokenVerifier, Verification } from '../../ports/token-verifier.ts'
-import { checkClaims } from './claims.ts'
+import { checkClaims, type ClaimRules } from './claims.ts'
 import { createJudge, invalid, type Proven } from './judge-token.ts'
 import { isSupportedAlgorithm } from './key-set.ts'
 import { createKeySource, type KeySource } from './key-source.ts'
+import { createSessionPacking } from './pack-session.ts'
 import type { Fetch, ReadFile } from './read-key-set.ts'
+import { createTokenMemory } from './token-memory.ts'
+import { nameToken, twinOf } from './token-name.ts'
 import { parseToken, TOKEN_BYTES_MAX, type UnverifiedToken } from './token.ts'
 
 /** An issuer as the config has it. */
-export interface TrustedIssuer {
-  readonly issuer: string
+export interface TrustedIssuer extends ClaimRules {
   readonly jwks: { readonly file: string } | { readonly url: string }
   readonly algorithms: readonly string[]
-  readonly audience: string
-  readonly otpAmr: readonly string[]
 }
 
 export interface TokenVerifierOptions {
@@ -60,41 +58,43 @@ interface Issuer {
 export function createTokenVerifier(options: TokenVerifierOptions): RefreshingTokenVerifier {
   const issuers = openIssuers(options)
   const judge = createJudge(options)
-  const remembered = new LRUCache<string, Proven>({ max: options.cache.entriesMax })
+  const remembered = createTokenMemory<Proven>({ ...options.cache, ...createSessionPacking(options.claims) })
   const underWay = new Map<string, Promise<Verification>>()
 
-  const judgeOnce = async (
-    token: string,
-    name: string,
-    issuer: Issuer,
-    parsed: UnverifiedToken,
-  ): Promise<Verification> => {
-    const { config, source } = issuer
-    const verdict = await judge({ token, parsed, issuer: config.issuer, otpAmr: config.otpAmr, source })
+  const judgeOnce = async (name: string, issuer: Issuer, parsed: UnverifiedToken): Promise<Verification> => {
+    const verdict = await judge({ parsed, rules: issuer.config, source: issuer.source })
+    if (!('session' in verdict)) return verdict
     // Only what held is remembered: a flood of tokens that do not hold can evict nothing.
-    if ('session' in verdict) remembered.set(name, verdict)
+    remembered.set(name, verdict)
     return verdict
+  }
+
+  const recall = (name: string, now: Instant): Proven | undefined => {
+    const known = remembered.get(name)
+    if (known === undefined || (!known.key.retired && now < known.session.expiresAt)) return known
+    remembered.delete(name)
+    return undefined
   }
 
   return {
     verify: (token, now) => {
       if (token.length > TOKEN_BYTES_MAX) return invalid(`it is longer than ${TOKEN_BYTES_MAX} bytes`)
-      // The hash of header, payload and the very bytes of the signature; the token itself is never kept.
-      const name = hash('sha256', token, 'base64url')
-      const known = remembered.get(name)
-      if (known !== undefined) {
-        if (!known.key.retired && now < known.session.expiresAt) return known
-        remembered.delete(name)
-      }
-      const judging = underWay.get(name)
-      if (judging !== undefined) return judging
+      const name = nameToken(token)
+      const known = recall(name, now)
+      if (known !== undefined) return known
       const parsed = parseToken(token)
       if (typeof parsed === 'string') return invalid(parsed)
       const issuer = issuers.get(parsed.claims.iss)
       if (issuer === undefined) return invalid('its issuer is not trusted')
       const problem = checkToken(parsed, issuer.config, now, options.clockToleranceMs)
       if (problem !== undefined) return invalid(problem)
-      const verification = judgeOnce(token, name, issuer, parsed)
+      const twin = twinOf(token, parsed.alg)
+      const twinName = twin === undefined ? undefined : nameToken(twin)
+      const same = twinName === undefined ? undefined : recall(twinName, now)
+      if (same !== undefined) return same
+      const judging = underWay.get(name) ?? underWay.get(twinName ?? name)
+      if (judging !== undefined) return judging
+      const verification = judgeOnce(name, issuer, parsed)
         .catch(() => invalid('it could not be judged'))
         .finally(() => underWay.delete(name))
       underWay.set(name, verification)
@@ -135,5 +135,5 @@ function checkToken(
   toleranceMs: number,
 ): string | undefined {
   if (!config.algorithms.includes(alg)) return 'its algorithm is not one of the issuer'
-  return checkClaims(claims, config.audience, now, toleranceMs)
+  return checkClaims(claims, config, now, toleranceMs)
 }

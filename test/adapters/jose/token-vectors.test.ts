@@ -22,7 +22,7 @@ async function accepts(jws: string, keys: readonly Jwk[]): Promise<boolean> {
   const parsed = parseJws(jws)
   if (set === undefined || typeof parsed === 'string') return false
   const key = findKey(set.keys, parsed.alg, parsed.kid)
-  return key !== undefined && key !== 'ambiguous' && (await isSignedBy(jws, key))
+  return key !== undefined && key !== 'ambiguous' && (await isSignedBy(parsed, key))
 }
 
 /** Vectors called valid whose key says PS256 while the signature is PS384: a key is used for the algorithm that it names (RFC 7517, 4.4). */
