@@ -27,6 +27,7 @@ export async function openControl(parts: Parts, watches: Watches): Promise<Contr
     ...(watches.locksFile?.problems ?? []),
     ...watches.certificates.problems,
     ...listeners.flatMap((listener) => listener.problems()),
+    ...(parts.fleet?.problems() ?? []),
     ...trailProblems(parts),
   ]
   const app = createControlServer({

@@ -8,11 +8,13 @@ import {
   type SeriesAnnouncement,
   type TelemetrySlab,
 } from '../adapters/prometheus/telemetry-slab.ts'
+import { vouch } from '../audit/worker-proof.ts'
 import type { DurableBatch } from '../audit/write-ahead.ts'
 import type { Config, GatewayConfig } from '../config/config.ts'
 import { LOCK_MEMORY_BYTES, lockMemory } from '../gateway/lock-view.ts'
 import type { Clock, Randomness } from '../ports/clock.ts'
 import type { Logger } from '../ports/logger.ts'
+import type { Signer } from '../ports/signer.ts'
 import { createRateMemory } from '../throttle/rate-slab.ts'
 import type { WorkerStart } from './worker-start.ts'
 
@@ -24,7 +26,8 @@ const RATE_CELLS = 1 << 18
 export interface DataPlaneDeps {
   readonly config: Config
   readonly gateway: GatewayConfig
-  readonly gatewayName: string
+  /** The gateway's own key: it vouches for those of the workers. */
+  readonly signer: Signer
   readonly pseudonymKey: PseudonymKey
   readonly clock: Clock
   readonly randomness: Randomness
@@ -51,7 +54,7 @@ export async function openDataPlane(deps: DataPlaneDeps): Promise<Pool> {
       deps.onSlab(thread, telemetry)
       const start: Omit<WorkerStart, 'name' | 'thread' | 'tables'> = {
         config: { ...config, gateway: { ...gateway, listen } },
-        gatewayName: deps.gatewayName,
+        gatewayName: deps.signer.name,
         locks,
         rates,
         telemetry,
@@ -60,6 +63,7 @@ export async function openDataPlane(deps: DataPlaneDeps): Promise<Pool> {
       }
       return { ...start }
     },
+    vouch: (worker, key) => vouch(deps.signer, worker, key),
     clock: deps.clock,
     logger: deps.logger,
     onBatch: deps.onBatch,

@@ -4,18 +4,19 @@ import { networkInterfaces } from 'node:os'
 import path from 'node:path'
 import { createFleetMemory } from '../adapters/file/fleet-memory.ts'
 import { createFleetSeal } from '../adapters/node/fleet-seal.ts'
-import { loadFleetSecrets, readSecretFile } from '../adapters/node/fleet-secret.ts'
+import { openFleetSecrets, readSecretFile, type FleetSecrets } from '../adapters/node/fleet-secret.ts'
 import { createPeerLink } from '../adapters/node/peer-link.ts'
 import { openRedisFleetStore } from '../adapters/redis/fleet-store.ts'
 import type { Config, ControlConfig, RedisConfig } from '../config/config.ts'
 import type { DeskFleet } from '../control/desk-fleet.ts'
-import { createFleetParts } from '../control/fleet/fleet.ts'
+import { createFleetParts, type FleetParts } from '../control/fleet/fleet.ts'
 import { createReceipts } from '../control/fleet/receipts.ts'
 import { followProofs, startFleetRounds } from '../control/fleet/rounds.ts'
 import { createShelf, type Shelf } from '../control/fleet/shelf.ts'
 import { shelve } from '../control/fleet/shelve.ts'
 import type { OrderDesk } from '../control/order-desk.ts'
 import type { LedgerEntry } from '../core/ledger-entry.ts'
+import type { ClockReading } from '../core/worker-statement.ts'
 import type { DataPlane } from '../ports/data-plane.ts'
 import type { FleetSeal } from '../ports/fleet-seal.ts'
 import type { OrderVerifier } from '../ports/order-verifier.ts'
@@ -26,27 +27,32 @@ import { packageVersion } from './version.ts'
 export interface FleetBase {
   readonly redis: RedisConfig
   readonly seal: FleetSeal
+  readonly secrets: FleetSecrets
   readonly shelf: Shelf
   readonly receipts: DeskFleet
+  /** Once it is known: the desk is made before the link that measures. */
+  readonly clocks: { reading: () => ClockReading | undefined }
   readonly onEntry: (entry: LedgerEntry) => void
   /** Hears the entries of the ledger from now on. */
   follow(follower: (entry: LedgerEntry) => void): void
 }
 
 /** Throws an Error of one line where the secret is not fit. Undefined with the embedded store. */
-export function openFleetBase({ trail, randomness }: Base, config: Config): FleetBase | undefined {
+export function openFleetBase({ trail, randomness, logger }: Base, config: Config): FleetBase | undefined {
   const { redis } = config.store
   if (redis === undefined) return undefined
+  const secrets = openFleetSecrets(redis.secretFile, logger)
   const seal = createFleetSeal({
     fleet: redis.fleet,
-    secrets: loadFleetSecrets(redis.secretFile),
+    secrets: () => secrets.current(),
     signer: trail.signer,
   })
   const shelf = createShelf()
   const receipts = createReceipts({ fleet: redis.fleet, seal, shelf, run: randomness.hex(8) })
   const followers: ((entry: LedgerEntry) => void)[] = []
   return {
-    ...{ redis, seal, shelf, receipts },
+    ...{ redis, seal, secrets, shelf, receipts },
+    clocks: { reading: () => undefined },
     onEntry(entry) {
       for (const follow of followers) follow(entry)
     },
@@ -55,6 +61,9 @@ export function openFleetBase({ trail, randomness }: Base, config: Config): Flee
     },
   }
 }
+
+/** A rotation is three edits, each minutes apart. */
+const SECRET_LOOK_EVERY_MS = 1000
 
 export interface FleetNeeds {
   readonly desk: OrderDesk
@@ -94,15 +103,22 @@ export function openFleet(base: Base, fleet: FleetBase, needs: FleetNeeds): Flee
   fleet.follow((entry) => {
     parts.onEntry(entry)
   })
+  fleet.clocks.reading = () => parts.link.clockReading
   cleanUp.defer(followProofs(parts))
   let stop = (): void => undefined
   return {
     parts,
+    problems: () => (fleet.secrets.problem === undefined ? [] : [fleet.secrets.problem]),
     start() {
       parts.join()
       const rounds = startFleetRounds(parts)
+      const looking = setInterval(() => {
+        // Under another first secret the own record has another voucher, without which nobody can tell whose it is.
+        if (fleet.secrets.look()) void rejoin(parts)
+      }, SECRET_LOOK_EVERY_MS).unref()
       stop = () => {
         rounds.stop()
+        clearInterval(looking)
       }
       cleanUp.defer(stop)
       store.listen({
@@ -126,6 +142,12 @@ export function openFleet(base: Base, fleet: FleetBase, needs: FleetNeeds): Flee
       await parts.leave()
     },
   }
+}
+
+async function rejoin(parts: FleetParts): Promise<void> {
+  parts.join()
+  // Where the store is away: the roster is compared again with the next contact.
+  await parts.compareRoster().catch(() => undefined)
 }
 
 /** With the password of the file, which never stands in the config. */

@@ -60,6 +60,8 @@ const EMPTY: GaugeReadings = {
 function readGauges({ parts, lastReloadOk }: Attached): GaugeReadings {
   const table = tableOf(parts.desk.ledger)
   const now = parts.clock.now()
+  // For the next scrape: who is missing in a large fleet is known by asking.
+  void parts.fleet?.parts.look.refresh()
   const proven = parts.dataPlane.workers.every(({ alive, epoch }) => alive && epoch >= table.epoch)
   return {
     epoch: table.epoch,

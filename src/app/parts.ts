@@ -31,6 +31,8 @@ export interface Base {
 
 export interface Fleet {
   readonly parts: FleetParts
+  /** What an operator should mend, beside what its parts say. */
+  readonly problems: () => readonly string[]
   /** From here on it beats: once the workers have their table and the control plane can be reached. */
   start(): void
   /** After the drain: nobody waits for this gateway. */

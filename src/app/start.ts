@@ -12,14 +12,14 @@ import { writeGuard } from '../config/guard-file.ts'
 import { createLiveFeed } from '../control/live/live-feed.ts'
 import { createOrderDesk } from '../control/order-desk.ts'
 import { isSignedRecovery } from '../control/recovery.ts'
-import { tableOf } from '../core/ledger.ts'
+import { hashedTable } from '../control/table-hash.ts'
 import type { Clock } from '../ports/clock.ts'
-import type { DataPlane } from '../ports/data-plane.ts'
 import type { CleanUp } from './clean-up.ts'
 import { openControl, type Control } from './control.ts'
 import { openDataPlane } from './data-plane.ts'
 import { openFleet, openFleetBase } from './fleet.ts'
 import { createMeters } from './meters.ts'
+import { createNoDataPlane } from './no-data-plane.ts'
 import type { Base, Parts } from './parts.ts'
 import { checkpointOf, openTrail } from './trail.ts'
 import { packageVersion } from './version.ts'
@@ -39,14 +39,6 @@ export interface RunningGateway {
   stop(): Promise<boolean>
 }
 
-/** Without a data plane there are no workers to tell. */
-const NO_DATA_PLANE: DataPlane = {
-  enforce: () => Promise.resolve([]),
-  prove: () => Promise.resolve([]),
-  workers: [],
-  leaseRemainingMs: 0,
-}
-
 /** Rejects with an Error of one line where something is in the way; what had been started until then is on `cleanUp`. */
 export async function startGateway(deps: GatewayDeps): Promise<RunningGateway> {
   const base = await openBase(deps)
@@ -57,7 +49,7 @@ export async function startGateway(deps: GatewayDeps): Promise<RunningGateway> {
   const watches = await openWatches(parts)
   parts.meters.attach({ ...parts, targets: () => watches.health.targets }, () => watches.config.lastReloadOk)
   // Workers start with the table as everything that may lock has left it.
-  const port = await pool?.start(tableOf(desk.ledger))
+  const port = await pool?.start(hashedTable(desk.ledger))
   await desk.start()
   const control = await openControl(parts, watches)
   parts.fleet?.start()
@@ -87,7 +79,7 @@ async function openBase({ config, env, clock, cleanUp }: GatewayDeps): Promise<B
     (await openDataPlane({
       config,
       gateway: config.gateway,
-      gatewayName: trail.gatewayName,
+      signer: trail.signer,
       pseudonymKey,
       clock,
       randomness,
@@ -112,7 +104,7 @@ async function openDesk(base: Base, config: Config): Promise<Parts> {
   const journal = await openOrderJournal({ dir: config.store.dir, logger })
   cleanUp.defer(() => journal.close())
   const running = { config }
-  const dataPlane = base.pool ?? NO_DATA_PLANE
+  const dataPlane = base.pool ?? createNoDataPlane(trail.signer, clock)
   const verifier = createOrderVerifier()
   const settings = () => ({
     routes: running.config.routes,
@@ -131,7 +123,9 @@ async function openDesk(base: Base, config: Config): Promise<Parts> {
     settings,
     checkpoint: () => checkpointOf(trail),
     isRecovered: (entry) => isSignedRecovery(entry, trail.gatewayName, trail.signer.publicKeyRaw),
-    ...(fleetBase === undefined ? {} : { fleet: fleetBase.receipts, onEntry: fleetBase.onEntry }),
+    ...(fleetBase === undefined
+      ? {}
+      : { fleet: fleetBase.receipts, onEntry: fleetBase.onEntry, clockReading: () => fleetBase.clocks.reading() }),
   })
   cleanUp.defer(() => {
     desk.close()

@@ -9,6 +9,7 @@ import type { SeriesAnnouncement } from '../adapters/prometheus/telemetry-slab.t
 import { createWorkerTelemetry } from '../adapters/prometheus/worker-telemetry.ts'
 import { createLogger } from '../adapters/winston/logger.ts'
 import { createRecorder } from '../audit/recorder.ts'
+import { createWorkerKey } from '../audit/worker-proof.ts'
 import { openWriteAheadLog, type DurableBatch, type WriteAheadLog } from '../audit/write-ahead.ts'
 import type { Config, Listen } from '../config/config.ts'
 import { compileTable, type LockTable } from '../core/lock-table.ts'
@@ -21,6 +22,7 @@ import { createTurnsOfTime } from '../gateway/turns-of-time.ts'
 import type { FromWorker, ToWorker } from '../ports/worker-protocol.ts'
 import { createRateSlab } from '../throttle/rate-slab.ts'
 import { createRequestRate } from '../throttle/request-rate.ts'
+import { signShown } from './sign-shown.ts'
 import { openSettings, type OpenedSettings, type SettingsDeps } from './worker-settings.ts'
 import type { WorkerStart } from './worker-start.ts'
 
@@ -31,6 +33,8 @@ const clock = createClock()
 const randomness = createRandomness()
 const addresses = createAddresses()
 const pseudonyms = createPseudonyms(start.pseudonymKey)
+// Never leaves this thread, and ends with it.
+const key = createWorkerKey()
 const logger = createLogger({ level: start.config.log.level, now: () => clock.now(), fields: { worker: start.name } })
 
 const post = (message: FromWorker<DurableBatch, SeriesAnnouncement>, transfer: readonly ArrayBuffer[] = []): void => {
@@ -173,9 +177,7 @@ function obey(running: Running, message: ToWorker<Config>): void {
       )
       break
     case 'prove':
-      void proveRefusals(running.server, running.gateway, message.routes, message.drill).then((proofs) => {
-        post({ type: 'proof', id: message.id, proofs })
-      })
+      void prove(running, message)
       break
     case 'down':
       down = new Set(message.targets)
@@ -184,6 +186,18 @@ function obey(running: Running, message: ToWorker<Config>): void {
       void stop(running, message.timeoutMs)
       break
   }
+}
+
+/** Its canaries, and its own signature under what they have shown. */
+async function prove(
+  { server, gateway }: Running,
+  message: Extract<ToWorker<Config>, { type: 'prove' }>,
+): Promise<void> {
+  const { id, request, workers } = message
+  const proofs = await proveRefusals(server, gateway, request.routes, request.drill)
+  const { epoch, hash } = gateway.view
+  const identity = { gateway: start.gatewayName, worker: start.name, workers, at: clock.now() }
+  post({ type: 'proof', id, epoch, proofs, signed: signShown(key, identity, { epoch, hash }, request, proofs) })
 }
 
 /** What is looked after each second: the keys of issuers, and whether the trail can be written. */
@@ -204,6 +218,7 @@ function keepHouse(running: Running): void {
 }
 
 try {
+  post({ type: 'key', key: key.key })
   const running = await run()
   parentPort?.on('message', (message: ToWorker<Config>) => {
     obey(running, message)

@@ -4,6 +4,7 @@ import { applyEntry, tableOf, type Ledger } from '../core/ledger.ts'
 import type { Lock } from '../core/lock.ts'
 import type { OrderRecord } from '../core/audit-record.ts'
 import type { Route } from '../core/route.ts'
+import type { ClockReading } from '../core/worker-statement.ts'
 import type { AuditTrail } from '../ports/audit-trail.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { DataPlane, WorkerReport } from '../ports/data-plane.ts'
@@ -12,6 +13,7 @@ import type { OrderJournal } from '../ports/order-journal.ts'
 import { orderRecord } from './desk-records.ts'
 import { createLockWriter, type LockWriter } from './lock-writer.ts'
 import { createProver, type Prover, type ProofView, type ProvenEpoch } from './prover.ts'
+import { hashedTable } from './table-hash.ts'
 import { settledWithin, valueWithin } from './within.ts'
 
 export type DeskChange =
@@ -36,6 +38,7 @@ export interface KeeperDeps {
   readonly routes: () => readonly Route[]
   /** In the turn in which the entry has taken effect. */
   readonly onEntry?: (entry: LedgerEntry) => void
+  readonly clockReading?: () => ClockReading | undefined
   /** How long an answer waits for the disk. */
   readonly limitMs: number
   /** Between two tries of a lock that could not be written. */
@@ -72,6 +75,15 @@ export interface LedgerKeeper {
   close(): void
 }
 
+/** What the proof of a start is of. */
+export const START = 'start'
+/** Orders that stand when a gateway starts are proven by it as well; of very many, the newest. */
+const PROVEN_AT_START_MAX = 16
+
+export function standingOrders(ledger: Ledger): readonly string[] {
+  return [...ledger.held].flatMap(([id, { lock }]) => (lock.source === 'order' ? [id] : [])).slice(-PROVEN_AT_START_MAX)
+}
+
 const NO_PROOF: ProofView = { proven: [], missing: [], elapsedMs: 0 }
 
 interface State {
@@ -100,8 +112,8 @@ export function createLedgerKeeper(ledger: Ledger, deps: KeeperDeps): LedgerKeep
     async start() {
       state.isStarted = true
       const startedMs = deps.clock.monotonicMs()
-      const reports = await enforce(state, deps)
-      void prove(state, deps, { id: 'start', locks: tableOf(state.ledger).locks, reports, startedMs })
+      await enforce(state, deps)
+      void prove(state, deps, { id: START, locks: tableOf(state.ledger).locks, startedMs })
     },
     onChange(listener) {
       state.listeners.add(listener)
@@ -133,7 +145,7 @@ function land(state: State, deps: KeeperDeps, entry: LedgerEntry, id: string): L
   return {
     epoch,
     durable: Promise.all([written, reports]).then(([durable]) => durable),
-    proof: reports.then((found) => prove(state, deps, { id, locks, reports: found, startedMs, epoch })),
+    proof: reports.then(() => prove(state, deps, { id, locks, startedMs, epoch })),
   }
 }
 
@@ -166,12 +178,12 @@ async function open(state: State, deps: KeeperDeps, change: Wanted & { readonly 
     emit(state, deps, { event: 'status', epoch })
     return { epoch, proof: Promise.resolve(NO_PROOF) }
   }
-  const reports = await enforce(state, deps)
+  await enforce(state, deps)
   const outcome = orderRecord(entry, 'released', state.ledger)
   record(deps, { ...outcome, time: deps.clock.now() })
   const by = outcome.withdrawn === true && outcome.by !== undefined ? { withdrawnBy: outcome.by } : {}
   emit(state, deps, { event: 'release', id, epoch, locks: outcome.locks ?? [], ...by })
-  return { epoch, proof: prove(state, deps, { id, locks: [], reports, startedMs, epoch }) }
+  return { epoch, proof: prove(state, deps, { id, locks: [], startedMs, epoch }) }
 }
 
 /** Whether this signature is the one that was missing. */
@@ -211,7 +223,7 @@ async function makeDurable(
 async function enforce(state: State, deps: KeeperDeps): Promise<readonly WorkerReport[]> {
   if (!state.isStarted) return []
   try {
-    return await valueWithin(deps.dataPlane.enforce(tableOf(state.ledger)), deps.reportLimitMs, [])
+    return await valueWithin(deps.dataPlane.enforce(hashedTable(state.ledger)), deps.reportLimitMs, [])
   } catch (error) {
     deps.logger.error('the lock table could not be given to the workers', { error: messageOf(error) })
     return []
@@ -221,7 +233,6 @@ async function enforce(state: State, deps: KeeperDeps): Promise<readonly WorkerR
 interface Shown {
   readonly id: string
   readonly locks: readonly Lock[]
-  readonly reports: readonly WorkerReport[]
   readonly startedMs: number
   readonly epoch?: number
 }
@@ -230,8 +241,9 @@ async function prove(state: State, deps: KeeperDeps, shown: Shown): Promise<Proo
   if (!state.isStarted) return NO_PROOF
   const epoch = shown.epoch ?? state.ledger.epoch
   try {
-    const { locks, reports, startedMs, id } = shown
-    const proof = await state.prover.prove({ epoch, order: id, locks, reports, startedMs, routes: deps.routes() })
+    const { locks, startedMs, id } = shown
+    const orders = id === START ? standingOrders(state.ledger) : [id]
+    const proof = await state.prover.prove({ epoch, orders, locks, startedMs, routes: deps.routes() })
     emit(state, deps, { event: 'proof', id, epoch, ...proof })
     return proof
   } catch (error) {

@@ -3,6 +3,9 @@ import { LOCK_MODES } from '../core/lock.ts'
 import { ROLES } from '../core/responder.ts'
 import { SCOPE_DIMENSIONS } from '../core/scope.ts'
 
+const SIGNED_BY_WORKERS =
+  'What workers have shown, each signed by its own key: `<gateway key>.<worker key>.<voucher>.<payload>.<signature>` (docs/decisions/0012).'
+
 export const text = { type: 'string' } as const
 export const integer = { type: 'integer' } as const
 const number = { type: 'number' } as const
@@ -177,15 +180,20 @@ export const SCHEMAS = {
       gateway: text,
       time: moment,
       proofs: listOf(
-        objectOf({ worker: text, epoch: integer, route: text, status: integer, refused: flag, at: integer }),
+        objectOf({
+          ...{ worker: text, epoch: integer, route: text, status: integer, refused: flag, at: integer },
+          stands: { ...integer, description: 'Locked routes of its class, for which the canary stands.' },
+        }),
       ),
+      key: { ...text, description: "The gateway's raw Ed25519 public key, base64url." },
+      workers: { ...listOf(text), description: SIGNED_BY_WORKERS },
       fleet: objectOf(
         {
           orders: listOf(text),
           proven: listOf(text),
           missing: listOf(ref('MissingGateway')),
           elapsedMs: integer,
-          proofs: { ...listOf(text), description: 'Envelopes, signed by the keys of the gateways.' },
+          proofs: { ...listOf(text), description: SIGNED_BY_WORKERS },
         },
         ['elapsedMs'],
       ),

@@ -2,17 +2,21 @@
 import type { Lock } from '../core/lock.ts'
 import { isWhole, modeAt } from '../core/lock.ts'
 import { coveredRoutes } from '../core/lock-table.ts'
+import { isSafeMethod } from '../core/policy.ts'
 import type { Route } from '../core/route.ts'
 import type { Instant } from '../core/time.ts'
+import type { ClockReading } from '../core/worker-statement.ts'
 import type { AuditTrail } from '../ports/audit-trail.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { OrderAccepted } from '../ports/control-api.ts'
-import type { CanaryProof, DataPlane, WorkerReport } from '../ports/data-plane.ts'
+import type { CanaryProof, CanaryRoute, DataPlane, WorkerProof } from '../ports/data-plane.ts'
 import type { Logger } from '../ports/logger.ts'
 import { valueWithin } from './within.ts'
 
 /** A canary a route and worker: enough to show it, few enough to be quick. */
 const PROVEN_ROUTES_MAX = 20
+/** Each class of routes has one even beyond that, up to this many. */
+const PROVEN_CLASSES_MAX = 100
 const CERTIFICATES_MAX = 256
 const PROVE_LIMIT_MS = 5000
 const PROOFS_IN_RECORD_MAX = 100
@@ -24,15 +28,17 @@ export interface ProvenEpoch {
   readonly epoch: number
   readonly time: Instant
   readonly proofs: readonly CanaryProof[]
+  /** In the workers' own hand. */
+  readonly texts: readonly string[]
 }
 
 export interface Landed {
   readonly epoch: number
-  readonly order?: string
+  /** Ids of what landed. */
+  readonly orders: readonly string[]
   /** What landed; empty for a revocation or a release. */
   readonly locks: readonly Lock[]
   readonly routes: readonly Route[]
-  readonly reports: readonly WorkerReport[]
   /** `monotonicMs` of the acceptance. */
   readonly startedMs: number
 }
@@ -48,23 +54,40 @@ export interface ProverDeps {
   readonly trail: AuditTrail
   readonly clock: Clock
   readonly logger: Logger
+  /** Where this gateway's clock stands beside others, if that is known. */
+  readonly clockReading?: () => ClockReading | undefined
 }
 
 export function createProver(deps: ProverDeps): Prover {
   const { dataPlane, clock, logger } = deps
   const certificates = new Map<number, ProvenEpoch>()
-  const canaries = async (landed: Landed): Promise<readonly CanaryProof[] | undefined> => {
+  const show = async (landed: Landed): Promise<readonly WorkerProof[]> => {
     const routes = canaryRoutes(landed, clock.now())
-    if (routes.length === 0) return undefined
-    const proofs = await valueWithin(dataPlane.prove(routes, drillOf(landed)), PROVE_LIMIT_MS, [])
-    keep(certificates, { epoch: landed.epoch, time: clock.now(), proofs })
-    recordProofs(deps, landed, proofs)
-    return proofs
+    const reading = deps.clockReading?.()
+    const drill = drillOf(landed)
+    const shown = await valueWithin(
+      dataPlane.prove({
+        orders: landed.orders,
+        routes,
+        ...(drill === undefined ? {} : { drill }),
+        ...(reading === undefined ? {} : { clock: reading }),
+      }),
+      PROVE_LIMIT_MS,
+      [],
+    )
+    const proofs = shown.flatMap(({ canaries }) => canaries)
+    // Of a start with nothing in force there is nothing to show.
+    if (landed.orders.length + landed.locks.length > 0)
+      keep(certificates, { epoch: landed.epoch, time: clock.now(), proofs, texts: shown.map(({ text }) => text) })
+    if (routes.length > 0) recordProofs(deps, landed, proofs)
+    return shown
   }
   return {
     async prove(landed) {
-      const proofs = await canaries(landed)
-      const proven = provenWorkers(landed, proofs)
+      const shown = await show(landed)
+      const isProven = ({ epoch, canaries }: WorkerProof): boolean =>
+        epoch >= landed.epoch && canaries.every((each) => each.refused && each.epoch >= landed.epoch)
+      const proven = shown.filter(isProven).map(({ worker }) => worker)
       const missing = dataPlane.workers.map(({ worker }) => worker).filter((worker) => !proven.includes(worker))
       if (missing.length > 0) logger.error('workers have not proven the epoch', { epoch: landed.epoch, missing })
       return { proven, missing, elapsedMs: Math.round(clock.monotonicMs() - landed.startedMs) }
@@ -74,7 +97,7 @@ export function createProver(deps: ProverDeps): Prover {
 }
 
 /** In as many records as it takes: an audit entry has at most 32 KiB. */
-function recordProofs({ trail, clock }: ProverDeps, { epoch, order }: Landed, proofs: readonly CanaryProof[]): void {
+function recordProofs({ trail, clock }: ProverDeps, { epoch, orders }: Landed, proofs: readonly CanaryProof[]): void {
   for (let from = 0; from === 0 || from < proofs.length; from += PROOFS_IN_RECORD_MAX) {
     const part = proofs.slice(from, from + PROOFS_IN_RECORD_MAX)
     trail.append({
@@ -82,7 +105,7 @@ function recordProofs({ trail, clock }: ProverDeps, { epoch, order }: Landed, pr
       kind: 'proof',
       epoch,
       proofs: part.map(({ worker, route, status, refused }) => ({ worker, route, status, refused })),
-      ...(order === undefined ? {} : { order }),
+      ...(orders[0] === undefined ? {} : { order: orders[0] }),
     })
   }
 }
@@ -99,22 +122,31 @@ function drillOf({ locks }: Landed): string | undefined {
 
 const STATIC_DIMENSIONS: readonly string[] = ['all', 'routes', 'tags', 'upstreams']
 
-/** The routes on which every request is refused, so that a canary that nobody sent must be refused too. */
-function canaryRoutes(landed: Landed, now: Instant): readonly string[] {
-  const shown = landed.locks.filter(
+/** The routes on which every request is refused, so that a canary that nobody sent must be refused too; one of each class first. */
+function canaryRoutes({ locks, routes }: Landed, now: Instant): readonly CanaryRoute[] {
+  const shown = locks.filter(
     (lock) =>
       modeAt(lock, now) === 'deny' &&
       isWhole(lock, now) &&
       Object.keys(lock.scope).every((key) => STATIC_DIMENSIONS.includes(key)),
   )
-  return [...new Set(shown.flatMap((lock) => coveredRoutes(lock, landed.routes)))].slice(0, PROVEN_ROUTES_MAX)
+  const covered = new Set(shown.flatMap((lock) => coveredRoutes(lock, routes)))
+  const classes = new Map<string, Route[]>()
+  for (const route of routes) {
+    if (!covered.has(route.id)) continue
+    const name = classOf(route)
+    classes.set(name, [...(classes.get(name) ?? []), route])
+  }
+  const firsts = [...classes.values()].flatMap((each) => each.slice(0, 1)).slice(0, PROVEN_CLASSES_MAX)
+  const others = [...classes.values()].flatMap((each) => each.slice(1)).slice(0, PROVEN_ROUTES_MAX - firsts.length)
+  return [...firsts, ...(firsts.length < PROVEN_ROUTES_MAX ? others : [])].map((route) => ({
+    route: route.id,
+    stands: classes.get(classOf(route))?.length ?? 1,
+  }))
 }
 
-/** Where no canary can show it (a lock of one person, say), the worker's word on its epoch is what there is. */
-function provenWorkers(landed: Landed, proofs: readonly CanaryProof[] | undefined): readonly string[] {
-  if (proofs === undefined)
-    return landed.reports.filter(({ epoch }) => epoch >= landed.epoch).map(({ worker }) => worker)
-  const shown = (proof: CanaryProof): boolean => proof.refused && proof.epoch >= landed.epoch
-  const workers = [...new Set(proofs.map(({ worker }) => worker))]
-  return workers.filter((worker) => proofs.every((proof) => proof.worker !== worker || shown(proof)))
+/** Routes that the pipeline treats alike: what one of them shows, the others would. */
+function classOf({ upstream, tags, policy, methods }: Route): string {
+  const { session, stale, audit, lock } = policy
+  return JSON.stringify([upstream, tags, session.level, stale, audit, lock, methods.every(isSafeMethod)])
 }

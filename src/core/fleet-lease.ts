@@ -34,6 +34,11 @@ export class FleetLease {
     if (this.#sent.size > SENT_MAX && oldest !== undefined) this.#sent.delete(oldest)
   }
 
+  /** When the request with the nonce was sent; undefined where it is none of mine, or is long ago. */
+  sentAt(nonce: string): Moment | undefined {
+    return this.#sent.get(nonce)?.at
+  }
+
   /** The nonce has been answered: false where it is none of mine, or is long ago. An older answer never shortens the lease. */
   answered(nonce: string): boolean {
     const request = this.#sent.get(nonce)

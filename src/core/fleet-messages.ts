@@ -2,6 +2,7 @@
 // A vouched gateway is believed on its own state, not on its shapes: what is ill-typed is no message at all.
 import type { Guard } from './ledger-entry.ts'
 import { isWriter, WRITERS_MAX, type Have, type OrderNumber } from './order-numbers.ts'
+import { isEpoch, isFields, isNumber, isText, parseList, parseRecord, type Fields } from './message-shapes.ts'
 import { ROLES, type Responder, type Role } from './responder.ts'
 import type { Instant } from './time.ts'
 
@@ -52,25 +53,12 @@ export interface Member {
   readonly version: string
 }
 
+/** What a gateway's workers have shown of an order: their own words (audit/worker-proof), in this gateway's envelope. */
 export interface FleetProof {
   readonly gateway: string
-  readonly worker: string
-  /** All workers of the gateway: it has proven once each has. */
-  readonly workers: readonly string[]
   readonly order: string
-  readonly epoch: number
-  readonly table: string
-  readonly at: Instant
-  readonly proof: 'canary' | 'table'
-  readonly canaries: readonly { readonly route: string; readonly status: number; readonly refused: boolean }[]
+  readonly shown: readonly string[]
 }
-
-/** Epochs live in 32 bits of shared memory. */
-const EPOCH_MAX = 2 ** 31 - 2
-const TEXT_MAX = 256
-const LIST_MAX = 4096
-
-type Fields = Readonly<Record<string, unknown>>
 
 export function parseReceipt(value: unknown): Receipt | undefined {
   if (!isFields(value)) return undefined
@@ -87,7 +75,7 @@ export function parseHeartbeat(value: unknown): Heartbeat | undefined {
   if (!isFields(value)) return undefined
   const head = parseHeartbeatHead(value)
   const have = parseRecord(value.have, isNumber, WRITERS_MAX)
-  const seen = parseRecord(value.seen, isText, LIST_MAX)
+  const seen = parseRecord(value.seen, isText)
   const workers = parseList(value.workers, parseWorker)
   if (head === undefined || have === undefined || seen === undefined || workers === undefined) return undefined
   if (!Object.keys(have).every(isWriter)) return undefined
@@ -112,14 +100,9 @@ export function parseMember(value: unknown): Member | undefined {
 
 export function parseFleetProof(value: unknown): FleetProof | undefined {
   if (!isFields(value)) return undefined
-  const { gateway, worker, order, epoch, table, at } = value
-  const workers = parseList(value.workers, (each) => (isText(each) ? each : undefined))
-  const proof = (['canary', 'table'] as const).find((each) => each === value.proof)
-  const canaries = parseList(value.canaries, parseCanary)
-  if (workers === undefined || canaries === undefined || proof === undefined) return undefined
-  if (!isText(gateway) || !isText(worker) || !isText(order) || !isEpoch(epoch) || !isText(table) || !isNumber(at))
-    return undefined
-  return { gateway, worker, workers, order, epoch, table, at, proof, canaries }
+  const { gateway, order } = value
+  const shown = parseList(value.shown, (each) => (typeof each === 'string' ? each : undefined))
+  return isText(gateway) && isText(order) && shown !== undefined ? { gateway, order, shown } : undefined
 }
 
 function parseGuard(value: unknown): Guard | undefined {
@@ -149,40 +132,4 @@ function parseWorker(value: unknown): WorkerHeartbeat | undefined {
   return isText(worker) && typeof alive === 'boolean' && Number.isSafeInteger(epoch)
     ? { worker, alive, epoch: epoch as number }
     : undefined
-}
-
-function parseCanary(value: unknown): FleetProof['canaries'][number] | undefined {
-  if (!isFields(value)) return undefined
-  const { route, status, refused } = value
-  return isText(route) && isNumber(status) && typeof refused === 'boolean' ? { route, status, refused } : undefined
-}
-
-function parseList<T>(value: unknown, parse: (each: unknown) => T | undefined): readonly T[] | undefined {
-  if (!Array.isArray(value) || value.length > LIST_MAX) return undefined
-  const parsed = value.map(parse)
-  return parsed.includes(undefined) ? undefined : (parsed as T[])
-}
-
-/** Keeps own members only, whatever they are named. */
-function parseRecord<T>(value: unknown, is: (each: unknown) => each is T, most: number): Record<string, T> | undefined {
-  if (!isFields(value)) return undefined
-  const members = Object.entries(value)
-  if (members.length > most || !members.every(([key, each]) => isText(key) && is(each))) return undefined
-  return Object.assign(Object.create(null) as object, Object.fromEntries(members)) as Record<string, T>
-}
-
-function isFields(value: unknown): value is Fields {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
-
-function isText(value: unknown): value is string {
-  return typeof value === 'string' && value !== '' && value.length <= TEXT_MAX
-}
-
-function isNumber(value: unknown): value is number {
-  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0
-}
-
-function isEpoch(value: unknown): value is number {
-  return isNumber(value) && value <= EPOCH_MAX
 }

@@ -20,6 +20,8 @@ export class FleetRoster {
   readonly #members = new Map<string, Member>()
   readonly #forgottenAt = new Map<string, Instant>()
   readonly #heard = new Map<string, Heard>()
+  /** Asked for several times a beat, and changed when somebody joins. */
+  #ring: { readonly peers: readonly Member[]; readonly neighbours: readonly string[] } | undefined
 
   constructor(own: string, members: readonly Member[] = []) {
     this.own = own
@@ -31,12 +33,14 @@ export class FleetRoster {
     const before = this.#members.get(member.gateway)
     if (before !== undefined && before.seq >= member.seq) return false
     this.#members.set(member.gateway, member)
+    this.#ring = undefined
     return true
   }
 
   /** By a commander's order of `at`; the member comes back by a record of its own that is later. */
   forget(gateway: string, at: Instant): void {
     this.#forgottenAt.set(gateway, Math.max(at, this.#forgottenAt.get(gateway) ?? 0))
+    this.#ring = undefined
   }
 
   /** Whether it is later than what was heard of the member before: a store may repeat old ones. */
@@ -73,7 +77,15 @@ export class FleetRoster {
 
   /** Members that count, without this one. */
   get peers(): readonly Member[] {
-    return this.members.filter(({ gateway }) => gateway !== this.own && this.counts(gateway))
+    return this.#around.peers
+  }
+
+  get #around(): { readonly peers: readonly Member[]; readonly neighbours: readonly string[] } {
+    if (this.#ring !== undefined) return this.#ring
+    const peers = this.members.filter(({ gateway }) => gateway !== this.own && this.counts(gateway))
+    const names = peers.map(({ gateway }) => gateway)
+    this.#ring = { peers, neighbours: neighboursOf(this.own, names) }
+    return this.#ring
   }
 
   /** Then the store's own echo renews the lease: there is nobody else to ask. */
@@ -90,13 +102,17 @@ export class FleetRoster {
 
   /** Those whose heartbeats this one reads, and that read this one's: a ring by name, in which neighbourhood goes both ways. */
   get neighbours(): readonly string[] {
-    const ring = [this.own, ...this.peers.map(({ gateway }) => gateway)].sort()
-    const at = ring.indexOf(this.own)
-    if (ring.length <= 2 * NEIGHBOURS_EACH_SIDE + 1) return ring.filter((gateway) => gateway !== this.own)
-    return Array.from({ length: 2 * NEIGHBOURS_EACH_SIDE + 1 }, (_, index) => index - NEIGHBOURS_EACH_SIDE)
-      .filter((offset) => offset !== 0)
-      .flatMap((offset) => ring[(at + offset + ring.length) % ring.length] ?? [])
+    return this.#around.neighbours
   }
+}
+
+function neighboursOf(own: string, peers: readonly string[]): readonly string[] {
+  const ring = [own, ...peers].sort()
+  const at = ring.indexOf(own)
+  if (ring.length <= 2 * NEIGHBOURS_EACH_SIDE + 1) return ring.filter((gateway) => gateway !== own)
+  return Array.from({ length: 2 * NEIGHBOURS_EACH_SIDE + 1 }, (_, index) => index - NEIGHBOURS_EACH_SIDE)
+    .filter((offset) => offset !== 0)
+    .flatMap((offset) => ring[(at + offset + ring.length) % ring.length] ?? [])
 }
 
 function isLater(a: Heartbeat, b: Heartbeat): boolean {

@@ -21,6 +21,8 @@ import type { Instant } from './time.ts'
 /** Plain data: it is posted to the workers by structured clone. */
 export interface LockTable {
   readonly epoch: number
+  /** Hash of what the orders have made of it (core/table-lines): what a worker's proof names. */
+  readonly hash?: string
   readonly locks: readonly Lock[]
   readonly revocations: readonly Revocation[]
   /** Met by the canaries of its drill alone. */

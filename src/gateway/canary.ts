@@ -1,22 +1,28 @@
 // A canary asks for a locked route through this worker's own connection and pipeline, and shows the refusal: the proof of a freeze.
 import { duplexPair, type Duplex } from 'node:stream'
 import type { Route } from '../core/route.ts'
-import type { CanaryProof } from '../ports/data-plane.ts'
+import type { CanaryProof, CanaryRoute } from '../ports/data-plane.ts'
 import { DRILL_FIELD } from './exchange.ts'
 import type { Gateway } from './gateway.ts'
 import type { GatewayServer } from './server.ts'
 
-export type WorkerProof = Omit<CanaryProof, 'worker'>
+export type ShownCanary = Omit<CanaryProof, 'worker'>
 
 /** One proof a route that this worker knows; each canary goes through parser, pipeline and locks, and is never forwarded. */
 export async function proveRefusals(
   server: GatewayServer,
   gateway: Gateway,
-  routeIds: readonly string[],
+  asked: readonly CanaryRoute[],
   drill?: string,
-): Promise<readonly WorkerProof[]> {
-  const routes = gateway.settings.routes.routes.filter(({ id }) => routeIds.includes(id))
-  return Promise.all(routes.map((route) => proveRefusal(server, gateway, route, drill)))
+): Promise<readonly ShownCanary[]> {
+  const { routes } = gateway.settings.routes
+  const found = asked.flatMap(({ route: id, stands }) => {
+    const route = routes.find((each) => each.id === id)
+    return route === undefined ? [] : [{ route, stands }]
+  })
+  return Promise.all(
+    found.map(async ({ route, stands }) => ({ ...(await proveRefusal(server, gateway, route, drill)), stands })),
+  )
 }
 
 async function proveRefusal(
@@ -24,7 +30,7 @@ async function proveRefusal(
   gateway: Gateway,
   route: Route,
   drill: string | undefined,
-): Promise<WorkerProof> {
+): Promise<Omit<ShownCanary, 'stands'>> {
   const method = route.methods.find((each) => each !== 'GET' && each !== 'HEAD') ?? route.methods[0] ?? 'GET'
   const path = route.path.replaceAll(/\{[^}]+\}/g, 'canary')
   const field = drill === undefined ? '' : `${DRILL_FIELD}: ${drill}\r\n`

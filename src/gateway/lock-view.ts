@@ -68,6 +68,11 @@ export class LockView {
     return this.#table?.epoch ?? 0
   }
 
+  /** Hash of that table; empty where it came without one. */
+  get hash(): string {
+    return this.#table?.hash ?? ''
+  }
+
   /** Whether a decision made at `epoch` still stands: one atomic load. */
   isCurrent(epoch: number): boolean {
     return Atomics.load(this.#memory.epoch, 0) <= epoch

@@ -161,7 +161,7 @@ export interface FleetCertificate {
   readonly missing: readonly MissingGateway[]
   /** From the acceptance to the last proof, where all have proven it and it was accepted here. */
   readonly elapsedMs?: number
-  /** Envelopes, signed by the gateways' own keys (docs/decisions/0010). */
+  /** What the workers of every gateway have signed, each verifying itself (audit/worker-proof, docs/decisions/0012). */
   readonly proofs: readonly string[]
 }
 
@@ -274,6 +274,10 @@ export interface Certificate {
   readonly gateway: string
   readonly time: string
   readonly proofs: readonly CanaryProof[]
+  /** What this gateway's own workers have signed, each verifying itself (audit/worker-proof, docs/decisions/0012). */
+  readonly workers: readonly string[]
+  /** The gateway's raw Ed25519 public key, base64url: its name follows from it. */
+  readonly key: string
   readonly fleet?: FleetCertificate
   /** Ed25519 over the canonical JSON of the other fields, base64url. */
   readonly signature: string

@@ -1,14 +1,19 @@
-export type EnvelopeType = 'receipt' | 'heartbeat' | 'member' | 'proof'
+/** What is kept is signed by the gateway's key; what is said anew again and again is authenticated by the fleet secret alone. */
+export type SignedType = 'receipt' | 'member' | 'refreeze'
+export type SpokenType = 'heartbeat' | 'proof'
+export type EnvelopeType = SignedType | SpokenType
 
 export interface OpenedEnvelope {
-  /** Name that follows from the key that signed. */
+  /** Name that follows from the key. */
   readonly gateway: string
+  /** The gateway's raw public key, base64url, for which the fleet secret vouches. */
+  readonly key: string
   readonly payload: unknown
 }
 
 /**
  * Signs what this gateway says to its fleet, and checks what others say: by the key of a gateway, which the fleet secret vouches
- * for (docs/decisions/0010). Synchronous. An envelope of one type or fleet is never taken for another.
+ * for (docs/decisions/0010 and 0012). Synchronous. An envelope of one type or fleet is never taken for another.
  */
 export interface FleetSeal {
   /** Name of this gateway. */

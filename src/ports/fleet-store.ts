@@ -75,6 +75,8 @@ export interface Exchange {
   readonly isCursorLost: boolean
   /** By gateway, as they were in that same step. */
   readonly heartbeats: ReadonlyMap<string, string>
+  /** The store's own clock in that step, epoch milliseconds; absent where it has none, or does not tell. */
+  readonly timeMs?: number
 }
 
 export interface StoredProof {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals'
+import { createProofReader } from '../../src/audit/worker-proof.ts'
 import { createProver, type Landed } from '../../src/control/prover.ts'
 import type { Lock } from '../../src/core/lock.ts'
 import type { LockScope } from '../../src/core/scope.ts'
@@ -15,6 +16,7 @@ import {
 const routes = Array.from({ length: 30 }, (_, index) =>
   createRoute(`route-${index}`, { tags: index < 3 ? ['pii'] : [] }),
 )
+const read = createProofReader()
 const lockOf = (scope: LockScope, more: Partial<Lock> = {}): Lock => ({
   id: 'a',
   scope,
@@ -40,8 +42,8 @@ async function createShown() {
   const trail = createFakeTrail([])
   const prover = createProver({ dataPlane, trail, clock: createFakeClock(), logger: silentLogger })
   const land = async (epoch: number, locks: readonly Lock[]) => {
-    const reports = await dataPlane.enforce({ epoch, locks, revocations: [] })
-    const landed: Landed = { epoch, locks, routes, reports, startedMs: 0, order: 'a' }
+    await dataPlane.enforce({ epoch, locks, revocations: [] })
+    const landed: Landed = { epoch, locks, routes, startedMs: 0, orders: ['a'] }
     return prover.prove(landed)
   }
   return { dataPlane, trail, prover, land }
@@ -81,11 +83,8 @@ describe('a worker has not proven a lock', () => {
     ['of a later epoch than it shows', { epoch: 0 }],
   ])('%s', async (_, more) => {
     const { dataPlane, land } = await createShown()
-    const { prove } = dataPlane
-    dataPlane.prove = async (ids) =>
-      (await prove(ids)).map((proof) =>
-        proof.worker === 'worker-2' && proof.route === 'route-2' ? { ...proof, ...more } : proof,
-      )
+    dataPlane.shows = (proof) =>
+      proof.worker === 'worker-2' && proof.route === 'route-2' ? { ...proof, ...more } : proof
     expect(await land(1, [lockOf({ tags: ['pii'] })])).toMatchObject({ proven: ['worker-1'], missing: ['worker-2'] })
   })
 
@@ -96,7 +95,7 @@ describe('a worker has not proven a lock', () => {
   })
 })
 
-describe('a lock that no canary can show is proven by the epochs that the workers report', () => {
+describe('a lock that no canary can show is proven by the table that each worker signs', () => {
   test.each([
     ['of a person', lockOf({ principals: ['k1.AAAAAAAAAAAAAAAAAAAAAA'] })],
     ['of a network', lockOf({ routes: ['route-1'], cidrs: ['10.0.0.0/8'] })],
@@ -112,8 +111,47 @@ describe('a lock that no canary can show is proven by the epochs that the worker
     dataPlane.silent.add('worker-2')
     expect(await land(1, [lock])).toMatchObject({ proven: ['worker-1'], missing: ['worker-2'] })
     expect(dataPlane.proven).toEqual([])
-    expect(prover.certificate(1)).toBeUndefined()
+    // The worker's own signature under the table that it enforces is what there is.
+    expect(prover.certificate(1)?.texts.map((text) => read(text)?.statement)).toMatchObject([
+      { worker: 'worker-1', orders: ['a'], epoch: 1, proof: 'table', canaries: [] },
+    ])
   })
+})
+
+test('one route of each class is shown, however many there are, and says for how many it stands', async () => {
+  const many = [
+    ...Array.from({ length: 40 }, (_, index) => createRoute(`alike-${index}`)),
+    ...Array.from({ length: 25 }, (_, index) => createRoute(`other-${index}`, { upstream: `upstream-${index}` })),
+    createRoute('anonymous', { session: 'none' }),
+  ]
+  const { dataPlane, prover } = await createShown()
+  await prover.prove({ epoch: 1, locks: [lockOf({ all: true })], routes: many, startedMs: 0, orders: ['a'] })
+  const [asked] = dataPlane.asked
+  expect(asked?.routes[0]).toEqual({ route: 'alike-0', stands: 40 })
+  expect(asked?.routes).toHaveLength(27)
+  expect(asked?.routes.map(({ route }) => route)).toContain('anonymous')
+})
+
+test("what a worker has shown is signed by its own key, with table, time and what is known of the gateway's clock", async () => {
+  const dataPlane = createFakeDataPlane([])
+  const clockReading = () => ({ store: { offsetMs: -40, withinMs: 2 } })
+  const prover = createProver({
+    dataPlane,
+    trail: createFakeTrail([]),
+    clock: createFakeClock(),
+    logger: silentLogger,
+    clockReading,
+  })
+  await dataPlane.enforce({ epoch: 7, hash: 'the-table', locks: [], revocations: [] })
+  await prover.prove({ epoch: 7, locks: [lockOf({ tags: ['pii'] })], routes, startedMs: 0, orders: ['order-1'] })
+  const opened = prover.certificate(7)?.texts.map(read) ?? []
+  expect(opened.map((each) => each?.statement)).toMatchObject(
+    ['worker-1', 'worker-2'].map((worker) => ({
+      ...{ worker, workers: ['worker-1', 'worker-2'], orders: ['order-1'], epoch: 7, table: 'the-table', at: START },
+      ...{ clock: { store: { offsetMs: -40, withinMs: 2 } }, proof: 'canary' },
+      canaries: [0, 1, 2].map((at) => ({ route: `route-${at}`, status: 503, refused: true })),
+    })),
+  )
 })
 
 test('what was shown is kept for the last 256 epochs', async () => {
@@ -135,7 +173,7 @@ test('many workers are recorded in parts, since an audit entry has at most 32 Ki
     Array.from({ length: 64 }, (_, index) => `worker-${index}`),
   )
   const prover = createProver({ dataPlane, trail, clock: createFakeClock(), logger: silentLogger })
-  await prover.prove({ epoch: 1, locks: [lockOf({ all: true })], routes, reports: [], startedMs: 0 })
+  await prover.prove({ epoch: 1, locks: [lockOf({ all: true })], routes, orders: [], startedMs: 0 })
   expect(trail.records.flatMap((record) => (record.kind === 'proof' ? record.proofs : []))).toHaveLength(64 * 20)
   for (const record of trail.records) expect(JSON.stringify(record).length).toBeLessThan(32_000)
 })

@@ -123,12 +123,15 @@ describe('a certificate', () => {
         status: 503,
         refused: true,
         at: START,
+        stands: 1,
       })),
     )
     // RFC 8785 by hand, so that another implementation would sign the same bytes.
     const proof = (worker: string) =>
-      `{"at":${START},"epoch":1,"refused":true,"route":"facilities","status":503,"worker":"${worker}"}`
-    const bytes = `{"epoch":1,"gateway":"gw-1","proofs":[${proof('worker-1')},${proof('worker-2')}],"time":"2026-01-02T03:04:05.000Z"}`
+      `{"at":${START},"epoch":1,"refused":true,"route":"facilities","stands":1,"status":503,"worker":"${worker}"}`
+    const { key } = body
+    const texts = `"${body.workers.join('","')}"`
+    const bytes = `{"epoch":1,"gateway":"gw-1","key":"${key}","proofs":[${proof('worker-1')},${proof('worker-2')}],"time":"2026-01-02T03:04:05.000Z","workers":[${texts}]}`
     expect(verify(null, Buffer.from(bytes), server.publicKey, Buffer.from(body.signature, 'base64url'))).toBe(true)
   })
 

@@ -11,11 +11,13 @@ const ROUTES = [
   { id: 'rest', path: '/catalogue/{rest*}' },
 ] as const
 
+const asked = (...routes: readonly string[]) => routes.map((route) => ({ route, stands: 1 }))
+
 describe('a canary', () => {
   test('is refused under a freeze, on each route, with the epoch that is enforced', async () => {
     const { plane, upstream } = await start({ routes: ROUTES })
     plane.lock({ all: true })
-    const proofs = await proveRefusals(plane.server, plane.gateway, ['read', 'write', 'rest', 'unknown'])
+    const proofs = await proveRefusals(plane.server, plane.gateway, asked('read', 'write', 'rest', 'unknown'))
     expect(proofs).toEqual(
       ['read', 'write', 'rest'].map((route) => ({
         epoch: plane.epoch,
@@ -23,6 +25,7 @@ describe('a canary', () => {
         status: 503,
         refused: true,
         at: plane.clock.now(),
+        stands: 1,
       })),
     )
     expect(upstream.connections.length).toBe(0)
@@ -33,13 +36,13 @@ describe('a canary', () => {
   test('asks by an unsafe method where the route has one, so that a read-only lock is shown', async () => {
     const { plane } = await start({ routes: ROUTES })
     plane.lock({ all: true }, 'read-only')
-    const proofs = await proveRefusals(plane.server, plane.gateway, ['read', 'write'])
+    const proofs = await proveRefusals(plane.server, plane.gateway, asked('read', 'write'))
     expect(proofs.map(({ refused }) => refused)).toEqual([false, true])
   })
 
   test('that is not refused is never forwarded, recorded or counted', async () => {
     const { plane, upstream } = await start({ routes: ROUTES })
-    const proofs = await proveRefusals(plane.server, plane.gateway, ['read', 'write'])
+    const proofs = await proveRefusals(plane.server, plane.gateway, asked('read', 'write'))
     expect(proofs.map(({ refused, status }) => [refused, status])).toEqual([
       [false, 200],
       [false, 200],
@@ -54,7 +57,7 @@ describe('a canary', () => {
     const { plane } = await start({ routes: ROUTES })
     plane.lock({ all: true })
     plane.trail.mode = 'hang'
-    expect(await proveRefusals(plane.server, plane.gateway, ['read'])).toMatchObject([{ refused: true }])
+    expect(await proveRefusals(plane.server, plane.gateway, asked('read'))).toMatchObject([{ refused: true }])
   })
 
   test('cannot be played by a caller', async () => {

@@ -31,6 +31,7 @@ function join(leaseMs?: number) {
     ...{ script: new URL('file:///none'), count: 0, memory, clock, logger: silentLogger },
     ...(leaseMs === undefined ? {} : { leaseMs }),
     workerData: () => ({}),
+    vouch: () => '',
     onBatch: () => undefined,
     onSeries: () => undefined,
   })

@@ -82,6 +82,8 @@ export async function createRig(options: RigOptions = {}): Promise<Rig> {
     ...limits,
   })
   if (isStarted) await desk.start()
+  // What the workers show of the start has been said.
+  await new Promise((resolve) => setImmediate(resolve))
   log.length = 0
   const sign: Rig['sign'] = (who, order, signing) => signOrder(who, order, fakes.clock.now(), signing)
   const order: Rig['order'] = (who, what, signing) => desk.submit(sign(who, what, signing), 'api')

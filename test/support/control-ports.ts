@@ -1,11 +1,15 @@
 // Memory fakes of the ports that the control plane uses, each with the controls that a test needs to fail, hold or watch it.
+import { generateKeyPairSync, sign } from 'node:crypto'
 import type { AuditRecord } from '../../src/core/audit-record.ts'
 import type { LedgerEntry } from '../../src/core/ledger-entry.ts'
 import type { LockTable } from '../../src/core/lock-table.ts'
 import type { Route } from '../../src/core/route.ts'
 import type { AuditTrail } from '../../src/ports/audit-trail.ts'
 import type { Clock, Randomness } from '../../src/ports/clock.ts'
-import type { CanaryProof, DataPlane } from '../../src/ports/data-plane.ts'
+import { signShown } from '../../src/app/sign-shown.ts'
+import { createWorkerKey, gatewayNameOf, vouch } from '../../src/audit/worker-proof.ts'
+import type { CanaryProof, DataPlane, ProveRequest } from '../../src/ports/data-plane.ts'
+import type { Signer } from '../../src/ports/signer.ts'
 import type { Logger } from '../../src/ports/logger.ts'
 import type { OrderJournal } from '../../src/ports/order-journal.ts'
 
@@ -137,12 +141,24 @@ export type FakeDataPlane = DataPlane & {
   readonly silent: Set<string>
   /** A data plane that cannot even be spoken to. */
   isBroken: boolean
+  /** Routes whose canaries were asked for, where any were. */
   readonly proven: (readonly string[])[]
+  /** All that was asked. */
+  readonly asked: ProveRequest[]
+  /** What the workers show in place of a refusal of each route. */
+  shows: (proof: CanaryProof) => CanaryProof
   /** The drills whose canaries were asked for. */
   readonly drills: string[]
 }
 
-export function createFakeDataPlane(log: CallLog, names: readonly string[] = ['worker-1', 'worker-2']): FakeDataPlane {
+/** Signs for real: each worker has a key of its own, for which `signer` vouches. */
+export function createFakeDataPlane(
+  log: CallLog,
+  names: readonly string[] = ['worker-1', 'worker-2'],
+  signer: Pick<Signer, 'publicKeyRaw' | 'sign'> = createSigner(),
+): FakeDataPlane {
+  const keys = new Map(names.map((name) => [name, createWorkerKey()]))
+  const gateway = gatewayNameOf(signer.publicKeyRaw)
   const plane: FakeDataPlane = {
     tables: [],
     table: undefined,
@@ -150,6 +166,8 @@ export function createFakeDataPlane(log: CallLog, names: readonly string[] = ['w
     isBroken: false,
     proven: [],
     drills: [],
+    asked: [],
+    shows: (proof) => proof,
     leaseRemainingMs: 1500,
     get workers() {
       return names.map((worker) => ({
@@ -167,23 +185,42 @@ export function createFakeDataPlane(log: CallLog, names: readonly string[] = ['w
         names.filter((name) => !plane.silent.has(name)).map((worker) => ({ worker, epoch: table.epoch, severed: 0 })),
       )
     },
-    prove(routes, drill) {
+    prove(request) {
+      const { routes, drill } = request
+      plane.asked.push(request)
       if (drill !== undefined) plane.drills.push(drill)
-      log.push(`prove ${routes.length}`)
-      plane.proven.push(routes)
-      const shown = (worker: string): CanaryProof[] =>
-        routes.map((route) => ({
-          worker,
-          epoch: plane.table?.epoch ?? 0,
-          route,
-          status: 503,
-          refused: true,
-          at: START,
-        }))
-      return Promise.resolve(names.filter((name) => !plane.silent.has(name)).flatMap(shown))
+      if (routes.length > 0) {
+        log.push(`prove ${routes.length}`)
+        plane.proven.push(routes.map(({ route }) => route))
+      }
+      const { epoch = 0, hash = '' } = plane.table ?? {}
+      const shown = names.flatMap((worker) => {
+        const key = keys.get(worker)
+        if (key === undefined || plane.silent.has(worker)) return []
+        const canaries = routes.map(({ route, stands }) =>
+          plane.shows({ worker, epoch, route, status: 503, refused: true, at: START, stands }),
+        )
+        const signed = signShown(
+          key,
+          { gateway, worker, workers: names, at: START },
+          { epoch, hash },
+          request,
+          canaries,
+        )
+        return [{ worker, epoch, canaries, text: `${vouch(signer, worker, key.key)}.${signed}` }]
+      })
+      return Promise.resolve(shown)
     },
   }
   return plane
+}
+
+function createSigner(): Pick<Signer, 'publicKeyRaw' | 'sign'> {
+  const { publicKey, privateKey } = generateKeyPairSync('ed25519')
+  return {
+    publicKeyRaw: Buffer.from(publicKey.export({ format: 'jwk' }).x ?? '', 'base64url'),
+    sign: (bytes) => sign(null, bytes, privateKey),
+  }
 }
 
 export function createRoute(

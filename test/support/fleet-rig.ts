@@ -141,11 +141,12 @@ export async function settle(): Promise<void> {
 async function createMember(fleet: Fleet, options: MemberOptions): Promise<Member> {
   const { clock } = fleet
   const signer = options.signer ?? makeSigner()
-  const seal = createFleetSeal({ fleet: FLEET, secrets: options.secrets ?? [SECRET], signer })
+  const secrets = options.secrets ?? [SECRET]
+  const seal = createFleetSeal({ fleet: FLEET, secrets: () => secrets, signer })
   const [trail, journal, dataPlane, logger] = [
     createFakeTrail([]),
     createFakeJournal([], options.entries),
-    createFakeDataPlane([]),
+    createFakeDataPlane([], undefined, signer),
     createFakeLogger(),
   ]
   const link: Member['link'] = { store: fleet.memory.open(seal.gateway), peers: true }
@@ -160,6 +161,7 @@ async function createMember(fleet: Fleet, options: MemberOptions): Promise<Membe
     ...{ journal, dataPlane, trail, clock, logger, verifier, randomness },
     settings: () => ({ routes: ROUTES, responders, approvals: 2 }),
     fleet: createReceipts({ fleet: FLEET, seal, shelf, run: randomness.hex(8) }),
+    clockReading: () => parts.link.clockReading,
     onEntry: (entry) => {
       parts.onEntry(entry)
     },

@@ -21,8 +21,12 @@ tables.on('message', (table: LockTable) => {
 })
 parentPort?.on('message', (message: ToWorker<{ bad?: boolean }>) => {
   if (message.type === 'prove') {
-    const proofs = message.routes.map((route) => ({ epoch: 1, route, status: 503, refused: true, at: 0 }))
-    parentPort?.postMessage({ type: 'proof', id: message.id, proofs })
+    const { id, request, workers } = message
+    const proofs = request.routes.map(({ route, stands }) => ({
+      ...{ epoch: 1, route, status: 503, refused: true, at: 0, stands },
+    }))
+    const signed = `${request.orders.join()} by ${workers.join()}`
+    parentPort?.postMessage({ type: 'proof', id, epoch: 1, proofs, signed })
   }
   if (message.type === 'reload')
     parentPort?.postMessage({
@@ -33,4 +37,5 @@ parentPort?.on('message', (message: ToWorker<{ bad?: boolean }>) => {
   if (message.type === 'down') down = message.targets
   if (message.type === 'drain') parentPort?.postMessage({ type: 'drained', clean: true })
 })
+parentPort?.postMessage({ type: 'key', key: `key-${name}` })
 parentPort?.postMessage(port < 0 ? { type: 'failed', message: `${name} cannot listen` } : { type: 'listening', port })

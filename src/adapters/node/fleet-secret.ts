@@ -1,5 +1,6 @@
 // Files that hold a secret of the fleet: its own, by which a gateway's key is vouched for, and the password of its Redis.
 import { readFileSync, statSync } from 'node:fs'
+import type { Logger } from '../../ports/logger.ts'
 
 const SECRET_LENGTH_MIN = 32
 
@@ -17,6 +18,43 @@ export function loadFleetSecrets(file: string): readonly string[] {
       `store.redis.secretFile ${file}: must hold one secret a line of at least ${SECRET_LENGTH_MIN} characters, such as "openssl rand -base64 48" makes`,
     )
   return secrets
+}
+
+export interface FleetSecrets {
+  /** The same list until the file holds another one. */
+  current(): readonly string[]
+  /** Reads the file anew, for the caller's timer. True where it holds other secrets than before. Never throws. */
+  look(): boolean
+  /** Why the file cannot be used as it stands now: what was read before goes on counting. */
+  readonly problem: string | undefined
+}
+
+/** Throws at once like `loadFleetSecrets`; a file that goes bad later takes nothing away. */
+export function openFleetSecrets(file: string, logger: Logger): FleetSecrets {
+  let secrets = loadFleetSecrets(file)
+  let problem: string | undefined
+  return {
+    current: () => secrets,
+    look() {
+      try {
+        const now = loadFleetSecrets(file)
+        problem = undefined
+        if (now.join('\n') === secrets.join('\n')) return false
+        secrets = now
+        logger.warn('the fleet secret was read anew', { file, secrets: now.length })
+        return true
+      } catch (error) {
+        const message = error instanceof Error ? error.message : String(error)
+        if (message !== problem)
+          logger.error('the fleet secret on disk is refused; the one before stays', { problem: message })
+        problem = message
+        return false
+      }
+    },
+    get problem() {
+      return problem
+    },
+  }
 }
 
 /** Throws an Error of one line, with `key` of the config, where the file cannot be read, or can be read by others. */

@@ -1,7 +1,7 @@
 // The data plane as worker threads: posts a table before it stores its epoch, keeps the lease, replaces a worker that died.
 import type { LockTable } from '../../core/lock-table.ts'
 import type { Clock } from '../../ports/clock.ts'
-import type { CanaryProof, DataPlane, WorkerReport, WorkerState } from '../../ports/data-plane.ts'
+import type { DataPlane, ProveRequest, WorkerProof, WorkerReport, WorkerState } from '../../ports/data-plane.ts'
 import type { Logger } from '../../ports/logger.ts'
 import type { FromWorker } from '../../ports/worker-protocol.ts'
 import { WorkerSlot } from './worker-slot.ts'
@@ -19,6 +19,8 @@ export interface WorkerPoolOptions<Batch, Announcement> {
   readonly leaseMs?: number
   /** What the worker's script is started with, beside its name, thread number and table port. */
   readonly workerData: (name: string, thread: number) => Readonly<Record<string, unknown>>
+  /** Head of a worker's proofs: the gateway's key vouches for the worker's. */
+  readonly vouch: (worker: string, key: string) => string
   readonly clock: Clock
   readonly logger: Logger
   readonly onBatch: (batch: Batch) => void
@@ -73,15 +75,16 @@ export class WorkerPool<Config, Batch, Announcement> implements DataPlane {
       .map(({ name, epoch, severed }) => ({ worker: name, epoch, severed: epoch === table.epoch ? severed : 0 }))
   }
 
-  async prove(routes: readonly string[], drill?: string): Promise<readonly CanaryProof[]> {
+  async prove(request: ProveRequest): Promise<readonly WorkerProof[]> {
     this.#proofs += 1
     const id = this.#proofs
-    for (const slot of this.#slots) slot.post({ type: 'prove', id, routes, ...(drill === undefined ? {} : { drill }) })
+    const workers = this.#slots.map(({ name }) => name)
+    for (const slot of this.#slots) slot.post({ type: 'prove', id, request, workers })
     await this.#until(() => this.#slots.every((slot) => !slot.alive || slot.proofs.has(id)), REPORT_TIMEOUT_MS)
     return this.#slots.flatMap((slot) => {
-      const proofs = slot.proofs.get(id) ?? []
-      slot.proofs.clear()
-      return proofs
+      const proof = slot.proofs.get(id)
+      for (const before of slot.proofs.keys()) if (before <= id) slot.proofs.delete(before)
+      return proof ?? []
     })
   }
 
@@ -155,8 +158,7 @@ export class WorkerPool<Config, Batch, Announcement> implements DataPlane {
     this.#threads += 1
     const slot = new WorkerSlot<Config, Batch, Announcement>(
       this.#options.script,
-      name,
-      thread,
+      { name, thread, vouch: this.#options.vouch },
       this.#options.workerData(name, thread),
     )
     slot.listen(

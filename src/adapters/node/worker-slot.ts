@@ -1,8 +1,15 @@
 // One place in the pool: a data-plane worker thread, and what it has said of itself.
 import { MessageChannel, Worker, type MessagePort } from 'node:worker_threads'
 import type { LockTable } from '../../core/lock-table.ts'
-import type { CanaryProof } from '../../ports/data-plane.ts'
+import type { WorkerProof } from '../../ports/data-plane.ts'
 import type { FromWorker, ToWorker } from '../../ports/worker-protocol.ts'
+
+export interface SlotIdentity {
+  readonly name: string
+  readonly thread: number
+  /** Head of the worker's proofs: the gateway's key vouches for the worker's. */
+  readonly vouch: (worker: string, key: string) => string
+}
 
 export class WorkerSlot<Config, Batch, Announcement> {
   readonly name: string
@@ -20,11 +27,15 @@ export class WorkerSlot<Config, Batch, Announcement> {
   reloads = 0
   reloadProblem: string | undefined
   drained: boolean | undefined
-  readonly proofs = new Map<number, readonly CanaryProof[]>()
+  /** What the gateway's key has said of the worker's. */
+  voucher: string | undefined
+  readonly proofs = new Map<number, WorkerProof>()
+  readonly #vouch: (worker: string, key: string) => string
 
-  constructor(script: URL, name: string, thread: number, workerData: Readonly<Record<string, unknown>>) {
+  constructor(script: URL, { name, thread, vouch }: SlotIdentity, workerData: Readonly<Record<string, unknown>>) {
     this.name = name
     this.thread = thread
+    this.#vouch = vouch
     const { port1, port2 } = new MessageChannel()
     this.#tables = port1
     this.#tables.unref()
@@ -65,6 +76,9 @@ export class WorkerSlot<Config, Batch, Announcement> {
 
   #take(message: FromWorker<Batch, Announcement>): void {
     switch (message.type) {
+      case 'key':
+        this.voucher = this.#vouch(this.name, message.key)
+        break
       case 'listening':
         this.port = message.port
         break
@@ -78,12 +92,13 @@ export class WorkerSlot<Config, Batch, Announcement> {
       case 'trail':
         this.trailProblem = message.healthy ? undefined : (message.problem ?? 'cannot be written')
         break
-      case 'proof':
-        this.proofs.set(
-          message.id,
-          message.proofs.map((proof) => ({ ...proof, worker: this.name })),
-        )
+      case 'proof': {
+        if (this.voucher === undefined) break
+        const { id, epoch, proofs, signed } = message
+        const canaries = proofs.map((proof) => ({ ...proof, worker: this.name }))
+        this.proofs.set(id, { worker: this.name, epoch, canaries, text: `${this.voucher}.${signed}` })
         break
+      }
       case 'reloaded':
         this.reloads += 1
         this.reloadProblem = message.problem

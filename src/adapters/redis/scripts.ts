@@ -42,7 +42,7 @@ return added
  * KEYS generation, orders, beats, roster version. ARGV generation, gateway, heartbeat, cursor, entries at most, bytes at most,
  * bytes of a body at most, then the wanted members. Gives generation, roster version, whether the cursor is lost, the next
  * cursor, whether there is more, the entries (id, body, id, ...) and one heartbeat (or an empty text) for the gateway and each
- * wanted member. Bodies that are too long are left out.
+ * wanted member, and the time (empty where the user may not ask for it). Bodies that are too long are left out.
  */
 export const EXCHANGE = script(`${BEGIN}
 begin(KEYS[1], KEYS[2], ARGV[1])
@@ -56,8 +56,10 @@ for from = 8, #ARGV, 1000 do
   end
 end
 local generation, version = redis.call('GET', KEYS[1]), redis.call('GET', KEYS[4]) or '0'
+local time, now = redis.pcall('TIME'), ''
+if time[2] then now = time[1] .. '.' .. string.format('%06d', time[2]) end
 if cursor == '' or #redis.call('XRANGE', KEYS[2], cursor, cursor) == 0 then
-  return {generation, version, 1, '', 0, {}, beats}
+  return {generation, version, 1, '', 0, {}, beats, now}
 end
 local entries, more = {}, 0
 bytes = 0
@@ -71,7 +73,7 @@ for n, entry in ipairs(redis.call('XRANGE', KEYS[2], '(' .. cursor, '+', 'COUNT'
     bytes = bytes + #body
   end
 end
-return {generation, version, 0, cursor, more, entries, beats}
+return {generation, version, 0, cursor, more, entries, beats, now}
 `)
 
 /** KEYS generation, orders. ARGV generation. Gives the cursor of the newest entry. */

@@ -38,7 +38,7 @@ export function parseEntries(reply: unknown, onDropped: OnDropped): FleetEntry[]
 
 /** Throws an Error of one line where the answer is no exchange. `names`: whose heartbeats were asked for, in that order. */
 export function parseExchange(reply: unknown, names: readonly string[], onDropped: OnDropped): Exchange {
-  const [generation, version, lost, cursor, more, entries, beats] = parseList(reply)
+  const [generation, version, lost, cursor, more, entries, beats, time] = parseList(reply)
   const rosterVersion = Number(version)
   const isCursorLost = lost === 1
   if (typeof generation !== 'string' || !GENERATION.test(generation) || !Number.isSafeInteger(rosterVersion))
@@ -59,7 +59,13 @@ export function parseExchange(reply: unknown, names: readonly string[], onDroppe
     isMore: !isCursorLost && more === 1,
     isCursorLost,
     heartbeats,
+    ...parseTime(time),
   }
+}
+
+/** Seconds with a fraction, as Redis says it. */
+function parseTime(time: unknown): { readonly timeMs?: number } {
+  return typeof time === 'string' && /^\d{1,11}\.\d{6}$/.test(time) ? { timeMs: Number(time) * 1000 } : {}
 }
 
 export type Message =

@@ -1,11 +1,8 @@
 // A gateway's part in its fleet: what is accepted here goes out, what is accepted elsewhere comes in, and the lease is kept.
-import { createHash } from 'node:crypto'
 import type { Moment } from '../../core/fleet-lease.ts'
 import type { Heartbeat } from '../../core/fleet-messages.ts'
 import type { FleetRoster } from '../../core/fleet-roster.ts'
 import type { LedgerEntry, OrderEntry } from '../../core/ledger-entry.ts'
-import type { Ledger } from '../../core/ledger.ts'
-import { tableLines } from '../../core/table-lines.ts'
 import type { AuditTrail } from '../../ports/audit-trail.ts'
 import type { Clock, Randomness } from '../../ports/clock.ts'
 import type { DataPlane } from '../../ports/data-plane.ts'
@@ -16,6 +13,7 @@ import type { Logger } from '../../ports/logger.ts'
 import type { OrderVerifier } from '../../ports/order-verifier.ts'
 import type { PeerLink } from '../../ports/peer-link.ts'
 import type { OrderDesk } from '../order-desk.ts'
+import { tableHash } from '../table-hash.ts'
 import { createCourier, type Courier } from './courier.ts'
 import { createIntake, bodiesOf, type ForeignChannel, type Intake } from './intake.ts'
 import type { ForeignOrder } from './inspect-order.ts'
@@ -24,6 +22,7 @@ import { createMemberBook, type MemberBook } from './member-book.ts'
 import { createFleetProofs, type FleetProofs } from './proofs.ts'
 import type { Shelf } from './shelf.ts'
 import { shelve } from './shelve.ts'
+import { createWholeLook, type WholeLook } from './whole-look.ts'
 
 export interface FleetDeps {
   readonly fleet: string
@@ -55,6 +54,7 @@ export interface FleetParts {
   readonly link: FleetLink
   readonly intake: Intake
   readonly proofs: FleetProofs
+  readonly look: WholeLook
   /** Hash of the table that is in force. */
   readonly table: () => string
   /** When an order was accepted here, on the monotonic clock. */
@@ -82,7 +82,6 @@ export function createFleetParts(deps: FleetDeps): FleetParts {
   const { roster } = book
   for (const [gateway, at] of desk.ledger.forgotten) roster.forget(gateway, at)
   const courier = createCourier({ store, peers: deps.peers, roster, shelf, clock, logger, leaseMs })
-  const hash = memoised(hashOf)
   const intake = openIntake(deps)
   const compareRoster = async (): Promise<void> => {
     const newer = book.compare(await store.roster())
@@ -96,11 +95,13 @@ export function createFleetParts(deps: FleetDeps): FleetParts {
     ...{ deps, book, roster, intake, courier, compareRoster },
     proofs: createFleetProofs({ store, seal, clock, logger }),
     acceptedMs: new Map<string, number>(),
-    table: () => hash(desk.ledger),
+    table: () => tableHash(desk.ledger),
   }
+  const link = openLink(parts)
   return {
     ...parts,
-    link: openLink(parts),
+    link,
+    look: createWholeLook({ store, roster, link, clock, leaseMs }),
     redeliver() {
       courier.redeliver()
     },
@@ -193,16 +194,4 @@ async function accept({ desk, logger }: FleetDeps, order: ForeignOrder, channel:
 function raiseEpoch({ desk }: FleetDeps, { epoch, table, founded }: Heartbeat, own: string): void {
   if (!founded || table !== own || epoch <= desk.ledger.epoch) return
   if (epoch <= desk.ledger.epoch + EPOCH_JUMP_MAX) desk.raiseEpoch(epoch)
-}
-
-function hashOf(ledger: Ledger): string {
-  return createHash('sha256').update(tableLines(ledger).join('\n')).digest('base64url')
-}
-
-function memoised(compute: (ledger: Ledger) => string): (ledger: Ledger) => string {
-  let last: { readonly ledger: Ledger; readonly hash: string } | undefined
-  return (ledger) => {
-    if (last?.ledger !== ledger) last = { ledger, hash: compute(ledger) }
-    return last.hash
-  }
 }

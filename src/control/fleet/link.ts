@@ -1,7 +1,9 @@
 // The beat of a gateway in a fleet: says where it stands, takes what it lacks, and renews its lease by what peers answer.
+import { ClockWatch } from '../../core/clock-watch.ts'
 import { FleetLease, type Moment } from '../../core/fleet-lease.ts'
 import { parseHeartbeat, type Heartbeat, type WorkerHeartbeat } from '../../core/fleet-messages.ts'
 import { isOpeningWriter, writerGateway, type Have, type OrderNumbers } from '../../core/order-numbers.ts'
+import type { ClockReading } from '../../core/worker-statement.ts'
 import type { Clock, Randomness } from '../../ports/clock.ts'
 import type { FleetSeal } from '../../ports/fleet-seal.ts'
 import type { Exchange, FleetEntry, FleetStore } from '../../ports/fleet-store.ts'
@@ -48,10 +50,13 @@ export interface FleetLink {
   rewind(): void
   /** Another beat is wanted soon. */
   readonly isHungry: boolean
+  /** Where this gateway's clock stands beside the store's and its neighbours'. */
+  readonly clockReading: ClockReading | undefined
 }
 
 interface State {
   readonly lease: FleetLease
+  readonly clocks: ClockWatch
   readonly named: Map<string, number>
   cursor: string
   generation: string | undefined
@@ -64,6 +69,7 @@ interface State {
 export function createFleetLink(deps: LinkDeps): FleetLink {
   const state: State = {
     lease: new FleetLease(deps.leaseMs),
+    clocks: new ClockWatch(),
     named: new Map(),
     cursor: '',
     generation: undefined,
@@ -100,6 +106,9 @@ export function createFleetLink(deps: LinkDeps): FleetLink {
     get isHungry() {
       return state.isHungry
     },
+    get clockReading() {
+      return state.clocks.reading
+    },
   }
 }
 
@@ -111,7 +120,8 @@ async function beat(state: State, deps: LinkDeps): Promise<void> {
   const { store, seal, book, randomness, clock } = deps
   const nonce = randomness.requestId()
   // Before the request leaves: whatever is older than it may have changed in the meantime.
-  state.lease.sent(nonce, momentOf(clock))
+  const sent = momentOf(clock)
+  state.lease.sent(nonce, sent)
   const heartbeat = ownHeartbeat(state, deps, nonce)
   const answer = await store.exchange({
     gateway: seal.gateway,
@@ -120,6 +130,7 @@ async function beat(state: State, deps: LinkDeps): Promise<void> {
     wanted: book.roster.neighbours,
   })
   state.answeredAt = momentOf(clock)
+  if (answer.timeMs !== undefined) state.clocks.hearStore(sent, state.answeredAt, answer.timeMs)
   await takeEntries(state, deps, answer)
   if (answer.rosterVersion !== state.rosterVersion) {
     await deps.compareRoster()
@@ -195,6 +206,8 @@ function judge(state: State, deps: LinkDeps, envelope: string | undefined): void
   deps.onPeer(heartbeat)
   if (endIfLacking(state, deps) || !mayAnswer(heartbeat, deps)) return
   const nonce = heartbeat.seen[seal.gateway]
+  const sent = nonce === undefined ? undefined : state.lease.sentAt(nonce)
+  if (sent !== undefined) state.clocks.hearPeer(heartbeat.gateway, sent, momentOf(clock), heartbeat.at)
   // An answer to an own nonce is fresh: a founded peer stands behind the table that is here, and so this one is founded too.
   if (nonce !== undefined && (book.founded || deps.hasGenesis()) && state.lease.answered(nonce)) book.found()
 }

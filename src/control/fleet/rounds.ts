@@ -1,5 +1,5 @@
 // The timers of a fleet: the beat, the look at the whole, and what is said when the lease ends or comes back.
-import type { DeskChange } from '../ledger-keeper.ts'
+import { standingOrders, START, type DeskChange } from '../ledger-keeper.ts'
 import { settledWithin } from '../within.ts'
 import type { FleetParts } from './fleet.ts'
 
@@ -13,10 +13,8 @@ export interface FleetRounds {
 const BEATS_A_LEASE = 8
 /** While something is lacking: quicker, but no busy loop. */
 const HUNGRY_BEATS_A_LEASE = 32
-/** Orders that stand when a gateway starts are proven by it as well; of very many, the newest. */
-const PROVEN_AT_START_MAX = 16
-/** The whole fleet is read once a lease, up to this size; a larger one less often. */
-const READ_WHOLE_MAX = 200
+/** The whole fleet is read once a lease, up to this size: in a larger one each costs everybody, and whoever asks has it read. */
+const READ_WHOLE_MAX = 100
 
 export function startFleetRounds(parts: FleetParts): FleetRounds {
   const { deps, link } = parts
@@ -58,7 +56,13 @@ export function startFleetRounds(parts: FleetParts): FleetRounds {
     timer = setTimeout(() => void beat(), afterMs).unref()
   }
   const watching = setInterval(watch, deps.leaseMs / BEATS_A_LEASE).unref()
-  const reading = setInterval(() => void readWhole(parts), wholeEveryMs(parts)).unref()
+  let reading: NodeJS.Timeout | undefined
+  const readLater = (): void => {
+    // A quarter more or less: a fleet that was started at once does not read at once.
+    const afterMs = wholeEveryMs(parts) * (0.75 + deps.randomness.fraction() / 2)
+    reading = setTimeout(() => void readWhole(parts).finally(readLater), afterMs).unref()
+  }
+  readLater()
   schedule(0)
   return {
     poke() {
@@ -68,7 +72,7 @@ export function startFleetRounds(parts: FleetParts): FleetRounds {
       state.isStopped = true
       clearTimeout(timer)
       clearInterval(watching)
-      clearInterval(reading)
+      clearTimeout(reading)
     },
   }
 }
@@ -105,7 +109,7 @@ function sayLease(parts: FleetParts, isFresh: boolean, problem: string | undefin
 
 /** Those who are no neighbours; and what has been lacking for long is asked for in every way. */
 async function readWhole(parts: FleetParts): Promise<void> {
-  const { deps, link, roster, intake } = parts
+  const { link, roster, intake, look } = parts
   try {
     if (link.lacking.length > 0) {
       await intake.retry()
@@ -115,16 +119,15 @@ async function readWhole(parts: FleetParts): Promise<void> {
       parts.join()
       await parts.compareRoster()
     }
-    if (roster.peers.length > roster.neighbours.length)
-      for (const envelope of (await deps.store.heartbeats()).values()) link.overhear(envelope)
+    await look.refresh()
   } catch {
     // The beat says that the store does not answer.
   }
 }
 
-/** How often everybody's heartbeat is read. */
-export function wholeEveryMs({ deps, roster }: Pick<FleetParts, 'deps' | 'roster'>): number {
-  return deps.leaseMs * Math.max(1, roster.members.length / READ_WHOLE_MAX)
+/** How often everybody's heartbeat is read by each: so that all of them together cost the store the same. */
+function wholeEveryMs({ deps, roster }: Pick<FleetParts, 'deps' | 'roster'>): number {
+  return deps.leaseMs * Math.max(1, (roster.members.length / READ_WHOLE_MAX) ** 2)
 }
 
 /** What the workers show goes to the fleet from now on. Returns how to stop. */
@@ -135,29 +138,13 @@ export function followProofs(parts: FleetParts): () => void {
 }
 
 /** What the workers have shown of an order goes to the fleet. */
-function publish({ deps, proofs, table }: FleetParts, change: DeskChange): void {
+function publish({ deps, proofs }: FleetParts, change: DeskChange): void {
   if (change.event !== 'proof') return
-  const { desk, dataPlane, shelf } = deps
-  const certificate = desk.certificate(change.epoch)
-  const orders =
-    change.id === 'start'
-      ? [...desk.ledger.held]
-          .flatMap(([id, { lock }]) => (lock.source === 'order' ? [id] : []))
-          .slice(-PROVEN_AT_START_MAX)
-      : [change.id]
-  for (const order of orders) {
+  const { desk, shelf } = deps
+  const texts = desk.certificate(change.epoch)?.texts ?? []
+  if (texts.length === 0) return
+  for (const order of change.id === START ? standingOrders(desk.ledger) : [change.id]) {
     const acceptedBy = shelf.gatewayOf(order)
-    if (acceptedBy === undefined) continue
-    proofs.publish(
-      {
-        order,
-        epoch: change.epoch,
-        table: table(),
-        workers: dataPlane.workers.map(({ worker }) => worker),
-        proven: change.proven,
-        canaries: certificate?.proofs,
-      },
-      acceptedBy,
-    )
+    if (acceptedBy !== undefined) proofs.publish(order, texts, acceptedBy)
   }
 }

@@ -6,13 +6,16 @@ import { formatInstant } from '../instants.ts'
 import type { FleetParts } from './fleet.ts'
 import { momentOf } from './link.ts'
 import type { ShownProof } from './proofs.ts'
-import { wholeEveryMs } from './rounds.ts'
 
-/** A member is missing once it was not heard for as long as it may trust its own view. */
+/** A member is missing once it was not heard for as long as it may trust its own view: of one that is no neighbour, as of the last look. */
 export function stateOf(parts: FleetParts, gateway: string): MemberState {
-  const { deps, roster } = parts
+  const { deps, roster, look } = parts
   const isNeighbour = roster.neighbours.includes(gateway)
-  return roster.stateOf(gateway, momentOf(deps.clock), isNeighbour ? deps.leaseMs : 2 * wholeEveryMs(parts))
+  return roster.stateOf(
+    gateway,
+    isNeighbour ? momentOf(deps.clock) : (look.readAt ?? momentOf(deps.clock)),
+    deps.leaseMs,
+  )
 }
 
 export function gatewayViews(parts: FleetParts): readonly GatewayView[] {
@@ -78,7 +81,7 @@ export async function proofWithin(parts: FleetParts, order: string, limitMs: num
   stop()
   clearTimeout(timer)
   // What was told may have been lost on the way; what was kept is there.
-  if (!isDone()) await proofs.gather(order)
+  if (!isDone()) await Promise.all([proofs.gather(order), parts.look.refresh()])
   return proofView(parts, order, startedMs)
 }
 
@@ -103,7 +106,7 @@ function proofView(parts: FleetParts, order: string, startedMs: number): FleetPr
 }
 
 function workersOf(shown: ShownProof | undefined): readonly string[] {
-  return shown?.proofs.map(({ worker }) => worker) ?? []
+  return shown?.statements.map(({ worker }) => worker) ?? []
 }
 
 /**
@@ -121,15 +124,14 @@ export function missingGatewayOf(parts: FleetParts, name: string): MissingGatewa
 }
 
 function fencedOf(parts: FleetParts, name: string, { moment }: Heard): MissingGateway['fenced'] {
-  const { deps, roster, link } = parts
+  const { deps, roster, link, look } = parts
   const endsMs = moment.wallMs + deps.leaseMs
-  const read = link.answeredAt
+  const read = roster.neighbours.includes(name) ? link.answeredAt : look.readAt
   // Where this gateway itself reaches no store, others may well hear that one.
   if (read === undefined) return undefined
   const silentMs = read.monotonicMs - moment.monotonicMs
   if (silentMs >= deps.leaseMs && read.wallMs >= endsMs) return { since: formatInstant(endsMs) }
-  const isSilent = silentMs > (roster.neighbours.includes(name) ? deps.leaseMs / 4 : 2 * wholeEveryMs(parts))
-  return isSilent && link.isInContact ? { by: formatInstant(endsMs) } : undefined
+  return silentMs > deps.leaseMs / 4 && link.isInContact ? { by: formatInstant(endsMs) } : undefined
 }
 
 /** What each member has shown of the orders that were answered with the epoch; undefined where there are none. */
@@ -137,6 +139,7 @@ export async function fleetCertificate(parts: FleetParts, epoch: number): Promis
   const { deps, proofs } = parts
   const orders = [...deps.desk.ledger.accepted].filter(([, at]) => at === epoch).map(([id]) => id)
   if (orders.length === 0) return undefined
+  await parts.look.refresh()
   const shown = await Promise.all(orders.map(async (order) => [order, await proofs.gather(order)] as const))
   const names = countingNames(parts)
   const isProven = (name: string): boolean => shown.every(([, known]) => known.get(name)?.isWhole === true)
@@ -147,6 +150,6 @@ export async function fleetCertificate(parts: FleetParts, epoch: number): Promis
     proven: names.filter(isProven),
     missing: names.filter((name) => !isProven(name)).map((name) => missingGatewayOf(parts, name)),
     ...(Number.isFinite(elapsed) && names.every(isProven) ? { elapsedMs: elapsed } : {}),
-    proofs: shown.flatMap(([, known]) => [...known.values()].flatMap(({ envelopes }) => envelopes)),
+    proofs: shown.flatMap(([, known]) => [...known.values()].flatMap(({ texts }) => texts)),
   }
 }

@@ -4,13 +4,15 @@ import { tableOf } from '../../core/ledger.ts'
 import { canonicalJson } from '../canonical-json.ts'
 import type { ControlDeps } from '../control-deps.ts'
 import { sendProblem } from '../problem.ts'
+import type { ProvenEpoch } from '../prover.ts'
 import { sendJson, type Answer, type Resource } from '../resource.ts'
 import { fleetCertificate } from '../fleet/views.ts'
 import { formatInstant } from '../instants.ts'
 import { locksInForce, lockView, statusView } from '../views.ts'
 
 export function statusResources(deps: ControlDeps): readonly Resource[] {
-  const status: Answer = (_request, response) => {
+  const status: Answer = async (_request, response) => {
+    await deps.fleet?.look.refresh()
     sendJson(response, 200, statusView(deps))
   }
   const locks: Answer = (_request, response) => {
@@ -62,11 +64,20 @@ function certificate(deps: ControlDeps): Answer {
     const unsigned = {
       epoch,
       gateway: deps.gatewayName,
-      time: formatInstant(proven?.time ?? deps.clock.now()),
-      proofs: proven?.proofs ?? [],
+      key: Buffer.from(deps.signer.publicKeyRaw).toString('base64url'),
+      ...ownPart(deps, proven),
       ...(fleet === undefined ? {} : { fleet }),
     }
     const signature = Buffer.from(deps.signer.sign(Buffer.from(canonicalJson(unsigned)))).toString('base64url')
     sendJson(response, 200, { ...unsigned, signature } satisfies Certificate)
   }
+}
+
+/** What this gateway's own workers have shown. */
+function ownPart(
+  { clock }: ControlDeps,
+  proven: ProvenEpoch | undefined,
+): Pick<Certificate, 'time' | 'proofs' | 'workers'> {
+  if (proven === undefined) return { time: formatInstant(clock.now()), proofs: [], workers: [] }
+  return { time: formatInstant(proven.time), proofs: proven.proofs, workers: proven.texts }
 }

@@ -10,12 +10,12 @@ import { makeSigner } from '../../support/fleet-rig.ts'
 
 const [OLD, NEW] = ['the secret of last year, long enough', 'the secret of this year, long enough']
 const seal = (secrets: readonly string[] = [OLD], fleet = 'f', signer = makeSigner()) =>
-  createFleetSeal({ fleet, secrets, signer })
+  createFleetSeal({ fleet, secrets: () => secrets, signer })
 
 describe('an envelope', () => {
   test('is opened by whoever has the secret, and says which gateway signed it', () => {
     const [a, b] = [seal(), seal()]
-    expect(b.open('receipt', a.seal('receipt', '{"n":1}'))).toEqual({ gateway: a.gateway, payload: { n: 1 } })
+    expect(b.open('receipt', a.seal('receipt', '{"n":1}'))).toMatchObject({ gateway: a.gateway, payload: { n: 1 } })
     expect(a.gateway).toMatch(/^portcullis\/gateway-[0-9a-f]{12}$/)
   })
 

@@ -26,6 +26,7 @@ function openPool(options: { count?: number; port?: number; diesAt?: number; lea
     memory,
     leaseMs: options.leaseMs ?? 2_000,
     workerData: () => ({ port: options.port ?? 7, diesAt: options.diesAt ?? -1 }),
+    vouch: (worker, key) => `${worker} ${key}`,
     clock: { now: () => clock.now(), monotonicMs: () => monotonicMs },
     logger: {
       debug: () => undefined,
@@ -116,8 +117,18 @@ test('the lease ends by itself where nobody renews it', async () => {
 test('each worker shows its own refusal of each route', async () => {
   const { pool } = openPool()
   await pool.start(tableAt(0))
-  const proofs = await pool.prove(['a', 'b'])
-  expect(proofs.map(({ worker, route }) => `${worker} ${route}`).sort()).toEqual(['w1 a', 'w1 b', 'w2 a', 'w2 b'])
+  const routes = ['a', 'b'].map((route) => ({ route, stands: 1 }))
+  // Two at once: neither takes the other's away.
+  const [one, two] = await Promise.all([
+    pool.prove({ orders: ['one'], routes }),
+    pool.prove({ orders: ['two'], routes: [] }),
+  ])
+  expect(one.flatMap(({ canaries }) => canaries.map(({ worker, route }) => `${worker} ${route}`)).sort()).toEqual([
+    ...['w1 a', 'w1 b', 'w2 a', 'w2 b'],
+  ])
+  // The gateway vouches for the key that the thread has named, and the thread signs for all workers.
+  expect(one.map(({ text }) => text)).toEqual(['w1 key-w1.one by w1,w2', 'w2 key-w2.one by w1,w2'])
+  expect(two.map(({ text }) => text)).toEqual(['w1 key-w1.two by w1,w2', 'w2 key-w2.two by w1,w2'])
 })
 
 test('a reload tells which workers could not take it', async () => {

@@ -57,7 +57,7 @@ interface Signing {
 
 /** A gateway that nobody knows, or one that has stolen the secret. */
 function stranger({ secret = 'another secret of the same length!', fleet: name = FLEET }: Signing = {}) {
-  const seal = createFleetSeal({ fleet: name, secrets: [secret], signer: makeSigner() })
+  const seal = createFleetSeal({ fleet: name, secrets: () => [secret], signer: makeSigner() })
   return {
     seal,
     envelope: (type: EnvelopeType, payload: object) =>

@@ -8,6 +8,10 @@ import {
   missingGatewayOf,
   proofWithin,
 } from '../../../src/control/fleet/views.ts'
+import { createProofReader, createWorkerKey, gatewayNameOf, vouch } from '../../../src/audit/worker-proof.ts'
+import { canonicalJson } from '../../../src/control/canonical-json.ts'
+import type { WorkerStatement } from '../../../src/core/worker-statement.ts'
+import type { Signer } from '../../../src/ports/signer.ts'
 import { createFleetSeal } from '../../../src/adapters/node/fleet-seal.ts'
 import { createFleet, FLEET, LEASE_MS, makeSigner, settle, type Fleet, type Member } from '../../support/fleet-rig.ts'
 
@@ -109,63 +113,96 @@ describe('a freeze', () => {
 })
 
 describe('a proof', () => {
+  const shown = (by: Signer, over: Partial<WorkerStatement> = {}, voucherOf: Signer = by): string => {
+    const key = createWorkerKey()
+    const statement: WorkerStatement = {
+      ...{ gateway: gatewayNameOf(by.publicKeyRaw), worker: 'w1', workers: ['w1'], orders: ['o'], epoch: 9 },
+      ...{ table: 't', at: 1, proof: 'table', canaries: [], ...over },
+    }
+    return `${vouch(voucherOf, statement.worker, key.key)}.${key.sign(canonicalJson(statement))}`
+  }
+  const words = (gateway: string, order: string, ...texts: readonly string[]): string =>
+    JSON.stringify({ gateway, order, shown: texts })
+
   test('of a stranger, of another order, or in the name of another gateway is none', async () => {
     c.link.store = undefined
     c.link.peers = false
     const id = await a.lock()
     await fleet.rounds(2, [a, b])
+    const thief = makeSigner()
     const stranger = createFleetSeal({
       fleet: FLEET,
-      secrets: ['no secret of this fleet, but long enough'],
-      signer: makeSigner(),
+      secrets: () => ['no secret of this fleet, but long enough'],
+      signer: thief,
     })
-    const words = (gateway: string, order: string): string =>
-      JSON.stringify({
-        ...{ gateway, worker: 'w1', workers: ['w1'], order, epoch: 9, table: 't', at: 1, proof: 'table', canaries: [] },
-      })
+    const good = shown(c.signer, { orders: [id] })
+    const [gatewayKey, key, voucher, payload, signature] = good.split('.')
+    const [, otherKey, otherVoucher] = shown(c.signer).split('.')
     const bodies = [
-      stranger.seal('proof', words(stranger.gateway, id)),
-      stranger.seal('proof', words(c.name, id)),
-      b.seal.seal('proof', words(c.name, id)),
-      c.seal.seal('proof', words(c.name, 'another order')),
-      c.seal.seal('heartbeat', words(c.name, id)),
+      stranger.seal('proof', words(stranger.gateway, id, shown(thief, { orders: [id] }))),
+      stranger.seal('proof', words(c.name, id, good)),
+      b.seal.seal('proof', words(c.name, id, good)),
+      c.seal.seal('heartbeat', words(c.name, id, good)),
+      c.seal.seal('proof', words(c.name, 'another order', good)),
+      // Whoever has the fleet secret, and not the key of that gateway, cannot prove in its name.
+      c.seal.seal('proof', words(c.name, id, shown(c.signer, { orders: ['another order'] }))),
+      c.seal.seal('proof', words(c.name, id, shown(b.signer, { orders: [id] }))),
+      c.seal.seal('proof', words(c.name, id, shown(c.signer, { orders: [id] }, b.signer))),
+      c.seal.seal('proof', words(c.name, id, shown(b.signer, { orders: [id], gateway: c.name }))),
+      c.seal.seal('proof', words(c.name, id, good, 'x')),
+      c.seal.seal('proof', words(c.name, id, `${good}.`)),
+      c.seal.seal('proof', words(c.name, id, [gatewayKey, otherKey, otherVoucher, payload, signature].join('.'))),
+      c.seal.seal('proof', words(c.name, id, [gatewayKey, otherKey, voucher, payload, signature].join('.'))),
+      c.seal.seal(
+        'proof',
+        words(c.name, id, [gatewayKey, key, voucher, payload, shown(c.signer).split('.')[4]].join('.')),
+      ),
+      c.seal.seal('proof', words(c.name, id)),
     ]
     for (const body of bodies) {
-      a.parts.proofs.hear({ order: id, gateway: c.name, body: JSON.stringify([body]) })
-      a.parts.proofs.hear({ order: id, gateway: stranger.gateway, body: JSON.stringify([body]) })
+      a.parts.proofs.hear({ order: id, gateway: c.name, body })
+      a.parts.proofs.hear({ order: id, gateway: stranger.gateway, body })
     }
     for (const body of ['', '{}', '[1]', '[]']) a.parts.proofs.hear({ order: id, gateway: c.name, body })
     expect((await proofWithin(a.parts, id, 1)).missing).toEqual([c.name])
-    a.parts.proofs.hear({ order: id, gateway: c.name, body: JSON.stringify([c.seal.seal('proof', words(c.name, id))]) })
+    a.parts.proofs.hear({ order: id, gateway: c.name, body: c.seal.seal('proof', words(c.name, id, good)) })
     expect((await proofWithin(a.parts, id, 1)).missing).toEqual([])
   })
 
-  test('in which a canary was let through is none', async () => {
+  test.each([
+    [
+      'in which a canary was let through',
+      { proof: 'canary', canaries: [{ route: 'r', status: 200, refused: false, stands: 1 }] },
+    ],
+    ['in which no canary was sent that could have been', { proof: 'canary', canaries: [] }],
+    ['of one worker of two', { workers: ['w1', 'w2'] }],
+  ] as const)('%s is none', async (_, over) => {
     c.link.store = undefined
     c.link.peers = false
     const id = await a.lock()
-    const shown = (refused: boolean): string =>
-      JSON.stringify([
-        c.seal.seal(
-          'proof',
-          JSON.stringify({
-            ...{
-              gateway: c.name,
-              worker: 'w1',
-              workers: ['w1'],
-              order: id,
-              epoch: 9,
-              table: 't',
-              at: 1,
-              proof: 'canary',
-            },
-            canaries: [{ route: 'r', status: 200, refused }],
-          }),
-        ),
-      ])
     await settle()
-    a.parts.proofs.hear({ order: id, gateway: c.name, body: shown(false) })
+    const hear = (more: Partial<WorkerStatement>): void => {
+      const text = shown(c.signer, { orders: [id], ...more })
+      a.parts.proofs.hear({ order: id, gateway: c.name, body: c.seal.seal('proof', words(c.name, id, text)) })
+    }
+    hear(over)
     expect((await proofWithin(a.parts, id, 1)).missing).toContain(c.name)
+  })
+
+  test('names the table that stands at every gateway, and the clock beside those of its peers', async () => {
+    const id = await a.lock()
+    await fleet.rounds(3)
+    const texts = (await fleetCertificate(a.parts, a.desk.ledger.accepted.get(id) ?? -1))?.proofs ?? []
+    const statements = texts.map((text) => createProofReader()(text)?.statement)
+    expect(statements.map((each) => each?.table)).toEqual(Array(6).fill(a.parts.table()))
+    expect(statements.map((each) => each?.gateway).toSorted()).toEqual(
+      [a, a, b, b, c, c].map(({ name }) => name).toSorted(),
+    )
+    // One clock for all in this rig: it was measured, and is right within what it says.
+    for (const each of statements) {
+      const { offsetMs = NaN, withinMs = 0, count } = each?.clock?.peers ?? {}
+      expect([Math.abs(offsetMs) <= withinMs, count]).toEqual([true, 2])
+    }
   })
 })
 
