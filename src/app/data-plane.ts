@@ -16,12 +16,16 @@ import type { Clock, Randomness } from '../ports/clock.ts'
 import type { Logger } from '../ports/logger.ts'
 import type { Signer } from '../ports/signer.ts'
 import { createRateMemory } from '../throttle/rate-slab.ts'
+import { createReplayMemory } from '../throttle/replay-slab.ts'
 import type { WorkerStart } from './worker-start.ts'
 
 export type Pool = WorkerPool<Config, DurableBatch, SeriesAnnouncement>
 
 /** Counters of the rate limiter: 2^18 keys at once, 6 MiB. */
 const RATE_CELLS = 1 << 18
+
+/** Proofs of possession that are told apart at one time: 8 MiB, some 5,000 a second where each counts for 90 s. */
+const REPLAY_SLOTS = 1 << 20
 
 export interface DataPlaneDeps {
   readonly config: Config
@@ -43,6 +47,8 @@ export async function openDataPlane(deps: DataPlaneDeps): Promise<Pool> {
   const listen = await claimListen('gateway.listen', gateway.listen)
   const locks = new SharedArrayBuffer(LOCK_MEMORY_BYTES)
   const rates = createRateMemory(RATE_CELLS, Number.parseInt(randomness.hex(4), 16) | 0)
+  // Untouched it costs nothing.
+  const replays = createReplayMemory(REPLAY_SLOTS)
   return new WorkerPool({
     // In development TypeScript itself, in the build what became of it.
     script: new URL(`./worker${extname(import.meta.url)}`, import.meta.url),
@@ -57,6 +63,7 @@ export async function openDataPlane(deps: DataPlaneDeps): Promise<Pool> {
         gatewayName: deps.signer.name,
         locks,
         rates,
+        replays,
         telemetry,
         pseudonymKey: deps.pseudonymKey,
         reusePort: gateway.workers > 1,

@@ -1,7 +1,6 @@
 // What a data-plane thread makes of its config: keys and certificates read, routes compiled, clients of the upstreams made.
 import type tls from 'node:tls'
 import { isDeepStrictEqual } from 'node:util'
-import { createTokenVerifier, type RefreshingTokenVerifier } from '../adapters/jose/token-verifier.ts'
 import { createUpstreamClient, type UpstreamPools } from '../adapters/net/upstream-client.ts'
 import { serverTlsOptions } from '../adapters/node/tls-server.ts'
 import type { Config, GatewayConfig } from '../config/config.ts'
@@ -13,10 +12,16 @@ import type { Clock } from '../ports/clock.ts'
 import type { Logger } from '../ports/logger.ts'
 import type { Pseudonyms } from '../ports/pseudonyms.ts'
 import type { Telemetry } from '../ports/telemetry.ts'
+import type { Randomness } from '../ports/clock.ts'
+import type { ReplaySlab } from '../throttle/replay-slab.ts'
 import { readCertificates, upstreamTlsOf, type Certificates } from './certificates.ts'
-
-/** Remembered sessions of a worker; each holds a few hundred bytes. */
-const SESSIONS_MAX = 100_000
+import {
+  asksForCertificates,
+  fieldSettingsOf,
+  openProofs,
+  openSessions,
+  type OpenedSessions,
+} from './worker-sessions.ts'
 
 export interface SettingsDeps {
   readonly clock: Clock
@@ -26,11 +31,14 @@ export interface SettingsDeps {
   readonly telemetry: Telemetry
   /** Whether a target is up by its checks. */
   readonly isUp: (key: string) => boolean
+  readonly randomness: Randomness
+  /** Proofs that have been used. */
+  readonly replays: ReplaySlab
 }
 
 export interface OpenedSettings {
   readonly settings: Settings
-  readonly verifier: RefreshingTokenVerifier
+  readonly verifier: OpenedSessions
   /** For the listener; absent: plain HTTP. */
   readonly secure?: tls.TlsOptions
   /** What the verifier and the client were made from. */
@@ -49,7 +57,11 @@ export async function openSettings(
 ): Promise<OpenedSettings> {
   const certificates = await readCertificates(config, deps.clock.now())
   const claims = [
-    ...new Set(config.routes.flatMap((route) => route.policy.session.bind.map(({ claim }) => claim))),
+    ...new Set(
+      config.routes.flatMap(({ policy }) =>
+        [...policy.session.bind, ...(policy.forwardClaims ?? [])].map(({ claim }) => claim),
+      ),
+    ),
   ].sort()
   const made = {
     session: { session: config.session, claims },
@@ -58,19 +70,26 @@ export async function openSettings(
   const verifier =
     before !== undefined && isDeepStrictEqual(before.made.session, made.session)
       ? before.verifier
-      : openVerifier(config, claims, deps)
+      : await openSessions(config.session, claims, deps)
   const unreadable = (await verifier.refresh()).find(({ from }) => from === 'file')
   if (unreadable !== undefined) throw new Error(`session.issuers ${unreadable.issuer}: ${unreadable.detail}`)
   const upstreams =
     before !== undefined && isDeepStrictEqual(before.made.upstreams, made.upstreams)
       ? before.settings.upstreams
       : openUpstreams(config, certificates, deps)
-  const secure = certificates.gateway && serverTlsOptions(certificates.gateway, gateway.limits.headersTimeoutMs)
+  const secure =
+    certificates.gateway &&
+    serverTlsOptions(certificates.gateway, gateway.limits.headersTimeoutMs, asksForCertificates(config))
   const settings: Settings = {
     routes: compileRoutes(config.routes),
     nearMisses: compileNearMissGuard(config.routes),
     isTrustedProxy: deps.addresses.compile(gateway.trustedProxies),
     verifier,
+    proofs:
+      before?.verifier === verifier && before.settings.proofs
+        ? before.settings.proofs
+        : openProofs(config.session, deps),
+    ...fieldSettingsOf(config),
     upstreams,
     // A listener speaks TLS from its start or never.
     scheme: before?.settings.scheme ?? (secure === undefined ? 'http' : 'https'),
@@ -78,18 +97,6 @@ export async function openSettings(
     bodyBytesMax: gateway.limits.bodyBytesMax,
   }
   return { settings, verifier, made, ...(secure === undefined ? {} : { secure }) }
-}
-
-function openVerifier(config: Config, claims: readonly string[], deps: SettingsDeps): RefreshingTokenVerifier {
-  return createTokenVerifier({
-    issuers: config.session.issuers,
-    clockToleranceMs: config.session.clockToleranceMs,
-    pseudonyms: deps.pseudonyms,
-    now: () => deps.clock.now(),
-    logger: deps.logger,
-    cache: { entriesMax: SESSIONS_MAX },
-    claims,
-  })
 }
 
 function openUpstreams(config: Config, certificates: Certificates, deps: SettingsDeps): Settings['upstreams'] {

@@ -4,6 +4,7 @@ import type { PseudonymKey } from '../adapters/node/pseudonyms.ts'
 import type { TelemetrySlab } from '../adapters/prometheus/telemetry-slab.ts'
 import type { Config } from '../config/config.ts'
 import type { RateMemory } from '../throttle/rate-slab.ts'
+import type { ReplayMemory } from '../throttle/replay-slab.ts'
 
 /** Crosses threads by structured clone; the pool adds `name`, `thread` and `tables`. */
 export interface WorkerStart {
@@ -14,6 +15,7 @@ export interface WorkerStart {
   readonly gatewayName: string
   readonly locks: SharedArrayBuffer
   readonly rates: RateMemory
+  readonly replays: ReplayMemory
   readonly telemetry: TelemetrySlab
   readonly pseudonymKey: PseudonymKey
   /** Several workers share the port. */

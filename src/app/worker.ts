@@ -21,6 +21,7 @@ import { GatewayServer, drain } from '../gateway/server.ts'
 import { createTurnsOfTime } from '../gateway/turns-of-time.ts'
 import type { FromWorker, ToWorker } from '../ports/worker-protocol.ts'
 import { createRateSlab } from '../throttle/rate-slab.ts'
+import { createReplaySlab } from '../throttle/replay-slab.ts'
 import { createRequestRate } from '../throttle/request-rate.ts'
 import { signShown } from './sign-shown.ts'
 import { openSettings, type OpenedSettings, type SettingsDeps } from './worker-settings.ts'
@@ -47,7 +48,8 @@ const telemetry = createWorkerTelemetry(start.telemetry, (announcement) => {
 /** Targets that are down by the checks of the main thread. */
 let down: ReadonlySet<string> = new Set()
 const deps: SettingsDeps = {
-  ...{ clock, addresses, pseudonyms, logger, telemetry },
+  ...{ clock, addresses, pseudonyms, logger, telemetry, randomness },
+  replays: createReplaySlab(start.replays),
   isUp: (target) => !down.has(target),
 }
 
@@ -136,18 +138,21 @@ async function reload(running: Running, config: Config): Promise<void> {
   const { gateway, server } = running
   const opened = await openSettings(config, config.gateway, deps, running.opened)
   const before = gateway.settings.upstreams
+  const sessions = running.opened.verifier
   gateway.settings = opened.settings
   running.opened = opened
   gateway.view.recompile()
   server.useLimits(config.gateway.limits)
   if (opened.secure !== undefined) server.renewCertificates(opened.secure)
   if (before !== opened.settings.upstreams) void before.close()
+  if (sessions !== opened.verifier) void sessions.close()
 }
 
 async function stop(running: Running, timeoutMs: number): Promise<void> {
   const deadline = new Promise<void>((resolve) => setTimeout(resolve, timeoutMs).unref())
   const clean = await drain(running.server, running.gateway, deadline)
   await running.gateway.settings.upstreams.close()
+  await running.opened.verifier.close()
   const written = await running.log.close().then(
     () => true,
     () => false,

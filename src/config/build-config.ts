@@ -14,6 +14,7 @@ import type {
   RedisConfig,
   UpstreamConfig,
 } from './config.ts'
+import { forwardedClaimsOf, otpExtrasOf, sessionExtrasOf } from './build-session.ts'
 import { DEFAULTS } from './defaults.ts'
 import { findEffective, sessionPolicyOf } from './effective.ts'
 import { parseSource } from './scalars.ts'
@@ -53,6 +54,7 @@ export function buildConfig(document: ConfigDocument, file: string): Config {
     session: {
       issuers: document.session.issuers.map((issuer) => issuerOf(issuer, places.resolve)),
       clockToleranceMs: document.session.clockTolerance,
+      ...sessionExtrasOf(document.session, places.resolve),
     },
     audit: { dir: places.auditDir, retentionMs: document.audit.retention, pseudonymKeyFile: places.pseudonymKeyFile },
     ...(places.locksFile === undefined ? {} : { locksFile: places.locksFile }),
@@ -174,6 +176,7 @@ function issuerOf(
     algorithms: [...new Set(issuer.algorithms)],
     audience: issuer.audience,
     otpAmr: [...new Set(issuer.otp.amr)],
+    ...otpExtrasOf(issuer.otp),
   }
 }
 
@@ -196,6 +199,7 @@ function routeOf(document: ConfigDocument, route: ConfigDocument['routes'][numbe
         session.bind.map(({ source }) => source),
       ),
     forwardAuthorization: said('forward')?.authorization ?? DEFAULTS.route.forwardAuthorization,
+    ...forwardedClaimsOf(said('forward')?.claims),
     ...presumption(subjects, session.bind),
     ...spellingsOf(said('ignoreCase'), said('trailingSlash')),
   }

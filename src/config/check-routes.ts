@@ -139,7 +139,7 @@ function checkSession(draft: Draft, route: RouteDraft, index: number, report: Re
   const said = session.value ?? DEFAULTS.route.session
   const policy = sessionPolicyOf(said)
   const name = nameOf(route, index)
-  if (policy.level !== 'none' && draft.session?.issuers?.length === 0) {
+  if (policy.level !== 'none' && opensNone(draft)) {
     report(
       session.path,
       `asks for a session (${policy.level}), but session.issuers names nobody who opens one: add an issuer, or set session: none`,
@@ -156,6 +156,11 @@ function checkSession(draft: Draft, route: RouteDraft, index: number, report: Re
   for (const source of typeof said === 'string' ? [] : Object.keys(said.bind ?? {})) {
     checkSource({ route, index }, source, [...session.path, 'bind', source], report)
   }
+}
+
+/** Nobody opens sessions. */
+function opensNone({ session }: Draft): boolean {
+  return session?.issuers?.length === 0 && session.opaque === undefined
 }
 
 function checkNone(

@@ -86,6 +86,38 @@ export interface IssuerConfig {
   readonly audience: string
   /** RFC 8176 values of which one must stand in `amr` for the session to count as opened by OTP. */
   readonly otpAmr: readonly string[]
+  /** Values of `acr` that count as well. */
+  readonly otpAcr?: readonly string[]
+  /** Claim that tells when the OTP was used; absent: `auth_time`. */
+  readonly otpTimeClaim?: string
+}
+
+/** Sessions whose token says nothing by itself. Paths are absolute. */
+export interface OpaqueConfig {
+  readonly issuer: string
+  readonly audience?: string
+  readonly otpAmr: readonly string[]
+  readonly otpAcr?: readonly string[]
+  readonly otpTimeClaim?: string
+  readonly cacheMs: number
+  readonly by:
+    | { readonly url: string; readonly clientId: string; readonly secretFile: string; readonly timeoutMs: number }
+    | { readonly redis: string; readonly passwordFile?: string; readonly key: string; readonly timeoutMs: number }
+}
+
+export interface SessionConfig {
+  readonly issuers: readonly IssuerConfig[]
+  readonly clockToleranceMs: number
+  /** `bearer`, `cookie.NAME`, `header.NAME`. */
+  readonly from: readonly string[]
+  readonly rememberedMax: number
+  readonly opaque?: OpaqueConfig
+  readonly dpop: {
+    readonly origins: readonly string[]
+    readonly nonce: boolean
+    readonly maxAgeMs: number
+    readonly algorithms: readonly string[]
+  }
 }
 
 export interface ControlConfig {
@@ -127,7 +159,7 @@ export interface Config {
   readonly store: StoreConfig
   readonly upstreams: Readonly<Record<string, UpstreamConfig>>
   readonly routes: readonly Route[]
-  readonly session: { readonly issuers: readonly IssuerConfig[]; readonly clockToleranceMs: number }
+  readonly session: SessionConfig
   readonly audit: {
     readonly dir: string
     readonly retentionMs: number

@@ -100,6 +100,28 @@ export const DEFAULTS = {
     clockTolerance: '30s',
     /** RFC 8176: a one-time password, and one that came by SMS. */
     otpAmr: ['otp', 'sms'],
+    /** RFC 6750, 2.1: what no browser sends by itself, and no log of a proxy keeps. */
+    from: ['bearer'] as string[],
+    /** A worker's: 27 MiB at most. A city's phones in an hour; more are verified anew, at a third of a millisecond. */
+    remember: 100_000,
+    introspection: {
+      /** An issuer that takes longer would keep every citizen waiting. */
+      timeoutMs: 2_000,
+      /** A page's requests cost one question; a session that was ended lives as long. */
+      cacheMs: 10_000,
+    },
+    redis: {
+      timeoutMs: 500,
+      /** A look-up costs a fifth of a millisecond: little is won by a longer one. */
+      cacheMs: 2_000,
+    },
+    dpop: {
+      /** Off: clients must learn a nonce first, and not every library does. */
+      nonce: false,
+      /** Clocks of phones are off by seconds; what is older was made in advance. */
+      maxAge: '60s',
+      algorithms: ['ES256', 'EdDSA'] as ('ES256' | 'EdDSA')[],
+    },
   },
   audit: {
     /** Directions of CERT-In (28 April 2022), iv: logs of 180 days. Less is refused. */

@@ -1,5 +1,6 @@
 // What holds for a route: its own keys, else those of `defaults`; and where each was said.
 import type { SessionPolicy } from '../core/policy.ts'
+import { routeOtpOf } from './build-session.ts'
 import type { Draft } from './draft.ts'
 import type { Path } from './problem.ts'
 import { parseSource } from './scalars.ts'
@@ -34,5 +35,11 @@ export function sessionPolicyOf(said: NonNullable<RouteDraft['session']>): Sessi
   const bind = Object.entries(said.bind ?? {}).flatMap(([source, claim]) =>
     claim === undefined ? [] : [{ source: parseSource(source), claim: claim.slice('claim.'.length) }],
   )
-  return { level: said.level ?? 'required', ...(said.maxAge === undefined ? {} : { maxAgeMs: said.maxAge }), bind }
+  return {
+    level: said.level ?? 'required',
+    ...routeOtpOf(said.otp),
+    ...(said.binding === undefined ? {} : { binding: said.binding }),
+    ...(said.maxAge === undefined ? {} : { maxAgeMs: said.maxAge }),
+    bind,
+  }
 }

@@ -27,6 +27,8 @@ const snapshot = z.object({
         lock: z.enum(['open', 'deny', 'read-only', 'step-up']),
         session: z.object({
           level: z.enum(['none', 'optional', 'required']),
+          otp: z.object({ amr: texts, acr: texts }).exactOptional(),
+          binding: z.enum(['none', 'dpop', 'mtls']).exactOptional(),
           maxAgeMs: z.number().exactOptional(),
           bind: z.array(z.object({ source, claim: z.string() })),
         }),
@@ -35,6 +37,7 @@ const snapshot = z.object({
         throttle: z.object({ requests: limit.exactOptional(), subjects: limit.exactOptional() }),
         subjects: z.array(source),
         forwardAuthorization: z.boolean(),
+        forwardClaims: z.array(z.object({ field: z.string(), claim: z.string() })).exactOptional(),
         subjectsPresumed: z.boolean().exactOptional(),
         ignoreCase: z.boolean().exactOptional(),
         trailingSlash: z.enum(['exact', 'either']).exactOptional(),

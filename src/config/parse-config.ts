@@ -4,6 +4,7 @@ import { buildConfig } from './build-config.ts'
 import { checkControl } from './check-control.ts'
 import { checkAddresses, checkDirectories } from './check-places.ts'
 import { checkRoutes, type Report } from './check-routes.ts'
+import { checkSessions } from './check-session.ts'
 import type { Config } from './config.ts'
 import { draftOf } from './draft.ts'
 import { applyEnvironment, type Overridden } from './environment.ts'
@@ -56,6 +57,7 @@ export function parseConfig(
   const places = placesOf(draft, file)
   checkAddresses(draft, places, report)
   checkDirectories(draft, places, report)
+  checkSessions(draft, report)
   problems.push(...findings.flatMap((finding) => locate(finding, source, overridden)))
   if (result.success && problems.length === 0) return { config: buildConfig(result.data, file) }
   return { problems: sortProblems(problems) }

@@ -1,7 +1,13 @@
 // The shape of a route, and of the keys that `defaults` may hold for all of them.
 import { z } from 'zod'
 import { DEFAULTS } from './defaults.ts'
+import { bindingSchema, routeOtpSchema } from './schema-session.ts'
 import { claim, duration, limit, list, method, nameOf, oneOf, says, source, tag, template } from './scalars.ts'
+
+const fieldNameRight = 'must be the name of a header field, as in X-Citizen'
+const fieldName = z
+  .string({ error: says(fieldNameRight) })
+  .regex(/^[A-Za-z0-9](?:[A-Za-z0-9_-]*[A-Za-z0-9])?$/, { error: says(fieldNameRight) })
 
 const levelWords = ['none', 'optional', 'required'] as const
 const sessionPolicySchema = z.union(
@@ -10,6 +16,8 @@ const sessionPolicySchema = z.union(
     z.strictObject({
       level: oneOf(levelWords).prefault('required').describe('Whether a session is asked for.'),
       maxAge: duration({ max: '366d' }).optional().describe('Greatest age of the OTP that opened the session.'),
+      otp: routeOtpSchema.optional(),
+      binding: bindingSchema.optional(),
       bind: z
         .record(source, claim, {
           error: says(
@@ -79,6 +87,14 @@ export const policyKeys = {
         "Whether the caller's Authorization header is forwarded to the upstream.",
         DEFAULTS.route.forwardAuthorization,
       ),
+      claims: z
+        .record(fieldName, claim, {
+          error: says('must be a mapping of header fields to claims, as in { X-Citizen: claim.sub }'),
+        })
+        .optional()
+        .describe(
+          "Claims that the upstream is told, by header field. A caller's own fields of these names are dropped.",
+        ),
     })
     .optional()
     .describe('What of the request the upstream sees beyond its target and body.'),

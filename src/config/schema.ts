@@ -20,6 +20,7 @@ import { controlName } from './scalars-network.ts'
 import { gatewaySchema } from './schema-gateway.ts'
 import { certificateKeys, path, withDefault } from './schema-parts.ts'
 import { policyKeys, routeSchema } from './schema-routes.ts'
+import { otpKeys, sessionKeys } from './schema-session.ts'
 import { storeSchema } from './schema-store.ts'
 import { upstreamSchema } from './schema-upstreams.ts'
 
@@ -88,6 +89,7 @@ const issuerSchema = z.strictObject({
         [...DEFAULTS.session.otpAmr],
         'RFC 8176 values of which one in `amr` makes it a session by OTP.',
       ),
+      ...otpKeys,
     })
     .prefault({})
     .describe('How its tokens tell that a one-time password was used.'),
@@ -105,6 +107,7 @@ const sessionSchema = z
       DEFAULTS.session.clockTolerance,
       "How far an issuer's clock may be from the gateway's.",
     ),
+    ...sessionKeys,
   })
   .prefault({})
   .describe('How sessions are verified.')

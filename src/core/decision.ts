@@ -16,6 +16,7 @@ export type DenialReason =
   | 'view-stale'
   | 'no-session'
   | 'invalid-token'
+  | 'invalid-proof'
   | 'insufficient-authentication'
   | 'not-owner'
   | 'throttled'
@@ -29,6 +30,8 @@ export interface Denial {
   readonly lock?: Lock
   readonly allow?: readonly string[]
   readonly maxAgeSeconds?: number
+  /** A proof of possession is asked for (RFC 9449, 7.1), with the nonce where it must hold one. */
+  readonly proof?: { readonly algorithms: readonly string[]; readonly nonce?: string }
   /** Classes of authentication of which one would do (RFC 9470). */
   readonly acrValues?: readonly string[]
   readonly retryAfterMs?: number
@@ -61,6 +64,7 @@ const LABELS = {
   'view-stale': 'locked',
   'no-session': 'unauthenticated',
   'invalid-token': 'unauthenticated',
+  'invalid-proof': 'unauthenticated',
   'insufficient-authentication': 'unauthenticated',
   'not-owner': 'forbidden',
   throttled: 'throttled',

@@ -131,20 +131,24 @@ export function checkAssurance(
   const maxAgeMs =
     freshSince === undefined ? policy.maxAgeMs : Math.min(policy.maxAgeMs ?? Infinity, Math.max(0, now - freshSince))
   const { otp } = policy
-  if (maxAgeMs === undefined && (otp === undefined ? session.byOtp : isByOtp(session, otp))) return undefined
+  const byOtp = otp === undefined ? session.byOtp : isByOtp(session, otp)
+  if (byOtp && maxAgeMs === undefined) return undefined
   const challenge = {
     denied: 'insufficient-authentication' as const,
     ...(maxAgeMs === undefined ? {} : { maxAgeSeconds: Math.floor(maxAgeMs / 1000) }),
-    ...(otp === undefined || otp.acr.length === 0 ? {} : { acrValues: otp.acr }),
+    ...acrValuesOf(otp),
   }
-  if (!(otp === undefined ? session.byOtp : isByOtp(session, otp)))
-    return { ...challenge, detail: 'The session was not opened by a one-time password.' }
+  if (!byOtp) return { ...challenge, detail: 'The session was not opened by a one-time password.' }
   if (maxAgeMs === undefined) return undefined
   const openedAt = session.otpTime ?? session.authTime
   if (openedAt === undefined || now - openedAt * 1000 > maxAgeMs) {
     return { ...challenge, detail: 'The one-time password is older than this route allows.' }
   }
   return undefined
+}
+
+function acrValuesOf(otp: OtpProof | undefined): Pick<Denial, 'acrValues'> {
+  return otp === undefined || otp.acr.length === 0 ? {} : { acrValues: otp.acr }
 }
 
 /** Where the request's identifiers are read from; undefined where it has none, several values where it has several. */

@@ -43,6 +43,8 @@ export class Exchange {
   route: Route | undefined
   params: Readonly<Record<string, string>> = {}
   session: Session | undefined
+  /** To be told with the answer, for the proofs to come (RFC 9449, 8.2). */
+  nonce: string | undefined
   subjects: readonly string[] = []
   allowance: Allowance | undefined
   /** Throttled once: a second admission (after a stale permit) does not count the request again. */

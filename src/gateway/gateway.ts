@@ -7,17 +7,25 @@ import type { Clock, Randomness } from '../ports/clock.ts'
 import type { Logger } from '../ports/logger.ts'
 import type { Pseudonyms } from '../ports/pseudonyms.ts'
 import type { Telemetry } from '../ports/telemetry.ts'
+import type { ProofVerifier } from '../ports/proof-verifier.ts'
 import type { TokenVerifier } from '../ports/token-verifier.ts'
 import type { UpstreamClient } from '../ports/upstream-client.ts'
 import type { Detector } from '../throttle/detector.ts'
+import type { Carriers } from './credentials.ts'
 import type { InFlight } from './in-flight.ts'
 import type { LockView } from './lock-view.ts'
+import type { FieldRules } from './upstream-fields.ts'
 
 export interface Settings {
   readonly routes: RouteTable
   readonly nearMisses: NearMissGuard
   readonly isTrustedProxy: (address: string) => boolean
   readonly verifier: TokenVerifier
+  /** Where a token may stand; absent: in Authorization. */
+  readonly carriers?: Carriers
+  /** Absent: no proof can be judged, and a token that is bound to a key is refused. */
+  readonly proofs?: ProofVerifier
+  readonly fieldRules?: FieldRules
   readonly upstreams: UpstreamClient
   /** The public scheme of the listener, for Forwarded. */
   readonly scheme: 'http' | 'https'

@@ -1,8 +1,10 @@
 // What crosses the gateway in a header section, and what never does.
 import { isIPv6 } from 'node:net'
 import type { Fields } from '../http1/fields.ts'
+import type { ForwardedClaim } from '../core/policy.ts'
 import type { Randomness } from '../ports/clock.ts'
 import type { Exchange } from './exchange.ts'
+import { claimLines, forwardedValue, type FieldRules } from './upstream-fields.ts'
 
 /** RFC 9110, 7.6.1, and what belongs to one connection by custom. */
 const HOP_BY_HOP: ReadonlySet<string> = new Set([
@@ -93,6 +95,8 @@ export interface ForwardedFacts {
   readonly scheme: string
   readonly forwardAuthorization: boolean
   readonly traceparent: string
+  readonly rules?: FieldRules | undefined
+  readonly claims?: readonly ForwardedClaim[] | undefined
 }
 
 /** The field lines for the upstream, without framing. The inbound request is not touched. */
@@ -104,9 +108,12 @@ export function upstreamLines(exchange: Exchange, facts: ForwardedFacts): string
   for (let index = 0; index < names.length; index++) {
     const lower = names[index] as string
     if (isDropped(lower) || dropped?.has(lower)) continue
-    if (lower === 'authorization' && !facts.forwardAuthorization) continue
-    lines += `${raw[2 * index] as string}: ${raw[2 * index + 1] as string}\r\n`
+    if ((lower === 'authorization' || lower === 'dpop') && !facts.forwardAuthorization) continue
+    let value: string | undefined = raw[2 * index + 1]
+    if (facts.rules !== undefined) value = forwardedValue(facts.rules, lower, value, facts.forwardAuthorization)
+    if (value !== undefined) lines += `${raw[2 * index] as string}: ${value}\r\n`
   }
+  if (facts.claims !== undefined) lines += claimLines(facts.claims, exchange.session)
   return `${lines}${forwardingLines(exchange, facts.scheme)}X-Request-Id: ${exchange.id}\r\ntraceparent: ${facts.traceparent}\r\n`
 }
 
@@ -121,6 +128,15 @@ function forwardingLines(exchange: Exchange, ourScheme: string): string {
   const hostLine = host === '' ? '' : `X-Forwarded-Host: ${host}\r\n`
   const node = forwarded(exchange.address, host, scheme)
   return `X-Forwarded-For: ${sources}\r\nX-Forwarded-Proto: ${scheme}\r\n${hostLine}Forwarded: ${node}\r\n`
+}
+
+/** Where the caller sees this gateway. */
+export function publicOrigin(exchange: Exchange, ourScheme: string): string {
+  const { fields } = exchange.request
+  const believed = exchange.viaTrustedProxy ? fields : undefined
+  const scheme = trustedScheme(believed?.joined('x-forwarded-proto')) ?? ourScheme
+  const host = trustedHost(believed?.joined('x-forwarded-host')) ?? fields.first('host') ?? ''
+  return `${scheme}://${host}`
 }
 
 function trustedScheme(value: string | undefined): string | undefined {
@@ -161,17 +177,20 @@ export function upstreamTrace(exchange: Exchange, randomness: Randomness): strin
 }
 
 /** The field lines for the caller, without framing: that is told anew where it is not by a length. */
-export function downstreamLines(fields: Fields, hasLength: boolean, requestId: string): string {
+export function downstreamLines(fields: Fields, hasLength: boolean, requestId: string, nonce?: string): string {
   const { raw, names } = fields
   const dropped = nominated(fields)
   let lines = ''
   for (let index = 0; index < names.length; index++) {
     const lower = names[index] as string
     if (HOP_BY_HOP.has(lower) || lower === 'x-request-id' || dropped?.has(lower)) continue
+    if (nonce !== undefined && lower === 'dpop-nonce') continue
     if (lower === 'content-length' && !hasLength) continue
     lines += `${raw[2 * index] as string}: ${raw[2 * index + 1] as string}\r\n`
   }
-  return `${lines}X-Request-Id: ${requestId}\r\n`
+  return nonce === undefined
+    ? `${lines}X-Request-Id: ${requestId}\r\n`
+    : `${lines}X-Request-Id: ${requestId}\r\nDPoP-Nonce: ${nonce}\r\n`
 }
 
 let dateText = ''

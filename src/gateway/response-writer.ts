@@ -110,7 +110,7 @@ export class ResponseWriter {
     const { request, response, downstream, status } = exchange
     if (response.headSent) return
     const framing = this.#framing()
-    let lines = downstreamLines(this.#fields, framing !== 'chunked' && status !== 204, exchange.id)
+    let lines = downstreamLines(this.#fields, framing !== 'chunked' && status !== 204, exchange.id, exchange.nonce)
     lines += rateLimitLines(exchange)
     if (!this.#fields.has('date')) lines += `Date: ${httpDate(this.#gateway.clock.now())}\r\n`
     // An answer that comes before the request's end ends the connection: what follows has no known beginning.

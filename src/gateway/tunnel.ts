@@ -24,7 +24,7 @@ export class Tunnel {
     const exchange = this.#exchange
     const { response, downstream, id } = exchange
     exchange.status = 101
-    const lines = `${downstreamLines(fields, false, id)}Connection: Upgrade\r\nUpgrade: websocket\r\n`
+    const lines = `${downstreamLines(fields, false, id, exchange.nonce)}Connection: Upgrade\r\nUpgrade: websocket\r\n`
     response.sendHead(101, 'Switching Protocols', lines, 'close')
     response.flush()
     downstream.openTunnel({

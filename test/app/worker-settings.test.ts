@@ -5,8 +5,10 @@ import path from 'node:path'
 import { afterAll, expect, test } from '@jest/globals'
 import { createAddresses } from '../../src/adapters/ipaddr/addresses.ts'
 import { createClock } from '../../src/adapters/node/clock.ts'
+import { createRandomness } from '../../src/adapters/node/randomness.ts'
 import { openSettings, type OpenedSettings, type SettingsDeps } from '../../src/app/worker-settings.ts'
 import { parseConfig } from '../../src/config/parse-config.ts'
+import { createReplayMemory, createReplaySlab } from '../../src/throttle/replay-slab.ts'
 import { createAuthority } from '../support/certificates.ts'
 import { makeIssuer } from '../support/gateway-process.ts'
 import { SAMPLE } from '../config/sample.ts'
@@ -39,6 +41,8 @@ const deps: SettingsDeps = {
     durable: nothing,
   },
   isUp: () => true,
+  randomness: createRandomness(),
+  replays: createReplaySlab(createReplayMemory(1024)),
 }
 const SECURE = SAMPLE.replace('  workers: 1', '  workers: 1\n  tls: { cert: ./gate.crt, key: ./gate.key }').replace(
   'registry: { url: http://127.0.0.1:9000 }',

@@ -7,6 +7,7 @@ import { parseStrictObject } from './strict-json.ts'
 export const TOKEN_BYTES_MAX = 16_384
 
 export interface UnverifiedJws {
+  readonly header: Readonly<Record<string, unknown>>
   readonly alg: string
   readonly kid?: string
   readonly payload: Uint8Array
@@ -34,18 +35,18 @@ export function parseToken(token: string): UnverifiedToken | string {
  * absent, JWT or at+jwt (RFC 9068), and no critical extensions. Keys and addresses of keys in the header (jwk, jku, x5c, x5u) are
  * not looked at.
  */
-export function parseJws(token: string): UnverifiedJws | string {
+export function parseJws(token: string, types: readonly unknown[] = TYPES): UnverifiedJws | string {
   const parts = token.split('.')
   const [head, payload, mark] = parts.map(decodeCanonical)
   if (parts.length !== 3 || head === undefined || payload === undefined || mark === undefined)
     return 'it is no compact JWS in canonical base64url'
   const header = parseStrictObject(head)
   if (header === undefined) return 'its header is no JSON object without duplicates'
-  const problem = checkHeader(header)
+  const problem = checkHeader(header, types)
   if (problem !== undefined) return problem
   const { alg, kid } = header as { alg: string; kid?: string }
   const signingInput = token.slice(0, token.lastIndexOf('.'))
-  return { alg, payload, signingInput, signature: mark, ...(kid === undefined ? {} : { kid }) }
+  return { header, alg, payload, signingInput, signature: mark, ...(kid === undefined ? {} : { kid }) }
 }
 
 /**
@@ -84,10 +85,14 @@ function paramsOf(alg: string): webcrypto.AlgorithmIdentifier | webcrypto.EcdsaP
   }
 }
 
-function checkHeader({ alg, kid, typ, crit, b64 }: Readonly<Record<string, unknown>>): string | undefined {
+function checkHeader(
+  { alg, kid, typ, crit, b64 }: Readonly<Record<string, unknown>>,
+  types: readonly unknown[],
+): string | undefined {
   if (typeof alg !== 'string') return 'its header names no algorithm'
   if (kid !== undefined && typeof kid !== 'string') return 'its kid is no text'
-  if (!TYPES.includes(typeof typ === 'string' ? typ.toLowerCase() : typ)) return 'its typ is neither JWT nor at+jwt'
+  if (!types.includes(typeof typ === 'string' ? typ.toLowerCase() : typ))
+    return `its typ is not ${types.filter(Boolean).join(' or ')}`
   if (crit !== undefined || b64 !== undefined) return 'it demands extensions that are not understood'
   return undefined
 }

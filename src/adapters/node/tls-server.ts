@@ -24,11 +24,20 @@ const CIPHERS = [
  * other protocols is refused in the handshake (RFC 7301; ALPACA). With authorities, every client must show a certificate.
  * A bare `tls.Server` ends no failed or late handshake by itself: destroy the socket at its `tlsClientError`.
  */
-export function serverTlsOptions({ cert, key, ca }: TlsTexts, handshakeTimeoutMs: number): TlsOptions {
+export function serverTlsOptions(
+  { cert, key, ca }: TlsTexts,
+  handshakeTimeoutMs: number,
+  /** Each client is asked for a certificate, and none needs one: tokens are bound to them (RFC 8705, 2.2 and 3). */
+  asksForCertificates = false,
+): TlsOptions {
   return {
     ...(cert === undefined ? {} : { cert }),
     ...(key === undefined ? {} : { key }),
-    ...(ca === undefined ? {} : { ca, requestCert: true, rejectUnauthorized: true }),
+    ...(ca !== undefined
+      ? { ca, requestCert: true, rejectUnauthorized: true }
+      : asksForCertificates
+        ? { requestCert: true, rejectUnauthorized: false }
+        : {}),
     ALPNProtocols: ['http/1.1'],
     minVersion: 'TLSv1.2',
     ciphers: CIPHERS,

@@ -12,6 +12,7 @@ import { lockTargetOf, type Exchange } from '../exchange.ts'
 import type { Gateway } from '../gateway.ts'
 import { STALE } from '../in-flight.ts'
 import { refusesWhenStale } from '../lock-view.ts'
+import { checkPossession } from '../possession.ts'
 import { checkSources, readSource } from '../sources.ts'
 import { subjectsOf } from '../subjects.ts'
 
@@ -99,7 +100,7 @@ function verifyCredential(
 ): Denial | undefined | Promise<Denial | undefined> {
   const { level } = route.policy.session
   if (level === 'none' || exchange.session !== undefined) return undefined
-  const credential = credentialOf(exchange.request.fields)
+  const credential = credentialOf(exchange.request.fields, gateway.settings.carriers)
   if (credential === undefined) {
     if (level === 'optional') return undefined
     gateway.telemetry.sessionChecked('missing')
@@ -111,14 +112,31 @@ function verifyCredential(
   }
   const answer = gateway.settings.verifier.verify(credential.token, gateway.clock.now())
   return 'then' in answer
-    ? answer.then((verification) => takeVerification(exchange, verification, gateway))
-    : takeVerification(exchange, answer, gateway)
+    ? answer.then((verification) => takeVerification(exchange, route, credential, verification, gateway))
+    : takeVerification(exchange, route, credential, answer, gateway)
 }
 
-function takeVerification(exchange: Exchange, verification: Verification, gateway: Gateway): Denial | undefined {
+function takeVerification(
+  exchange: Exchange,
+  route: Route,
+  credential: Parameters<typeof checkPossession>[2],
+  verification: Verification,
+  gateway: Gateway,
+): Denial | undefined | Promise<Denial | undefined> {
   if ('session' in verification) {
-    exchange.session = verification.session
-    return undefined
+    const { session } = verification
+    const { binding } = route.policy.session
+    if (session.confirmation === undefined && binding === undefined && credential.scheme !== 'dpop') {
+      exchange.session = session
+      return undefined
+    }
+    const shown = checkPossession(exchange, binding, credential, session, gateway)
+    const take = (denial: Denial | undefined): Denial | undefined => {
+      if (denial === undefined) exchange.session = session
+      else gateway.telemetry.sessionChecked(denial.denied === 'sessions-unavailable' ? 'unavailable' : 'invalid')
+      return denial
+    }
+    return shown !== undefined && 'then' in shown ? shown.then(take) : take(shown)
   }
   gateway.telemetry.sessionChecked(verification.refused)
   if (verification.refused === 'unavailable') return { denied: 'sessions-unavailable', retryAfterMs: 5_000 }

@@ -90,6 +90,8 @@ class Relay implements UpstreamSink {
           scheme: settings.scheme,
           forwardAuthorization: route.policy.forwardAuthorization,
           traceparent: upstreamTrace(exchange, randomness),
+          rules: settings.fieldRules,
+          claims: route.policy.forwardClaims,
         }),
         body: this.#body === undefined ? 0 : bodyOf(exchange),
         idempotent: exchange.isSafe,

@@ -60,6 +60,11 @@ const ANSWERS = {
     title: 'The session is not valid',
     detail: 'The session has expired, was revoked, or is not valid.',
   },
+  'invalid-proof': {
+    status: 401,
+    title: 'A proof of possession is required',
+    detail: 'The token must be shown with a proof that holds.',
+  },
   'insufficient-authentication': {
     status: 401,
     title: 'A fresh one-time password is required',
@@ -157,10 +162,7 @@ function replyTo(exchange: Exchange, cause: Cause, gateway: Gateway): Reply {
   if (cause === 'internal') return problem(exchange, INTERNAL, 'internal', {}, '')
   if ('failure' in cause) return problem(exchange, FAILURES[cause.failure], `upstream-${cause.failure}`, {}, '')
   const answer: Answer = ANSWERS[cause.denied]
-  let lines = ''
-  if (cause.allow !== undefined) lines += fieldLine('Allow', cause.allow.join(', '))
-  const challenge = challengeOf(cause)
-  if (challenge !== undefined) lines += fieldLine('WWW-Authenticate', challenge)
+  let lines = linesOf(cause, exchange.nonce)
   if (cause.denied === 'throttled') lines += rateLimitLines(exchange)
   const locked = answer === LOCKED
   const retryAfterMs = cause.retryAfterMs ?? (locked ? LOCK_RETRY_MS : undefined)
@@ -177,6 +179,15 @@ function replyTo(exchange: Exchange, cause: Cause, gateway: Gateway): Reply {
     { detail: message.text, ...lock },
     lines,
   )
+}
+
+/** What the reason asks for besides. */
+function linesOf(cause: Denial, answerNonce: string | undefined): string {
+  let lines = cause.allow === undefined ? '' : fieldLine('Allow', cause.allow.join(', '))
+  const challenge = challengeOf(cause)
+  if (challenge !== undefined) lines += fieldLine('WWW-Authenticate', challenge)
+  const nonce = cause.proof?.nonce ?? answerNonce
+  return nonce === undefined ? lines : lines + fieldLine('DPoP-Nonce', nonce)
 }
 
 const LOCK_RETRY_MS = 30_000
@@ -206,12 +217,26 @@ function problem(
 }
 
 /** RFC 6750, 3 and RFC 9470, 3. */
-function challengeOf({ denied, maxAgeSeconds }: Denial): string | undefined {
+function challengeOf({ denied, maxAgeSeconds, acrValues, proof }: Denial): string | undefined {
+  if (proof !== undefined) return proofChallenge(denied, proof)
   if (denied === 'no-session') return BEARER
   const challenge = CHALLENGES[denied]
   if (challenge === undefined) return undefined
   const age = maxAgeSeconds === undefined ? '' : `, max_age="${maxAgeSeconds}"`
-  return `${BEARER}, error="${challenge.error}", error_description="${challenge.description}"${age}`
+  const acr = acrValues === undefined ? '' : `, acr_values="${quotable(acrValues.join(' '))}"`
+  return `${BEARER}, error="${challenge.error}", error_description="${challenge.description}"${age}${acr}`
+}
+
+/** RFC 9449, 7.1 and 8. */
+function proofChallenge(denied: DenialReason, { algorithms, nonce }: NonNullable<Denial['proof']>): string {
+  const error =
+    denied === 'invalid-token' ? 'invalid_token' : nonce === undefined ? 'invalid_dpop_proof' : 'use_dpop_nonce'
+  return `DPoP realm="portcullis", error="${error}", algs="${algorithms.join(' ')}"`
+}
+
+/** RFC 9110, 5.6.4: what may stand in a quoted string as it is. */
+function quotable(text: string): string {
+  return text.replaceAll(/[^\x20\x21\x23-\x5b\x5d-\x7e]/g, '')
 }
 
 const BEARER = 'Bearer realm="portcullis"'
