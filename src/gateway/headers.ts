@@ -109,8 +109,9 @@ export function upstreamLines(exchange: Exchange, facts: ForwardedFacts): string
     const lower = names[index] as string
     if (isDropped(lower) || dropped?.has(lower)) continue
     if ((lower === 'authorization' || lower === 'dpop') && !facts.forwardAuthorization) continue
-    let value: string | undefined = raw[2 * index + 1]
-    if (facts.rules !== undefined) value = forwardedValue(facts.rules, lower, value, facts.forwardAuthorization)
+    const given = raw[2 * index + 1] as string
+    const { rules, forwardAuthorization } = facts
+    const value = rules === undefined ? given : forwardedValue(rules, lower, given, forwardAuthorization)
     if (value !== undefined) lines += `${raw[2 * index] as string}: ${value}\r\n`
   }
   if (facts.claims !== undefined) lines += claimLines(facts.claims, exchange.session)
