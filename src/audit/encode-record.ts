@@ -12,8 +12,8 @@ export function encodeMembers(record: AuditRecord): string {
 
 /** Every member of RequestRecord, in the order of its declaration; the test holds this against JSON.stringify. */
 function encodeRequest(record: RequestRecord): string {
-  const { route, principal, session, issuer, subjects, reason, lock, status, bytes, received, durationMs, upstreamMs } =
-    record
+  const { route, principal, session, issuer, application, otp, subjects, reason, lock } = record
+  const { status, bytes, received, durationMs, upstreamMs } = record
   let json = `"kind":"request","phase":"${record.phase}","id":${text(record.id)},"client":${text(record.client)},"method":${text(record.method)}`
   if (route !== undefined) json += `,"route":${text(route)}`
   json += `,"path":${text(record.path)}`
@@ -21,6 +21,8 @@ function encodeRequest(record: RequestRecord): string {
   if (subjects !== undefined) json += `,"subjects":[${subjects.map(text).join(',')}]`
   if (session !== undefined) json += `,"session":${text(session)}`
   if (issuer !== undefined) json += `,"issuer":${text(issuer)}`
+  if (application !== undefined) json += `,"application":${text(application)}`
+  if (otp !== undefined) json += `,"otp":${otp ? 'true' : 'false'}`
   json += `,"decision":"${record.decision}"`
   if (reason !== undefined) json += `,"reason":"${reason}"`
   if (lock !== undefined) json += `,"lock":${text(lock)}`

@@ -1,13 +1,13 @@
 // Reads a trail's entries in order, for search and export. It checks nothing: that is the verifier's work.
-import { join } from 'node:path'
-import { parseCheckpoint } from './checkpoint.ts'
+import { readBundleFile } from './bundle-file.ts'
 import { type Files, nodeFiles } from './files.ts'
-import { parseNote } from './note.ts'
+import { readMinimumIndex } from './minimum-index.ts'
+import { readCheckpoint } from './proof.ts'
 import { boundsOf, TILE_WIDTH, tilePath, widthAt } from './tiles.ts'
 import { readUnsealed } from './unsealed.ts'
 
 export interface ReadOptions {
-  /** First entry, 0 by default. */
+  /** First entry; default and least: the trail's minimum index. */
   readonly from?: number
   /** Where to stop: the first entry that is not read. Default: the checkpoint's size. */
   readonly to?: number
@@ -16,23 +16,47 @@ export interface ReadOptions {
   readonly files?: Files
 }
 
-/** Entries under the trail's checkpoint; 0 where there is none that can be read. */
-async function readSize(dir: string, files: Files = nodeFiles): Promise<number> {
-  const note = parseNote((await files.read(join(dir, 'checkpoint')))?.toString() ?? '')
-  const checkpoint = 'problem' in note ? note : parseCheckpoint(note.text)
-  return 'problem' in checkpoint ? 0 : checkpoint.size
+export interface Bundle {
+  /** Index of its first entry. */
+  readonly first: number
+  readonly bytes: Buffer
+  /** [start, end, start, end ...] of its entries. */
+  readonly bounds: readonly number[]
+}
+
+/** What a trail has: entries from `minimum` up to `size`. */
+export interface Extent {
+  readonly minimum: number
+  readonly size: number
+}
+
+/** Both are 0 where there is no checkpoint that can be read. */
+export async function readExtent(dir: string, files: Files = nodeFiles): Promise<Extent> {
+  const size = await readCheckpoint(dir, files).then(
+    (checkpoint) => checkpoint.size,
+    () => 0,
+  )
+  return { minimum: Math.min(size, await readMinimumIndex(dir, files)), size }
 }
 
 /** A bundle of a trail that may be growing: a partial one is replaced by a wider one, or by the full one. */
-async function readBundle(files: Files, dir: string, index: number, width: number): Promise<Buffer> {
-  const found = await files.read(join(dir, tilePath({ level: 'entries', index, width })))
-  if (found !== undefined) return found
-  const size = await readSize(dir, files)
-  const wider = widthAt(size, 'entries', index)
-  const again =
-    wider > width ? await files.read(join(dir, tilePath({ level: 'entries', index, width: wider }))) : undefined
-  if (again === undefined) throw new Error(`${tilePath({ level: 'entries', index, width })} is missing`)
-  return again
+export async function readBundle(files: Files, dir: string, index: number, size: number): Promise<Bundle> {
+  const name = { level: 'entries', index, width: widthAt(size, 'entries', index) } as const
+  let found = await readBundleFile(files, dir, name)
+  if (found === undefined) {
+    const width = widthAt((await readExtent(dir, files)).size, 'entries', index)
+    if (width > name.width) found = await readBundleFile(files, dir, { ...name, width })
+  }
+  if (found === undefined) throw new Error(`${tilePath(name)} is missing`)
+  return { first: index * TILE_WIDTH, bytes: found.bytes, bounds: boundsOf(found.bytes).bounds }
+}
+
+/** The entry at `index` of the log as a view into the bundle that holds it. Throws an Error where the bundle ends before it. */
+export function entryAt({ first, bytes, bounds }: Bundle, index: number): Buffer {
+  const start = bounds[2 * (index - first)]
+  if (start !== undefined) return bytes.subarray(start, bounds[2 * (index - first) + 1])
+  const file = tilePath({ level: 'entries', index: first / TILE_WIDTH, width: TILE_WIDTH })
+  throw new Error(`${file} ends before entry ${index}`)
 }
 
 /** The entries with their index in the log. Rejects with an Error that names a file which is missing or ends too early. */
@@ -41,19 +65,11 @@ export async function* readTrail(
   options: ReadOptions = {},
 ): AsyncGenerator<[index: number | undefined, entry: Buffer]> {
   const files = options.files ?? nodeFiles
-  const size = await readSize(dir, files)
+  const { minimum, size } = await readExtent(dir, files)
   const to = Math.min(options.to ?? size, size)
-  for (let at = Math.max(0, options.from ?? 0); at < to;) {
-    const index = Math.floor(at / TILE_WIDTH)
-    const bundle = await readBundle(files, dir, index, widthAt(size, 'entries', index))
-    const { bounds } = boundsOf(bundle)
-    for (const stop = Math.min(to, (index + 1) * TILE_WIDTH); at < stop; at += 1) {
-      const i = 2 * (at - index * TILE_WIDTH)
-      const start = bounds[i]
-      if (start === undefined)
-        throw new Error(`${tilePath({ level: 'entries', index, width: TILE_WIDTH })} ends before entry ${at}`)
-      yield [at, bundle.subarray(start, bounds[i + 1])]
-    }
+  for (let at = Math.max(minimum, options.from ?? 0); at < to;) {
+    const bundle = await readBundle(files, dir, Math.floor(at / TILE_WIDTH), size)
+    for (const stop = Math.min(to, bundle.first + TILE_WIDTH); at < stop; at += 1) yield [at, entryAt(bundle, at)]
   }
   if (options.unsealed !== true) return
   for await (const entry of readUnsealed(files, dir, size)) yield [undefined, entry]

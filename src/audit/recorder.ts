@@ -1,6 +1,7 @@
 // A writer's end of the trail: records get their place in the writer's sequence and become the exact bytes that are hashed.
 import type { AuditTrail } from '../ports/audit-trail.ts'
 import { encodeMembers } from './encode-record.ts'
+import { formatReceipt } from './receipt.ts'
 import type { WriteAheadLog } from './write-ahead.ts'
 
 export interface RecorderOptions {
@@ -17,13 +18,21 @@ export interface RecorderOptions {
  */
 export function createRecorder({ log, gateway, worker, onRecord }: RecorderOptions): AuditTrail {
   let seq = 0
+  let last = ''
   const place = `,"gateway":${JSON.stringify(gateway)},"worker":${JSON.stringify(worker)},`
   return {
+    receipts: {
+      get last() {
+        return last
+      },
+      of: (entry) => formatReceipt(gateway, entry),
+    },
     append(record) {
       const entry = `{"time":${record.time},"seq":${seq}${place}${encodeMembers(record)}`
       const ticket = appendWithin(log, entry)
       if (ticket === undefined) return undefined
       seq += 1
+      last = entry
       onRecord()
       return ticket
     },

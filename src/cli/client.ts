@@ -50,7 +50,7 @@ export interface Client {
   /** One authorised exchange. Never rejects for what the other side does. */
   ask(control: ControlAddress, request: ControlRequest): Promise<Answer>
   /** The first control plane that answers, tried in turn; its refusal ends the command. */
-  read(path: string): Promise<Answered>
+  read(path: string, more?: Pick<ControlRequest, 'headers' | 'timeoutMs'>): Promise<Answered>
 }
 
 export function createClient(flags: ClientFlags, machine: Machine, printer: Printer): Client {
@@ -95,7 +95,8 @@ export function createClient(flags: ClientFlags, machine: Machine, printer: Prin
       return signOrder(signingKey, order, moment(), aud.length === 0 ? {} : { aud })
     },
     ask,
-    read: (path) => readInTurn(controls, printer, (control) => ask(control, { method: 'GET', path })),
+    read: (path, more = {}) =>
+      readInTurn(controls, printer, (control) => ask(control, { ...more, method: 'GET', path })),
   }
 }
 

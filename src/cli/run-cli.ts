@@ -37,7 +37,7 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
   sessions: { summary: 'revoke OTP sessions', load: () => import('./commands/sessions.ts') },
   fleet: { summary: 'found a fleet, or give up a gateway of it', load: () => import('./commands/fleet.ts') },
   keygen: { summary: "make a responder's key pair", load: () => import('./commands/keygen.ts') },
-  audit: { summary: 'check the audit trail offline', load: () => import('./commands/audit.ts') },
+  audit: { summary: 'check, search, prove and export the audit trail', load: () => import('./commands/audit.ts') },
 }
 
 const TAKES_IDS = ['release', 'approve', 'exempt']

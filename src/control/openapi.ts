@@ -178,6 +178,13 @@ const PATHS = {
       responses: { 200: other('application/octet-stream', 'Tile'), ...refused(401, 404) },
     },
   },
+  '/api/v1/audit/proof': {
+    get: {
+      summary: 'The proof that a record is in the log (C2SP tlog-proof); as JSON with the record itself',
+      parameters: ['receipt', 'id', 'index'].map((name) => ({ name, in: 'query', required: false, schema: text })),
+      responses: { 200: other('text/plain', 'Proof, verifiable offline'), ...refused(400, 401, 404) },
+    },
+  },
   '/api/v1/events': {
     get: {
       summary: 'Server-sent events: lock, release, proof, fleet-proof, status; with `live`, counters and decisions too',

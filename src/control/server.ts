@@ -13,6 +13,7 @@ import { sendProblem, type ProblemCode } from './problem.ts'
 import type { Method, Resource } from './resource.ts'
 import { auditLogResources } from './resources/audit-log.ts'
 import { consoleResources } from './resources/console.ts'
+import { auditProofResource } from './resources/audit-proof.ts'
 import { docsResources } from './resources/docs.ts'
 import { eventResource } from './resources/events.ts'
 import { explainResource } from './resources/explain.ts'
@@ -67,6 +68,7 @@ function resourcesOf(deps: ControlDeps, sessions: Sessions): readonly Resource[]
     explainResource(deps),
     pseudonymResource(deps),
     ...auditLogResources(deps),
+    auditProofResource(deps),
     eventResource(deps, (authorization) => callerOf(authorization, sessions)),
     ratesResource(deps),
     ...consoleResources(deps),

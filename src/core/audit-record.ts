@@ -27,6 +27,10 @@ export interface RequestRecord extends Common {
   readonly subjects?: readonly string[]
   readonly session?: string
   readonly issuer?: string
+  /** Which application called: the session's `azp`, else its `client_id`. */
+  readonly application?: string
+  /** Whether the session was opened by a one-time password; absent where there is no session. */
+  readonly otp?: boolean
   readonly decision: DecisionLabel
   readonly reason?: DenialReason | 'upstream' | 'severed' | 'aborted'
   readonly lock?: string

@@ -65,6 +65,8 @@ export class Exchange {
   /** The path as records have it, once one has been written. */
   recordedPath: string | undefined
   outcomeRecorded = false
+  /** The record that a receipt would be of: on a strict route the last one. Nothing leaves before it is durable. */
+  receiptEntry: string | undefined
   status = 0
   bytesSent = 0
   /** Of a tunnel. */

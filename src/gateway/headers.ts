@@ -2,6 +2,7 @@
 import { isIPv6 } from 'node:net'
 import type { Fields } from '../http1/fields.ts'
 import type { ForwardedClaim } from '../core/policy.ts'
+import type { AuditTrail } from '../ports/audit-trail.ts'
 import type { Randomness } from '../ports/clock.ts'
 import type { Exchange } from './exchange.ts'
 import { claimLines, forwardedValue, type FieldRules } from './upstream-fields.ts'
@@ -177,6 +178,16 @@ export function upstreamTrace(exchange: Exchange, randomness: Randomness): strin
   return `00-${found?.[1] ?? randomness.hex(16)}-${randomness.hex(8)}-${found?.[2] ?? '01'}`
 }
 
+/** The gateway's alone: an upstream cannot promise what is in the trail. */
+const RECEIPT = 'audit-receipt'
+
+/** Names the record of this exchange that is durable by now, so that its proof can be asked for. */
+export function receiptLine({ receiptEntry }: Exchange, trail: AuditTrail): string {
+  return receiptEntry === undefined || trail.receipts === undefined
+    ? ''
+    : `Audit-Receipt: ${trail.receipts.of(receiptEntry)}\r\n`
+}
+
 /** The field lines for the caller, without framing: that is told anew where it is not by a length. */
 export function downstreamLines(fields: Fields, hasLength: boolean, requestId: string, nonce?: string): string {
   const { raw, names } = fields
@@ -184,7 +195,7 @@ export function downstreamLines(fields: Fields, hasLength: boolean, requestId: s
   let lines = ''
   for (let index = 0; index < names.length; index++) {
     const lower = names[index] as string
-    if (HOP_BY_HOP.has(lower) || lower === 'x-request-id' || dropped?.has(lower)) continue
+    if (HOP_BY_HOP.has(lower) || lower === 'x-request-id' || lower === RECEIPT || dropped?.has(lower)) continue
     if (nonce !== undefined && lower === 'dpop-nonce') continue
     if (lower === 'content-length' && !hasLength) continue
     lines += `${raw[2 * index] as string}: ${raw[2 * index + 1] as string}\r\n`

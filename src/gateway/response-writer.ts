@@ -3,7 +3,7 @@ import { hasNoBody } from '../http1/framing.ts'
 import { Fields } from '../http1/fields.ts'
 import type { Exchange } from './exchange.ts'
 import { PATIENCE, type Gateway } from './gateway.ts'
-import { downstreamLines, httpDate, rateLimitLines } from './headers.ts'
+import { downstreamLines, httpDate, rateLimitLines, receiptLine } from './headers.ts'
 import type { ResponseFraming } from './response.ts'
 
 /** Bytes kept back while the decision's commit runs; more pauses the upstream. */
@@ -111,7 +111,7 @@ export class ResponseWriter {
     if (response.headSent) return
     const framing = this.#framing()
     let lines = downstreamLines(this.#fields, framing !== 'chunked' && status !== 204, exchange.id, exchange.nonce)
-    lines += rateLimitLines(exchange)
+    lines += rateLimitLines(exchange) + receiptLine(exchange, this.#gateway.trail)
     if (!this.#fields.has('date')) lines += `Date: ${httpDate(this.#gateway.clock.now())}\r\n`
     // An answer that comes before the request's end ends the connection: what follows has no known beginning.
     if (this.#gateway.draining || !request.isComplete || framing === 'close') downstream.isClosing = true

@@ -12,11 +12,13 @@ const FAREWELL_MS = 25
 export class Tunnel {
   readonly #exchange: Exchange
   readonly #mayPass: () => boolean
+  readonly #receipt: string
   readonly #frames = new FrameTracker()
 
-  /** `mayPass` is asked with each chunk, in both directions. */
-  constructor(exchange: Exchange, mayPass: () => boolean) {
+  /** `mayPass` is asked with each chunk, in both directions; `receipt`: its field line, where there is one. */
+  constructor(exchange: Exchange, receipt: string, mayPass: () => boolean) {
     this.#exchange = exchange
+    this.#receipt = receipt
     this.#mayPass = mayPass
   }
 
@@ -24,7 +26,7 @@ export class Tunnel {
     const exchange = this.#exchange
     const { response, downstream, id } = exchange
     exchange.status = 101
-    const lines = `${downstreamLines(fields, false, id, exchange.nonce)}Connection: Upgrade\r\nUpgrade: websocket\r\n`
+    const lines = `${downstreamLines(fields, false, id, exchange.nonce)}${this.#receipt}Connection: Upgrade\r\nUpgrade: websocket\r\n`
     response.sendHead(101, 'Switching Protocols', lines, 'close')
     response.flush()
     downstream.openTunnel({

@@ -8,8 +8,18 @@ import type { AuditRecord } from '../core/audit-record.ts'
  * `audit-unavailable`. `durable` resolves once the record survives power loss, and rejects where that failed.
  */
 export interface AuditTrail {
+  /** Absent where no receipts are given. */
+  readonly receipts?: Receipts
   append(record: AuditRecord): number | undefined
   durable(ticket: number): Promise<void>
   /** False from the moment a write has failed until one succeeds again. */
   readonly healthy: boolean
+}
+
+/** What a caller is given for a record: it can be exchanged for a proof that the record is in the log. */
+export interface Receipts {
+  /** The record that was appended last, as the bytes that are hashed: to be taken in the turn of its `append`. */
+  readonly last: string
+  /** The receipt for such a record: a structured field value (RFC 9651). Costs one SHA-256. */
+  of(entry: string): string
 }

@@ -126,7 +126,8 @@ export interface GatewayProcess {
   /** Sends the signal and resolves with the exit code (or the signal's name) once the process is gone. */
   stop(signal?: NodeJS.Signals): Promise<number | string>
   order(jws: string, query?: string): Promise<Response>
-  api(path: string): Promise<Response>
+  /** With the read token. */
+  api(path: string, init?: RequestInit): Promise<Response>
   get(path: string, token?: string): Promise<Response>
   cleanUp(): Promise<void>
 }
@@ -227,7 +228,11 @@ ${options.routes}
         headers: { 'content-type': 'application/json' },
         body: JSON.stringify({ order: jws }),
       }),
-    api: (at) => fetch(`${control}${at}`, { headers: { authorization: `Bearer ${readToken}` } }),
+    api: (at, init = {}) =>
+      fetch(`${control}${at}`, {
+        ...init,
+        headers: { authorization: `Bearer ${readToken}`, ...(init.headers as Record<string, string> | undefined) },
+      }),
     get: (at, token) =>
       fetch(`${url}${at}`, { headers: token === undefined ? {} : { authorization: `Bearer ${token}` } }),
     async cleanUp() {

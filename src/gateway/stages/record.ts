@@ -36,7 +36,16 @@ export function record(exchange: Exchange, judged: Decision, gateway: Gateway): 
 
 /** Appends the decision; undefined where the trail does not take it. */
 export function recordDecision(exchange: Exchange, gateway: Gateway): number | undefined {
-  return gateway.trail.append(requestRecord(exchange, 'decision', gateway))
+  return appendRecord(exchange, 'decision', gateway)
+}
+
+/** Appends a phase of the exchange; on a strict route its receipt is of what was appended last. */
+export function appendRecord(exchange: Exchange, phase: RequestRecord['phase'], gateway: Gateway): number | undefined {
+  const { trail } = gateway
+  const ticket = trail.append(requestRecord(exchange, phase, gateway))
+  if (exchange.route?.policy.audit === 'strict')
+    exchange.receiptEntry = ticket === undefined ? undefined : trail.receipts?.last
+  return ticket
 }
 
 async function durably(exchange: Exchange, decision: Decision, ticket: number, gateway: Gateway): Promise<Decision> {
@@ -80,6 +89,9 @@ export function requestRecord(exchange: Exchange, phase: RequestRecord['phase'],
     record.principal = session.principal
     record.session = session.session
     record.issuer = gateway.pseudonyms.of('issuer', session.issuer)
+    record.otp = session.byOtp
+    const [application] = session.clients
+    if (application !== undefined) record.application = application
   }
   if (subjects.length > 0) record.subjects = subjects
   if (reason !== undefined) record.reason = reason

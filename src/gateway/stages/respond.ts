@@ -5,7 +5,7 @@ import type { UpstreamFailure } from '../../ports/upstream-client.ts'
 import type { Downstream } from '../downstream.ts'
 import type { Exchange } from '../exchange.ts'
 import { PATIENCE, type Gateway } from '../gateway.ts'
-import { httpDate, rateLimitLines } from '../headers.ts'
+import { httpDate, rateLimitLines, receiptLine } from '../headers.ts'
 import { fieldLine } from '../../http1/write-head.ts'
 import { publicMessage } from '../messages.ts'
 import type { Request } from '../request.ts'
@@ -123,6 +123,8 @@ export async function respond(exchange: Exchange, cause: Cause, gateway: Gateway
   const recorded = await recordOutcome(exchange, gateway, waitMs(cause, gateway))
   // A lock's refusal tells nothing and is given even where the trail cannot be written.
   const mayLeave = recorded || exchange.decision === 'locked' || cause === UNAVAILABLE
+  // Only what is durable is promised.
+  if (!recorded) exchange.receiptEntry = undefined
   send(exchange, mayLeave ? reply : take(exchange, UNAVAILABLE, gateway), gateway)
 }
 
@@ -258,7 +260,7 @@ function send(exchange: Exchange, reply: Reply, gateway: Gateway): void {
   let lines =
     `${reply.lines}Content-Type: application/problem+json\r\nContent-Length: ${String(reply.body.length)}\r\n` +
     `Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nX-Request-Id: ${exchange.id}\r\n` +
-    `Date: ${httpDate(gateway.clock.now())}\r\n`
+    `Date: ${httpDate(gateway.clock.now())}\r\n${receiptLine(exchange, gateway.trail)}`
   // An unread body would be taken for the next request by some peers (golang/go#67555): the connection ends with the answer.
   if (gateway.draining || mayHaveBody(request) || isAmbiguous(exchange)) downstream.isClosing = true
   if (downstream.isClosing) lines += 'Connection: close\r\n'

@@ -3,7 +3,7 @@ import { methodLabel } from '../../core/policy.ts'
 import { committed } from '../commit.ts'
 import type { Exchange } from '../exchange.ts'
 import type { Gateway } from '../gateway.ts'
-import { requestRecord } from './record.ts'
+import { appendRecord } from './record.ts'
 
 /**
  * Appends the outcome, once. Resolves to false where a strict route's outcome did not become durable within `waitMs`: then
@@ -14,7 +14,7 @@ export async function recordOutcome(exchange: Exchange, gateway: Gateway, waitMs
   exchange.outcomeRecorded = true
   const duty = exchange.route?.policy.audit ?? 'best-effort'
   if (duty === 'off') return true
-  const ticket = gateway.trail.append(requestRecord(exchange, 'outcome', gateway))
+  const ticket = appendRecord(exchange, 'outcome', gateway)
   if (duty !== 'strict') return true
   return ticket !== undefined && waitMs > 0 && (await committed(gateway, ticket, waitMs))
 }

@@ -1,0 +1,77 @@
+// portcullis audit verify: the trail, checked offline, wherever it was copied to.
+import { readFileSync } from 'node:fs'
+import type { Command } from 'commander'
+import type { Verdict } from '../../audit/verify.ts'
+import { examples, type Context, type Define } from '../command.ts'
+import { EXIT, usageFailure, type ExitCode } from '../failure.ts'
+import type { Printer } from '../print.ts'
+import { reasonOf } from '../signing-key.ts'
+
+interface VerifyFlags {
+  readonly key?: string
+  readonly checkpoint?: string
+  readonly json?: boolean
+}
+
+export const define: Define = (command, context) => {
+  const verify: Command = command.command('verify').description('check every byte of a trail, without a gateway')
+  verify
+    .argument('<dir>', "the trail's directory: audit.dir of the config, or a copy of it")
+    .option('--key <vkey>', "the trail's verification key, kept elsewhere: finds a trail that was signed anew")
+    .option('--checkpoint <file>', 'a checkpoint of this trail, kept elsewhere: finds a rollback')
+    .option('--json', 'print JSON')
+  examples(
+    verify,
+    'portcullis audit verify ./data/audit',
+    'portcullis audit verify ./data/audit --checkpoint /media/usb/checkpoint',
+  )
+  verify.action(async (dir: string, flags: VerifyFlags) => {
+    context.finish(await verifyDirectory(dir, flags, context))
+  })
+}
+
+/** 0 intact (a torn tail that was never acknowledged is a warning), 1 anything else. */
+async function verifyDirectory(dir: string, flags: VerifyFlags, { printer }: Context): Promise<ExitCode> {
+  const { verifyTrail } = await import('../../audit/verify.ts')
+  const verdict = await verifyTrail(dir, {
+    ...(flags.key === undefined ? {} : { vkey: flags.key }),
+    ...(flags.checkpoint === undefined ? {} : { checkpoint: readCheckpoint(flags.checkpoint) }),
+    onProgress: (done, total) => {
+      printer.progress(`${done} of ${total} entries`)
+    },
+  })
+  printer.progress('')
+  if (flags.json === true) printer.json({ dir, ...verdict })
+  else printVerdict(printer, dir, verdict)
+  return verdict.ok ? EXIT.done : EXIT.failed
+}
+
+function readCheckpoint(file: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch (error) {
+    throw usageFailure(`--checkpoint ${file}: ${reasonOf(error)}`)
+  }
+}
+
+function printVerdict(printer: Printer, dir: string, verdict: Verdict): void {
+  const { ok, origin, size, root, unsealed, warnings, problems } = verdict
+  printer.out(ok ? { style: 'green', text: 'INTACT' } : { style: 'red', text: 'NOT INTACT' }, `  ${dir}`)
+  if (origin !== '') printer.out(`  log         ${origin}`)
+  if (size > 0) printer.out(`  checkpoint  ${size} entries, root ${root}`)
+  if (unsealed > 0) printer.out(`  after it    ${unsealed} entries that are durable and under no checkpoint yet`)
+  for (const { what, where } of problems)
+    printer.out({ style: 'red', text: '  problem     ' }, `${placeText(where)}${what}`)
+  for (const warning of warnings) printer.out({ style: 'yellow', text: '  warning     ' }, warning)
+  for (const statement of [verdict.keyStatement, verdict.checkpointStatement])
+    if (statement !== '') printer.out(`  ${statement}`)
+}
+
+function placeText({ file, offset, index }: Verdict['problems'][number]['where']): string {
+  const parts = [
+    ...(file === undefined ? [] : [file]),
+    ...(offset === undefined ? [] : [`byte ${offset}`]),
+    ...(index === undefined ? [] : [`entry ${index}`]),
+  ]
+  return parts.length === 0 ? '' : `${parts.join(', ')}: `
+}

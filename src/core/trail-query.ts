@@ -1,0 +1,151 @@
+// What can be asked of the trail, unknown -> Query with every problem at once; and whether a record answers it.
+import { isPseudonym } from './pseudonym.ts'
+
+/** Every dimension that is named must match; of a list one value is enough. Times are epoch milliseconds. */
+export interface Query {
+  /** Records of this time and later. */
+  readonly from?: number
+  /** Records before this time. */
+  readonly to?: number
+  readonly kinds?: readonly string[]
+  readonly routes?: readonly string[]
+  readonly decisions?: readonly string[]
+  /** An application (`azp` or `client_id`), or an address. */
+  readonly clients?: readonly string[]
+  /** Ids of requests or orders. */
+  readonly ids?: readonly string[]
+  /** Requests that a lock refused, and orders about it. */
+  readonly locks?: readonly string[]
+  /** Orders of an incident, and requests that its locks refused. */
+  readonly incidents?: readonly string[]
+  /** Pseudonyms. */
+  readonly sessions?: readonly string[]
+  readonly subjects?: readonly string[]
+  readonly principals?: readonly string[]
+}
+
+export type ListName = Exclude<keyof Query, 'from' | 'to'>
+
+export const LISTS = [
+  'kinds',
+  'routes',
+  'decisions',
+  'clients',
+  'ids',
+  'locks',
+  'incidents',
+  'sessions',
+  'subjects',
+  'principals',
+] as const satisfies readonly ListName[]
+
+/** Those that name people: their values are pseudonyms. */
+export const PEOPLE_LISTS = ['sessions', 'subjects', 'principals'] as const satisfies readonly ListName[]
+
+const VALUES_MAX = 1000
+const VALUE_LENGTH_MAX = 1000
+
+/** Reads a query. What is wrong never repeats a value: it may be an identifier that somebody put into the wrong place. */
+export function parseQuery(value: unknown): { readonly query: Query } | { readonly problems: readonly string[] } {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return { problems: ['the query must be an object'] }
+  const problems: string[] = []
+  const query: Record<string, unknown> = {}
+  for (const [name, each] of Object.entries(value)) {
+    if (name === 'from' || name === 'to') {
+      const time = parseTime(each)
+      if (time === undefined) problems.push(`${name} must be an RFC 3339 time, or epoch milliseconds`)
+      else query[name] = time
+    } else if ((LISTS as readonly string[]).includes(name)) {
+      const problem = listProblem(name as ListName, each)
+      if (problem === undefined) query[name] = each
+      else problems.push(problem)
+    } else {
+      problems.push(`there is no ${/^\w{1,40}$/.test(name) ? name : 'such member'}: give from, to, ${LISTS.join(', ')}`)
+    }
+  }
+  return problems.length === 0 ? { query: query } : { problems }
+}
+
+function parseTime(value: unknown): number | undefined {
+  if (typeof value === 'number') return Number.isSafeInteger(value) && value >= 0 ? value : undefined
+  if (typeof value !== 'string' || !/^\d{4}-\d{2}-\d{2}T.*(?:Z|[+-]\d{2}:\d{2})$/.test(value)) return undefined
+  const time = Date.parse(value)
+  return Number.isNaN(time) ? undefined : time
+}
+
+function listProblem(name: ListName, value: unknown): string | undefined {
+  const isList =
+    Array.isArray(value) &&
+    value.length > 0 &&
+    value.length <= VALUES_MAX &&
+    value.every((each) => typeof each === 'string' && each !== '' && each.length <= VALUE_LENGTH_MAX)
+  if (!isList) return `${name} must be a list of 1 to ${VALUES_MAX} texts, none empty`
+  if (!(PEOPLE_LISTS as readonly string[]).includes(name)) return undefined
+  return value.every((each) => isPseudonym(each as string))
+    ? undefined
+    : `${name} must be pseudonyms: make them of identifiers with POST /api/v1/pseudonyms`
+}
+
+export type AnyRecord = Readonly<Record<string, unknown>>
+
+/** Whether the record answers the query. `incidents` of it must have been resolved (search.ts): `locksOfIncidents` are their locks. */
+export function matchesQuery(query: Query, record: AnyRecord, locksOfIncidents: ReadonlySet<string>): boolean {
+  const { time } = record
+  if (query.from !== undefined && !(typeof time === 'number' && time >= query.from)) return false
+  if (query.to !== undefined && !(typeof time === 'number' && time < query.to)) return false
+  return (
+    isAmong(query.kinds, record.kind) &&
+    isAmong(query.routes, record.route) &&
+    isAmong(query.decisions, record.decision) &&
+    isAmong(query.ids, record.id) &&
+    isAmong(query.sessions, record.session) &&
+    isAmong(query.principals, record.principal) &&
+    (query.clients === undefined || isAmong(query.clients, record.client) || isAmong(query.clients, record.application)) &&
+    (query.subjects === undefined || hasAmong(query.subjects, record.subjects)) &&
+    (query.locks === undefined || isAmong(query.locks, record.lock) || hasAmong(query.locks, record.locks)) &&
+    (query.incidents === undefined ||
+      isAmong(query.incidents, record.incident) ||
+      (typeof record.lock === 'string' && locksOfIncidents.has(record.lock)))
+  )
+}
+
+function isAmong(wanted: readonly string[] | undefined, value: unknown): boolean {
+  return wanted === undefined || (typeof value === 'string' && wanted.includes(value))
+}
+
+function hasAmong(wanted: readonly string[], values: unknown): boolean {
+  return Array.isArray(values) && values.some((each) => isAmong(wanted, each))
+}
+
+/** Whose records were read: through which routes, by which clients (an application or an address), when. */
+export type WhoseQuery = Pick<Query, 'routes' | 'clients' | 'from' | 'to'>
+
+/** One whose record was read, by pseudonym. */
+export interface SubjectReads {
+  readonly subject: string
+  readonly reads: number
+  /** Of these, by a session that no one-time password has opened, or by none. */
+  readonly withoutOtp: number
+  /** Epoch milliseconds. */
+  readonly first: number
+  readonly last: number
+}
+
+/**
+ * A read is an exchange that was answered with less than 400, or whose answer began and has no record of its end. It counts by its
+ * last record in the time asked for.
+ */
+export interface WhoseAnswer {
+  readonly reads: number
+  readonly withoutOtp: number
+  /** Reads whose request names nobody. */
+  readonly unnamed: number
+  readonly subjects: number
+  readonly subjectsWithoutOtp: number
+  /** Different callers with a session. */
+  readonly principals: number
+  readonly first?: number
+  readonly last?: number
+  /** Those with most reads first, then by pseudonym; as many as were asked for. */
+  readonly list: readonly SubjectReads[]
+}
