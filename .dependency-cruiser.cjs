@@ -19,7 +19,12 @@ const noPackages = (name, from) => ({
 module.exports = {
   forbidden: [
     { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
-    { name: 'no-orphans', severity: 'error', from: { orphan: true, pathNot: '^src/(main|app/worker)[.]ts$' }, to: {} },
+    {
+      name: 'no-orphans',
+      severity: 'error',
+      from: { orphan: true, pathNot: '^src/(main|app/worker|app/trail-thread)[.]ts$' },
+      to: {},
+    },
     only('core-is-closed', 'core/', []),
     {
       name: 'core-is-pure',

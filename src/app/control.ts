@@ -53,6 +53,7 @@ export async function openControl(parts: Parts, watches: Watches): Promise<Contr
     logger: parts.logger,
     gatewayName: trail.gatewayName,
     auditDir: running.config.audit.dir,
+    search: parts.trailDesk,
     audit: () => auditView(parts),
     problems,
     ...(parts.fleet === undefined ? {} : { fleet: parts.fleet.parts }),

@@ -13,6 +13,7 @@ import type { OrderDesk } from '../control/order-desk.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { DataPlane } from '../ports/data-plane.ts'
 import type { Telemetry } from '../ports/telemetry.ts'
+import type { TrailDesk } from './trail-desk.ts'
 import type { Trail } from './trail.ts'
 
 /** What gauges are read from. */
@@ -24,6 +25,9 @@ interface Metered {
   readonly fleet: { readonly parts: FleetParts } | undefined
   /** Of the targets that are checked. */
   readonly targets?: () => GaugeReadings['targets']
+  readonly trailDesk: Pick<TrailDesk, 'exports'>
+  /** Time of the oldest record of the trail, epoch milliseconds. */
+  readonly oldestRecord?: () => number | undefined
 }
 
 export interface Meters {
@@ -55,6 +59,8 @@ const EMPTY: GaugeReadings = {
   drillAgeSeconds: undefined,
   locksOverdue: 0,
   targets: [],
+  oldestRecordAgeSeconds: undefined,
+  exports: [],
 }
 
 function readGauges({ parts, lastReloadOk }: Attached): GaugeReadings {
@@ -62,6 +68,7 @@ function readGauges({ parts, lastReloadOk }: Attached): GaugeReadings {
   const now = parts.clock.now()
   // For the next scrape: who is missing in a large fleet is known by asking.
   void parts.fleet?.parts.look.refresh()
+  const oldest = parts.oldestRecord?.()
   const proven = parts.dataPlane.workers.every(({ alive, epoch }) => alive && epoch >= table.epoch)
   return {
     epoch: table.epoch,
@@ -78,6 +85,8 @@ function readGauges({ parts, lastReloadOk }: Attached): GaugeReadings {
     drillAgeSeconds: table.drill === undefined ? undefined : (now - table.drill.since) / 1000,
     locksOverdue: findOverdue(parts.desk.ledger, now).length,
     targets: parts.targets?.() ?? [],
+    oldestRecordAgeSeconds: oldest === undefined ? undefined : (now - oldest) / 1000,
+    exports: Object.entries(parts.trailDesk.exports).map(([name, state]) => ({ name, ...state })),
   }
 }
 

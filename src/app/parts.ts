@@ -12,6 +12,7 @@ import type { OrderVerifier } from '../ports/order-verifier.ts'
 import type { CleanUp } from './clean-up.ts'
 import type { Pool } from './data-plane.ts'
 import type { Meters } from './meters.ts'
+import type { TrailDesk } from './trail-desk.ts'
 import type { Trail } from './trail.ts'
 
 export interface Base {
@@ -23,6 +24,7 @@ export interface Base {
   readonly pseudonymKey: PseudonymKey
   readonly meters: Meters
   readonly trail: Trail
+  readonly trailDesk: TrailDesk
   /** Absent in a control-only member. */
   readonly pool: Pool | undefined
   /** Hears what the workers have recorded. */

@@ -21,6 +21,7 @@ import { openFleet, openFleetBase } from './fleet.ts'
 import { createMeters } from './meters.ts'
 import { createNoDataPlane } from './no-data-plane.ts'
 import type { Base, Parts } from './parts.ts'
+import { openTrailDesk } from './trail-desk.ts'
 import { checkpointOf, openTrail } from './trail.ts'
 import { packageVersion } from './version.ts'
 import { openWatches, refuseBackDoor } from './watches.ts'
@@ -47,7 +48,10 @@ export async function startGateway(deps: GatewayDeps): Promise<RunningGateway> {
   refuseBackDoor(deps.config, parts)
   writeGuard(deps.config.store.dir, snapshotOf(deps.config))
   const watches = await openWatches(parts)
-  parts.meters.attach({ ...parts, targets: () => watches.health.targets }, () => watches.config.lastReloadOk)
+  parts.meters.attach(
+    { ...parts, targets: () => watches.health.targets, oldestRecord: () => watches.keeper.oldest },
+    () => watches.config.lastReloadOk,
+  )
   // Workers start with the table as everything that may lock has left it.
   const port = await pool?.start(hashedTable(desk.ledger))
   await desk.start()
@@ -96,7 +100,9 @@ async function openBase({ config, env, clock, cleanUp }: GatewayDeps): Promise<B
       },
     }))
   if (pool !== undefined) cleanUp.defer(() => pool.stop(0))
-  return { env, clock, cleanUp, logger, randomness, pseudonymKey, meters, trail, pool, live }
+  const trailDesk = openTrailDesk(config, trail.gatewayName, logger)
+  cleanUp.defer(() => trailDesk.stop())
+  return { env, clock, cleanUp, logger, randomness, pseudonymKey, meters, trail, trailDesk, pool, live }
 }
 
 async function openDesk(base: Base, config: Config): Promise<Parts> {

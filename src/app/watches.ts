@@ -12,6 +12,7 @@ import { createStoreWatch } from '../control/watch-store.ts'
 import { configLocks } from '../core/lock-flags.ts'
 import { tableOf } from '../core/ledger.ts'
 import { createCertificateWatch, readCertificates, type Certificates, type CertificateWatch } from './certificates.ts'
+import { createTrailKeeper, type TrailKeeper } from './keep-trail.ts'
 import { createHealth, type Health } from './health.ts'
 import type { Parts } from './parts.ts'
 
@@ -20,10 +21,12 @@ export interface Watches {
   readonly locksFile: LocksFileWatch | undefined
   readonly certificates: CertificateWatch
   readonly health: Health
+  readonly keeper: TrailKeeper
 }
 
 const SEAL_EVERY_MS = 500
 const THAW_EVERY_MS = 1000
+const RETENTION_EVERY_MS = 60_000
 
 /** A restart is judged like a reload, against the config that stood last. Throws an Error of one line that names the locks. */
 export function refuseBackDoor(config: Config, { desk, clock }: Pick<Parts, 'desk' | 'clock'>): void {
@@ -88,8 +91,13 @@ export async function openWatches(parts: Parts): Promise<Watches> {
   })
   cleanUp.defer(every(THAW_EVERY_MS, () => thaws.look(), logger))
   cleanUp.defer(every(SEAL_EVERY_MS, createTrailLook(parts), logger))
+  const keeper = createTrailKeeper(parts)
+  await keeper.look().catch((error: unknown) => {
+    logger.error('retention could not look at the trail', { error: String(error) })
+  })
+  cleanUp.defer(every(RETENTION_EVERY_MS, () => keeper.look(), logger))
   keepLease(parts)
-  return { config, locksFile, certificates, health }
+  return { config, locksFile, certificates, health, keeper }
 }
 
 /** Rejects where one is no good: the workers have not been started yet. In turn with reloads, of which the last must win. */

@@ -60,6 +60,15 @@ export class RecordSequence {
     this.#findings = findings
   }
 
+  /** How far each writer has come, to go on from there another time. */
+  get state(): Readonly<Record<string, number>> {
+    return Object.fromEntries(this.#last)
+  }
+
+  resume(state: Readonly<Record<string, number>>): void {
+    for (const [worker, seq] of Object.entries(state)) this.#last.set(worker, seq)
+  }
+
   /** Takes the entry between `start` and `end` of a latin1 text. */
   see(text: string, start: number, end: number, where: Place): void {
     if (text.charCodeAt(start) !== 123) return

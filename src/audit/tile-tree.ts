@@ -27,9 +27,20 @@ export class TileTree {
 
   append(leaf: Hash, onFullTile: OnFullTile): void {
     this.#size += 1
-    let hash = leaf
-    let index = Math.floor((this.#size - 1) / TILE_WIDTH)
-    for (let level = 0; ; level += 1) {
+    this.#push(leaf, 0, Math.floor((this.#size - 1) / TILE_WIDTH), onFullTile)
+  }
+
+  /** Appends a full tile of level 0 by the hash that stands for it. The tree's size must be a multiple of 256. */
+  appendTile(hash: Hash, onFullTile: OnFullTile): void {
+    this.#edge[0] ??= []
+    this.#size += TILE_WIDTH
+    this.#push(hash, 1, Math.floor((this.#size - 1) / TILE_WIDTH ** 2), onFullTile)
+  }
+
+  #push(item: Hash, from: number, at: number, onFullTile: OnFullTile): void {
+    let hash = item
+    let index = at
+    for (let level = from; ; level += 1) {
       const hashes = (this.#edge[level] ??= [])
       hashes.push(hash)
       if (hashes.length < TILE_WIDTH) return

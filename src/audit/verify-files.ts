@@ -1,9 +1,11 @@
 // Every file of the directory has a reason to be there: nothing may hide beside what is verified.
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { decompressBundle, parseCompressedPath, readBundleFileSync } from './bundle-file.ts'
 import { codeOf } from './files.ts'
 import type { Findings } from './findings.ts'
 import { type Hash, leafHash, rootOf } from './merkle.ts'
+import { MINIMUM_INDEX_FILE } from './minimum-index.ts'
 import {
   boundsOf,
   HASH_BYTES,
@@ -20,6 +22,8 @@ import { parseSegmentFile } from './wal-segment.ts'
 export interface FilesPass {
   readonly dir: string
   readonly size: number
+  /** Tiles before it are deleted, or about to be. */
+  readonly minimum: number
   readonly findings: Findings
   /** The last, partial tile of each level, as derived. */
   readonly edge: readonly (readonly Hash[])[]
@@ -43,9 +47,16 @@ function* walk(dir: string, below = ''): Generator<{ path: string; isFile: boole
 /** Looks at each file: the expected ones were verified already, all others are judged here. */
 export function verifyFiles(pass: FilesPass): void {
   let leftovers = 0
+  let old = 0
   for (const { path, isFile } of walk(pass.dir)) {
-    if (unlessGone(() => verifyFile(pass, path, isFile)) === true) leftovers += 1
+    const kind = unlessGone(() => verifyFile(pass, path, isFile))
+    if (kind === 'beyond') leftovers += 1
+    if (kind === 'old') old += 1
   }
+  if (old > 0)
+    pass.findings.warn(
+      `${old} files that an interrupted retention or compression has left, and that are what they were`,
+    )
   if (leftovers > 0) {
     pass.findings.warn(
       `${leftovers} tiles beyond the checkpoint: a seal was interrupted, and the next one writes them again`,
@@ -53,14 +64,18 @@ export function verifyFiles(pass: FilesPass): void {
   }
 }
 
-/** Returns true for a tile beyond the checkpoint. */
-function verifyFile(pass: FilesPass, path: string, isFile: boolean): boolean {
+type Kind = 'beyond' | 'old' | undefined
+
+function verifyFile(pass: FilesPass, path: string, isFile: boolean): Kind {
   const name = parseTilePath(path)
+  const packed = parseCompressedPath(path)
   if (!isFile) pass.findings.problem('this is no regular file', { file: path })
+  else if (packed !== undefined) return verifyPacked(pass, path, packed)
+  else if (name !== undefined && isDeleted(pass, name)) return verifyDeleted(pass, path, name)
   else if (name !== undefined) return verifyTileFile(pass, path, name)
   else if (path.endsWith('.tmp')) verifyUnfinished(pass, path)
   else if (!isExpected(path)) pass.findings.problem('this file does not belong to the trail', { file: path })
-  return false
+  return undefined
 }
 
 /**
@@ -77,42 +92,82 @@ function unlessGone<T>(look: () => T): T | undefined {
 }
 
 function isExpected(path: string): boolean {
-  if (path === 'checkpoint' || path === 'vkey') return true
+  if (path === 'checkpoint' || path === 'vkey' || path === MINIMUM_INDEX_FILE) return true
   return path.startsWith('wal/') && parseSegmentFile(path.slice(4)) !== undefined
 }
 
 /** A checkpoint or key that was being written: cut short, it is nothing; whole, it must be a true one. */
 function verifyUnfinished({ dir, findings, isNote }: FilesPass, path: string): void {
   const text = readFileSync(join(dir, path), 'utf8')
-  const isKnown = path === 'checkpoint.tmp' || path === 'vkey.tmp'
+  const isKnown = ['checkpoint.tmp', 'vkey.tmp', `${MINIMUM_INDEX_FILE}.tmp`].includes(path)
   if (isKnown && (!text.endsWith('\n') || isNote(text))) findings.warn(`${path}: left by an interrupted write`)
   else findings.problem('this file does not belong to the trail', { file: path })
 }
 
-/** Returns true for a tile beyond the checkpoint. */
-function verifyTileFile(pass: FilesPass, path: string, name: TileName): boolean {
+function isDeleted({ minimum }: FilesPass, { level, index }: TileName): boolean {
+  return (level === 0 || level === 'entries') && index * TILE_WIDTH < minimum
+}
+
+/** A tile that retention has not come to delete yet: the tile above it must still stand for it. */
+function verifyDeleted(pass: FilesPass, path: string, name: TileName, unpacked?: Buffer): Kind {
+  const bytes = unpacked ?? readFileSync(join(pass.dir, path))
+  const { hashes, rest } = itemsOf(name, bytes)
+  const above = { level: 1, index: Math.floor(name.index / TILE_WIDTH), width: TILE_WIDTH }
+  const tile = readFileSync(join(pass.dir, tilePath({ ...above, width: widthAt(pass.size, 1, above.index) })))
+  const isWhole = hashes.length === TILE_WIDTH && rest === bytes.length
+  if (isWhole && rootOf(hashes) === hashesOf(tile)[name.index % TILE_WIDTH]) return 'old'
+  pass.findings.problem('this was deleted by retention, and is not what stood here', { file: path })
+  return undefined
+}
+
+/** A compressed bundle: it was verified in the place of the plain one, or stands beside it for a moment. */
+function verifyPacked(pass: FilesPass, path: string, name: TileName): Kind {
+  const bytes = decompressBundle(readFileSync(join(pass.dir, path)))
+  const plain = join(pass.dir, tilePath(name))
+  if (widthAt(pass.size, 'entries', name.index) !== TILE_WIDTH)
+    pass.findings.problem('this lies beyond the checkpoint', { file: path })
+  else if (isDeleted(pass, name) && bytes !== undefined) return verifyDeleted(pass, path, name, bytes)
+  // Cut short it is what a crash leaves; whole, it must be the same.
+  else if (existsSync(plain) && (bytes === undefined || bytes.equals(readFileSync(plain)))) return 'old'
+  else if (existsSync(plain)) pass.findings.problem('this is not the bundle beside it', { file: path })
+  else if (isDeleted(pass, name)) pass.findings.problem('this compressed bundle was changed', { file: path })
+  return undefined
+}
+
+function verifyTileFile(pass: FilesPass, path: string, name: TileName): Kind {
   const width = widthAt(pass.size, name.level, name.index)
-  if (name.width === width) return false
+  if (name.width === width) return undefined
   const bytes = readFileSync(join(pass.dir, path))
   if (name.width > width && !pass.isSealing) {
     pass.findings.problem('this lies beyond the checkpoint', { file: path })
-    return false
+    return undefined
   }
   if (name.width > width) {
     verifyLeftover(pass, path, name, bytes)
-    return true
+    return 'beyond'
   }
-  const currentPath = tilePath({ ...name, width })
   // Where the present tile is missing that was said already, and this one cannot be judged.
-  if (!existsSync(join(pass.dir, currentPath))) return false
-  const current = readFileSync(join(pass.dir, currentPath))
+  const current = readCurrent(pass.dir, { ...name, width })
+  if (current === undefined) return undefined
   const length = name.level === 'entries' ? boundsOf(current).bounds[2 * name.width - 1] : name.width * HASH_BYTES
   const wrong = bytes.findIndex((byte, i) => byte !== current[i])
   if (wrong >= 0 || bytes.length !== length) {
     const place = { file: path, offset: wrong >= 0 ? wrong : Math.min(bytes.length, length ?? 0) }
     pass.findings.problem('this older partial tile is not the beginning of the present one', place)
   }
-  return false
+  return undefined
+}
+
+function readCurrent(dir: string, name: TileName): Buffer | undefined {
+  if (name.level !== 'entries') {
+    const path = join(dir, tilePath(name))
+    return existsSync(path) ? readFileSync(path) : undefined
+  }
+  try {
+    return readBundleFileSync(dir, name)?.bytes
+  } catch {
+    return undefined
+  }
 }
 
 /** Hashes of a file beyond the checkpoint with the byte at which each begins, and where its whole items end. */

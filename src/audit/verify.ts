@@ -1,23 +1,35 @@
 // The offline verifier: re-derives everything that a trail claims, and says plainly what it could not see.
-import { statSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
+import { join } from 'node:path'
 import { type Checkpoint, openCheckpoint, parseCheckpoint } from './checkpoint.ts'
 import { nodeFiles } from './files.ts'
 import { Findings, type Problem } from './findings.ts'
 import { emptyRoot } from './merkle.ts'
+import { MINIMUM_INDEX_FILE, openMinimumIndex } from './minimum-index.ts'
 import { formatVkey, parseNote, parseVkey, type Vkey } from './note.ts'
 import { RecordSequence } from './record-sequence.ts'
+import { TILE_WIDTH } from './tiles.ts'
+import { compare, readKept } from './verify-kept.ts'
 import { verifyFiles } from './verify-files.ts'
-import { type LogResult, readIfThere, verifyLog } from './verify-log.ts'
+import { type LogPosition, type LogResult, readIfThere, verifyLog } from './verify-log.ts'
 import { verifyWal } from './verify-wal.ts'
 import { walDir } from './wal-segment.ts'
 
 export interface VerifyOptions {
   /** The trail's verification key, kept elsewhere. */
   readonly vkey?: string
-  /** A checkpoint of this trail, kept elsewhere: the text of the signed note. */
-  readonly checkpoint?: string
+  /** Checkpoints of this trail, kept elsewhere: the texts of the signed notes. */
+  readonly checkpoint?: string | readonly string[]
+  /** Where an earlier verification of this trail stood; what is before is not read again, which the verdict says. */
+  readonly resume?: VerifyPosition
+  /** Called now and then, while nothing was wrong, with where to go on another time: to be copied at once, for it grows on. */
+  readonly onPosition?: (position: VerifyPosition) => void
   /** Called now and then with the entries done and all of them. */
   readonly onProgress?: (done: number, total: number) => void
+}
+
+export interface VerifyPosition extends LogPosition {
+  readonly origin: string
 }
 
 export interface Verdict {
@@ -28,6 +40,10 @@ export interface Verdict {
   readonly size: number
   /** Root of the checkpoint, base64. */
   readonly root: string
+  /** Entries before it were deleted by retention; their hashes still hold the rest together. */
+  readonly minimum: number
+  /** Entries that were not read again, since an earlier verification had read them. */
+  readonly resumedFrom: number
   /** Entries that are durable and under no checkpoint yet. */
   readonly unsealed: number
   readonly warnings: readonly string[]
@@ -41,6 +57,11 @@ export interface Verdict {
 /** Verifies the trail in a directory, wherever it was copied to. A trail that grows meanwhile is looked at again. Never rejects for what it finds. */
 export async function verifyTrail(dir: string, options: VerifyOptions = {}): Promise<Verdict> {
   let verdict = await verifyOnce(dir, options)
+  if (!verdict.ok && verdict.resumedFrom > 0) {
+    // What was verified then may be another trail, or was changed since: all of it is read to find the place.
+    const { resume: _resume, ...anew } = options
+    return verifyTrail(dir, anew)
+  }
   // A gateway at work changes the trail between two reads; what was found may have been its doing, and is gone at another look.
   for (let attempt = 0; attempt < 3 && !verdict.ok && isDirectory(walDir(dir)); attempt += 1) {
     const again = await verifyOnce(dir, options)
@@ -55,27 +76,29 @@ async function verifyOnce(dir: string, options: VerifyOptions): Promise<Verdict>
   const findings = new Findings()
   if (!isDirectory(dir)) {
     findings.problem('there is no trail here: this is no directory', { file: '.' })
-    return conclude(findings, undefined, 0, { keyStatement: '', checkpointStatement: '' })
+    return conclude(findings, undefined, NOTHING, { keyStatement: '', checkpointStatement: '' })
   }
   const { vkey, statement: keyStatement } = findKey(dir, options.vkey, findings)
   const signed = readSigned(dir, vkey, findings)
-  const kept = readKept(options.checkpoint, vkey, signed, findings)
+  const minimum = readMinimum(dir, vkey, signed, findings)
+  const given = options.checkpoint === undefined ? [] : [options.checkpoint].flat()
+  const kept = readKept(given, vkey, signed, findings)
   const order = new Findings()
   const sequence = new RecordSequence(order)
   const wal = await verifyWal(nodeFiles, dir, findings)
-  let log: LogResult = { isWhole: false, earlierRoots: [], edge: [] }
+  const resumed = resumable(options.resume, signed, minimum, kept)
+  let log: LogResult = { isWhole: false, earlierRoots: new Map(), edge: [] }
   if (signed !== undefined) {
-    const { size, root } = signed
-    const onProgress = options.onProgress && ((done: number) => options.onProgress?.(done, size))
+    const { size, root, origin } = signed
     log = await verifyLog({
-      dir,
-      size,
-      root,
-      findings,
-      sequence,
-      onLeaf: wal.onLeaf,
-      earlierSize: kept?.size,
-      onProgress,
+      ...{ dir, size, root, findings, sequence, onLeaf: wal.onLeaf, minimum, resumed },
+      earlierSizes: new Set(kept.map((each) => each.size)),
+      onProgress: options.onProgress && ((done) => options.onProgress?.(Math.min(done, size), size)),
+      onPosition:
+        options.onPosition &&
+        ((position) => {
+          if (order.problems.length === 0) options.onPosition?.({ ...position, origin })
+        }),
     })
   }
   const unsealed = wal.finish(sequence)
@@ -84,6 +107,7 @@ async function verifyOnce(dir: string, options: VerifyOptions): Promise<Verdict>
     verifyFiles({
       dir,
       size: signed.size,
+      minimum,
       findings,
       isSealing: unsealed > 0,
       edge: log.edge,
@@ -92,8 +116,46 @@ async function verifyOnce(dir: string, options: VerifyOptions): Promise<Verdict>
     })
   }
   findings.append(order)
-  const checkpointStatement = compare(kept, options.checkpoint, signed, log, findings)
-  return conclude(findings, signed, unsealed, { keyStatement, checkpointStatement })
+  const checkpointStatement = compare(kept, given, signed, log, { findings, minimum })
+  const counts = { unsealed, minimum, resumedFrom: resumed?.size ?? 0 }
+  return conclude(findings, signed, counts, { keyStatement, checkpointStatement })
+}
+
+const NOTHING = { unsealed: 0, minimum: 0, resumedFrom: 0 }
+
+/** The position, where it can be one of this trail, and nothing that is asked for lies before it. */
+function resumable(
+  position: VerifyPosition | undefined,
+  signed: Checkpoint | undefined,
+  minimum: number,
+  kept: readonly Checkpoint[],
+): LogPosition | undefined {
+  if (position === undefined || signed === undefined) return undefined
+  const isUsable =
+    position.origin === signed.origin &&
+    position.size <= signed.size &&
+    position.size >= minimum &&
+    position.size % TILE_WIDTH === 0 &&
+    kept.every(({ size }) => size > position.size)
+  return isUsable ? position : undefined
+}
+
+/** What the signed statement says that retention has deleted; 0 where nothing was. */
+function readMinimum(dir: string, vkey: Vkey | undefined, signed: Checkpoint | undefined, findings: Findings): number {
+  if (!existsSync(join(dir, MINIMUM_INDEX_FILE))) return 0
+  const text = readText(dir, MINIMUM_INDEX_FILE, findings)
+  const statement = text === undefined ? undefined : openMinimumIndex(text, vkey)
+  if (statement === undefined) return 0
+  const file = MINIMUM_INDEX_FILE
+  if ('problem' in statement) {
+    findings.problem(`the statement of what was deleted does not hold: ${statement.problem}`, { file })
+    return 0
+  }
+  if (signed !== undefined && statement.index > signed.size) {
+    findings.problem(`more was deleted (${statement.index} entries) than the checkpoint signs`, { file })
+    return 0
+  }
+  return statement.index
 }
 
 function isDirectory(path: string): boolean {
@@ -107,7 +169,7 @@ function isDirectory(path: string): boolean {
 function conclude(
   findings: Findings,
   signed: Checkpoint | undefined,
-  unsealed: number,
+  counts: Pick<Verdict, 'unsealed' | 'minimum' | 'resumedFrom'>,
   statements: { keyStatement: string; checkpointStatement: string },
 ): Verdict {
   const { origin = '', size = 0, root = emptyRoot } = signed ?? {}
@@ -115,10 +177,7 @@ function conclude(
   const encoded = Buffer.from(root, 'latin1').toString('base64')
   return {
     ok: problems.length === 0,
-    origin,
-    size,
-    root: encoded,
-    unsealed,
+    ...{ origin, size, root: encoded, ...counts },
     warnings: findings.warnings,
     problems,
     ...statements,
@@ -182,45 +241,6 @@ function readSigned(dir: string, vkey: Vkey | undefined, findings: Findings): Ch
 
 function isNote(text: string, vkey: Vkey | undefined): boolean {
   if (vkey === undefined) return false
-  return text === `${formatVkey(vkey)}\n` || !('problem' in openCheckpoint(text, vkey))
-}
-
-function readKept(
-  text: string | undefined,
-  vkey: Vkey | undefined,
-  signed: Checkpoint | undefined,
-  findings: Findings,
-): Checkpoint | undefined {
-  if (text === undefined || vkey === undefined) return undefined
-  const kept = openCheckpoint(text, vkey)
-  if ('problem' in kept) {
-    findings.problem(`the checkpoint given does not hold: ${kept.problem}`)
-    return undefined
-  }
-  if (signed !== undefined && kept.size > signed.size) {
-    const what = `the trail has ${signed.size} entries, and the checkpoint given has ${kept.size}: the trail was rolled back or cut short`
-    findings.problem(what, { file: 'checkpoint' })
-  }
-  return kept
-}
-
-/** Whether the trail begins with what the kept checkpoint signs: shown by deriving its root, which is stronger than any proof. */
-function compare(
-  kept: Checkpoint | undefined,
-  given: string | undefined,
-  signed: Checkpoint | undefined,
-  log: LogResult,
-  findings: Findings,
-): string {
-  if (given === undefined) {
-    return 'No checkpoint kept elsewhere was given: a rollback to an earlier state of this trail could not have been seen.'
-  }
-  const other = 'The trail is not a continuation of the checkpoint given.'
-  if (kept === undefined || signed === undefined || kept.size > signed.size) return other
-  const roots = kept.size === 0 ? [emptyRoot] : log.earlierRoots
-  if (roots.includes(kept.root)) return `The first ${kept.size} entries are those that the checkpoint given signs.`
-  if (!log.isWhole) return 'The trail could not be compared with the checkpoint given: too much of it is missing.'
-  const what = `the first ${kept.size} entries are not those that the checkpoint given signs: this is another history`
-  findings.problem(what, { file: 'checkpoint' })
-  return other
+  if (text === `${formatVkey(vkey)}\n` || !('problem' in openCheckpoint(text, vkey))) return true
+  return !('problem' in openMinimumIndex(text, vkey))
 }

@@ -1,5 +1,7 @@
 // What the command line needs of the machine that it runs on; main.ts hands in the real one.
+import type { PseudonymKind } from '../core/pseudonym.ts'
 import type { Instant } from '../core/time.ts'
+import type { TrailIndex } from '../ports/trail-index.ts'
 import type { ReadStream, WriteStream } from 'node:tty'
 
 /** Starts the gateway and resolves with the exit code once it has stopped. It prints its own problems. */
@@ -12,7 +14,18 @@ type Recover = (options: {
   readonly reason: string
 }) => Promise<{ readonly id: string; readonly gateway: string } | { readonly problems: readonly string[] }>
 
+/** What reading a trail offline needs beyond files. */
+export interface Forensics {
+  /** Rejects where the package of the index's engine is not installed. */
+  openIndex(dir: string): Promise<TrailIndex>
+  /** Throws an Error where the file holds no key. */
+  pseudonymize(keyFile: string, kind: PseudonymKind, values: readonly string[]): readonly string[]
+  /** The account that runs this. */
+  accountName(): string
+}
+
 export interface Machine {
+  readonly forensics: () => Promise<Forensics>
   readonly serve: Serve
   readonly recover: Recover
   readonly env: Readonly<Record<string, string | undefined>>

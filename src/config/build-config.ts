@@ -19,6 +19,7 @@ import { DEFAULTS } from './defaults.ts'
 import { findEffective, sessionPolicyOf } from './effective.ts'
 import { parseSource } from './scalars.ts'
 import { placesOf } from './places.ts'
+import { exportsOf } from './schema-trail.ts'
 import type { ConfigDocument } from './schema.ts'
 
 /** Only for documents that passed the schema and every rule across its keys. */
@@ -56,9 +57,26 @@ export function buildConfig(document: ConfigDocument, file: string): Config {
       clockToleranceMs: document.session.clockTolerance,
       ...sessionExtrasOf(document.session, places.resolve),
     },
-    audit: { dir: places.auditDir, retentionMs: document.audit.retention, pseudonymKeyFile: places.pseudonymKeyFile },
+    audit: {
+      dir: places.auditDir,
+      retentionMs: document.audit.retention,
+      pseudonymKeyFile: places.pseudonymKeyFile,
+      ...trailOf(document.audit, places.resolve),
+    },
     ...(places.locksFile === undefined ? {} : { locksFile: places.locksFile }),
     log: { level: document.log.level },
+  }
+}
+
+function trailOf(
+  { index, compressAfter, holds, exports }: ConfigDocument['audit'],
+  absolute: (path: string) => string,
+): Pick<Config['audit'], 'index' | 'compressAfterMs' | 'holds' | 'exports'> {
+  return {
+    index,
+    ...(compressAfter === undefined ? {} : { compressAfterMs: compressAfter }),
+    holds: holds.map(({ incident, since }) => ({ incident, ...(since === undefined ? {} : { since }) })),
+    exports: exportsOf(exports, absolute),
   }
 }
 

@@ -151,6 +151,13 @@ interface StoreConfig {
   readonly redis?: RedisConfig
 }
 
+/** Where sealed records are sent on. Paths are absolute. */
+export type ExportConfig = { readonly format: 'ndjson' | 'ocsf' | 'csv' } & (
+  | { readonly kind: 'file'; readonly path: string }
+  | { readonly kind: 'webhook'; readonly url: string; readonly secretFile: string }
+  | { readonly kind: 'redis'; readonly urlFile: string; readonly key: string; readonly lengthMax: number }
+)
+
 export interface Config {
   /** Absolute path of the file that this was read from. */
   readonly file: string
@@ -165,6 +172,10 @@ export interface Config {
     readonly retentionMs: number
     /** HMAC key of the pseudonyms; made at first start where absent. */
     readonly pseudonymKeyFile: string
+    readonly index: boolean
+    readonly compressAfterMs?: number
+    readonly holds: readonly { readonly incident: string; readonly since?: number }[]
+    readonly exports: Readonly<Record<string, ExportConfig>>
   }
   readonly locksFile?: string
   readonly log: { readonly level: 'error' | 'warn' | 'info' | 'debug' }

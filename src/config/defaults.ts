@@ -126,6 +126,11 @@ export const DEFAULTS = {
   audit: {
     /** Directions of CERT-In (28 April 2022), iv: logs of 180 days. Less is refused. */
     retention: '180d',
+    /** A search that takes minutes is of no use at night; where the package is missing nothing is built. */
+    index: true,
+    exportFormat: 'ndjson',
+    /** Half a gigabyte of Redis. */
+    streamLengthMax: 1_000_000,
   },
   log: {
     level: 'info',

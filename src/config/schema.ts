@@ -22,6 +22,7 @@ import { certificateKeys, path, withDefault } from './schema-parts.ts'
 import { policyKeys, routeSchema } from './schema-routes.ts'
 import { otpKeys, sessionKeys } from './schema-session.ts'
 import { storeSchema } from './schema-store.ts'
+import { trailKeys } from './schema-trail.ts'
 import { upstreamSchema } from './schema-upstreams.ts'
 
 const responderSchema = z.strictObject({
@@ -128,6 +129,7 @@ const auditSchema = z
       })
       .prefault({})
       .describe('How people are named in trail, locks and metrics.'),
+    ...trailKeys,
   })
   .prefault({})
   .describe('The trail.')

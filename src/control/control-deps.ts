@@ -9,6 +9,7 @@ import type { OrderVerifier } from '../ports/order-verifier.ts'
 import type { Pseudonyms } from '../ports/pseudonyms.ts'
 import type { Signer } from '../ports/signer.ts'
 import type { ConsoleFiles } from './console-files.ts'
+import type { TrailSearch } from '../ports/trail-search.ts'
 import type { FleetParts } from './fleet/fleet.ts'
 import type { LiveFeed } from './live/live-feed.ts'
 import type { Rates } from './live/rates.ts'
@@ -43,6 +44,7 @@ export interface ControlDeps {
   readonly gatewayName: string
   /** Where checkpoint and tiles lie. */
   readonly auditDir: string
+  readonly search: TrailSearch
   readonly audit: () => StatusView['audit']
   /** Beside those of the desk: a locks file that cannot be read, a reload that was refused. */
   readonly problems: () => readonly string[]

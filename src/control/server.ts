@@ -14,6 +14,7 @@ import type { Method, Resource } from './resource.ts'
 import { auditLogResources } from './resources/audit-log.ts'
 import { consoleResources } from './resources/console.ts'
 import { auditProofResource } from './resources/audit-proof.ts'
+import { auditSearchResources } from './resources/audit-search.ts'
 import { docsResources } from './resources/docs.ts'
 import { eventResource } from './resources/events.ts'
 import { explainResource } from './resources/explain.ts'
@@ -69,6 +70,7 @@ function resourcesOf(deps: ControlDeps, sessions: Sessions): readonly Resource[]
     pseudonymResource(deps),
     ...auditLogResources(deps),
     auditProofResource(deps),
+    ...auditSearchResources(deps),
     eventResource(deps, (authorization) => callerOf(authorization, sessions)),
     ratesResource(deps),
     ...consoleResources(deps),

@@ -108,5 +108,34 @@ export interface PseudonymRecord extends Common {
   readonly count: number
 }
 
+/** Who looked into the trail. The first is durable before anything is shown. */
+export interface AccessRecord extends Common {
+  readonly kind: 'access'
+  readonly action: 'search' | 'whose' | 'export'
+  readonly state: 'begun' | 'ended'
+  readonly by: string
+  /** What was asked; people by pseudonym alone. */
+  readonly query: object
+  readonly results?: number
+}
+
+/** The trail's oldest records are deleted: it begins with the entry `minimum` from now on. */
+export interface RetentionRecord extends Common {
+  readonly kind: 'retention'
+  readonly minimum: number
+  /** All that is deleted is older than this, epoch milliseconds. */
+  readonly before: number
+  readonly retentionMs: number
+  readonly holds: readonly string[]
+}
+
 export type AuditRecord =
-  RequestRecord | OrderRecord | ProofRecord | GapRecord | LifeRecord | LeaseRecord | PseudonymRecord
+  | RequestRecord
+  | OrderRecord
+  | ProofRecord
+  | GapRecord
+  | LifeRecord
+  | LeaseRecord
+  | PseudonymRecord
+  | AccessRecord
+  | RetentionRecord

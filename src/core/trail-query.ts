@@ -47,7 +47,8 @@ const VALUE_LENGTH_MAX = 1000
 
 /** Reads a query. What is wrong never repeats a value: it may be an identifier that somebody put into the wrong place. */
 export function parseQuery(value: unknown): { readonly query: Query } | { readonly problems: readonly string[] } {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return { problems: ['the query must be an object'] }
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    return { problems: ['the query must be an object'] }
   const problems: string[] = []
   const query: Record<string, unknown> = {}
   for (const [name, each] of Object.entries(value)) {
@@ -100,7 +101,9 @@ export function matchesQuery(query: Query, record: AnyRecord, locksOfIncidents: 
     isAmong(query.ids, record.id) &&
     isAmong(query.sessions, record.session) &&
     isAmong(query.principals, record.principal) &&
-    (query.clients === undefined || isAmong(query.clients, record.client) || isAmong(query.clients, record.application)) &&
+    (query.clients === undefined ||
+      isAmong(query.clients, record.client) ||
+      isAmong(query.clients, record.application)) &&
     (query.subjects === undefined || hasAmong(query.subjects, record.subjects)) &&
     (query.locks === undefined || isAmong(query.locks, record.lock) || hasAmong(query.locks, record.locks)) &&
     (query.incidents === undefined ||

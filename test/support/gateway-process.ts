@@ -118,6 +118,7 @@ export interface GatewayProcess {
   readonly controlPort: number
   readonly people: readonly Person[]
   readonly issuer: ReturnType<typeof makeIssuer>
+  readonly readToken: string
   readonly url: string
   readonly log: () => string
   readonly child: () => ChildProcess
@@ -183,6 +184,7 @@ ${options.routes}
     controlPort,
     people,
     issuer,
+    readToken,
     url,
     log: () => log,
     child: () => {

@@ -8,17 +8,17 @@ type Request = Omit<IndexWhose, 'files' | 'tail'>
 
 /** `source` is a subquery with the columns of records. */
 export async function readWhose(connection: DuckDBConnection, source: string, request: Request): Promise<WhoseAnswer> {
-  const { sql, values } = conditionOf({ ...request.query, kinds: ['request'] }, [], request)
+  const sql = conditionOf({ ...request.query, kinds: ['request'] }, [], request)
+  // Of the records of one exchange the last one holds. Two passes: numbers alone are grouped, which a disk can take over.
+  await connection.run('DROP TABLE IF EXISTS kept')
+  await connection.run(
+    `CREATE TEMP TABLE kept AS SELECT max("index") AS "index" FROM (SELECT * FROM ${source} WHERE ${sql}) GROUP BY id`,
+  )
   await connection.run('DROP TABLE IF EXISTS reads')
-  // Of the records of one exchange the last one holds.
   await connection.run(
     `CREATE TEMP TABLE reads AS
-     SELECT time, NOT coalesce(otp, false) AS bare, subjects, principal FROM (
-       SELECT max_by({'time': time, 'status': status, 'otp': otp, 'subjects': subjects, 'principal': principal}, "index") AS last
-       FROM (SELECT * FROM ${source} WHERE ${sql}) GROUP BY id
-     ), LATERAL (SELECT last.time, last.status, last.otp, last.subjects, last.principal)
-     WHERE status IS NULL OR status < 400`,
-    [...values],
+     SELECT time, NOT coalesce(otp, false) AS bare, subjects, principal
+     FROM (SELECT * FROM ${source} WHERE ${sql} AND (status IS NULL OR status < 400)) SEMI JOIN kept USING ("index")`,
   )
   await connection.run('DROP TABLE IF EXISTS people')
   await connection.run(
@@ -33,6 +33,7 @@ export async function readWhose(connection: DuckDBConnection, source: string, re
   const list = await connection.runAndReadAll(
     `SELECT subject, reads, bare, first, last FROM people ORDER BY reads DESC, subject LIMIT ${request.limit}`,
   )
+  for (const table of ['kept', 'reads', 'people']) await connection.run(`DROP TABLE ${table}`)
   const [reads, withoutOtp, unnamed, principals, first, last, subjects, subjectsWithoutOtp] = counts.getRows()[0] ?? []
   return {
     reads: Number(reads),

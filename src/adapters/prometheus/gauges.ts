@@ -21,6 +21,15 @@ export interface GaugeReadings {
   /** Locks that somebody has forgotten. */
   readonly locksOverdue: number
   /** Targets that are checked, by their place among those of their upstream: a label holds no address. */
+  /** Undefined while the trail is empty: then there is no series. */
+  readonly oldestRecordAgeSeconds: number | undefined
+  /** Of the exports that are configured. */
+  readonly exports: readonly {
+    readonly name: string
+    readonly lag: number
+    readonly failures: number
+    readonly lost: number
+  }[]
   readonly targets: readonly { readonly upstream: string; readonly target: number; readonly isUp: boolean }[]
 }
 
@@ -71,6 +80,21 @@ export function registerGauges(registry: Registry, version: string, read: () => 
         for (const { upstream, target, isUp } of read().targets) this.set({ upstream, target }, isUp ? 1 : 0)
       },
     }),
+  )
+  gauge(
+    registry,
+    'audit_oldest_record_age_seconds',
+    'Age of the oldest record that retention has left.',
+    () => read().oldestRecordAgeSeconds,
+  )
+  labelled(registry, 'audit_export_lag_records', 'Sealed records that an export has not sent on.', 'export', () =>
+    read().exports.map(({ name, lag }) => [name, lag]),
+  )
+  counted(registry, 'audit_export_failures_total', 'Attempts of an export that failed; they are made again.', () =>
+    read().exports.map(({ name, failures }) => [name, failures]),
+  )
+  counted(registry, 'audit_export_lost_total', 'Records that retention deleted before an export sent them.', () =>
+    read().exports.map(({ name, lost }) => [name, lost]),
   )
   const build = new Gauge({
     name: `${PREFIX}build_info`,
@@ -123,4 +147,25 @@ function labelled(
     },
   })
   registry.registerMetric(made)
+}
+
+/** Counts that are kept elsewhere, by export. */
+function counted(
+  registry: Registry,
+  name: string,
+  help: string,
+  read: () => readonly (readonly [string, number])[],
+): void {
+  registry.registerMetric(
+    new Counter({
+      name: PREFIX + name,
+      help,
+      labelNames: ['export'],
+      registers: [],
+      collect() {
+        this.reset()
+        for (const [value, count] of read()) this.inc({ export: value }, count)
+      },
+    }),
+  )
 }

@@ -64,7 +64,8 @@ function* hitsOf(bundle: Bundle, query: Query, range: Range): Generator<Hit> {
     const entry = entryAt(bundle, index)
     if (!holdsAll(entry)) continue
     const record = parseRecord(entry)
-    if (record !== undefined && matchesQuery(query, record, range.locks)) yield { index, record, entry: Buffer.from(entry) }
+    if (record !== undefined && matchesQuery(query, record, range.locks))
+      yield { index, record, entry: Buffer.from(entry) }
   }
 }
 

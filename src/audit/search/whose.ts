@@ -32,7 +32,10 @@ export async function whoseByScan(
       principal: typeof principal === 'string' ? principal : undefined,
     })
   }
-  return count([...last.values()].filter(({ status }) => status === undefined || status < REFUSED_FROM), limit)
+  return count(
+    [...last.values()].filter(({ status }) => status === undefined || status < REFUSED_FROM),
+    limit,
+  )
 }
 
 type Counted = { -readonly [K in keyof SubjectReads]: SubjectReads[K] }

@@ -1,15 +1,18 @@
 // portcullis audit verify: the trail, checked offline, wherever it was copied to.
 import { readFileSync } from 'node:fs'
 import type { Command } from 'commander'
+import type { Resume } from '../../audit/resume-file.ts'
 import type { Verdict } from '../../audit/verify.ts'
 import { examples, type Context, type Define } from '../command.ts'
 import { EXIT, usageFailure, type ExitCode } from '../failure.ts'
 import type { Printer } from '../print.ts'
+import { repeatable } from '../repeatable.ts'
 import { reasonOf } from '../signing-key.ts'
 
 interface VerifyFlags {
   readonly key?: string
-  readonly checkpoint?: string
+  readonly checkpoint?: readonly string[]
+  readonly resume?: string
   readonly json?: boolean
 }
 
@@ -18,7 +21,13 @@ export const define: Define = (command, context) => {
   verify
     .argument('<dir>', "the trail's directory: audit.dir of the config, or a copy of it")
     .option('--key <vkey>', "the trail's verification key, kept elsewhere: finds a trail that was signed anew")
-    .option('--checkpoint <file>', 'a checkpoint of this trail, kept elsewhere: finds a rollback')
+    .addOption(
+      repeatable(
+        '--checkpoint <file>',
+        'a checkpoint of this trail, kept elsewhere: finds a rollback, and two histories',
+      ),
+    )
+    .option('--resume <file>', 'go on where this file says that an earlier run stood, and keep it up to date')
     .option('--json', 'print JSON')
   examples(
     verify,
@@ -33,17 +42,31 @@ export const define: Define = (command, context) => {
 /** 0 intact (a torn tail that was never acknowledged is a warning), 1 anything else. */
 async function verifyDirectory(dir: string, flags: VerifyFlags, { printer }: Context): Promise<ExitCode> {
   const { verifyTrail } = await import('../../audit/verify.ts')
+  const resume = flags.resume === undefined ? undefined : await openResume(flags.resume)
   const verdict = await verifyTrail(dir, {
     ...(flags.key === undefined ? {} : { vkey: flags.key }),
-    ...(flags.checkpoint === undefined ? {} : { checkpoint: readCheckpoint(flags.checkpoint) }),
+    ...(flags.checkpoint === undefined ? {} : { checkpoint: flags.checkpoint.map(readCheckpoint) }),
+    ...(resume === undefined
+      ? {}
+      : { onPosition: resume.keep, ...(resume.position === undefined ? {} : { resume: resume.position }) }),
     onProgress: (done, total) => {
       printer.progress(`${done} of ${total} entries`)
     },
   })
   printer.progress('')
+  if (verdict.ok) resume?.finish()
   if (flags.json === true) printer.json({ dir, ...verdict })
   else printVerdict(printer, dir, verdict)
   return verdict.ok ? EXIT.done : EXIT.failed
+}
+
+async function openResume(file: string): Promise<Resume> {
+  const { openResumeFile } = await import('../../audit/resume-file.ts')
+  try {
+    return openResumeFile(file)
+  } catch (error) {
+    throw usageFailure(`--resume ${file}: ${reasonOf(error)}`)
+  }
 }
 
 function readCheckpoint(file: string): string {
@@ -55,10 +78,14 @@ function readCheckpoint(file: string): string {
 }
 
 function printVerdict(printer: Printer, dir: string, verdict: Verdict): void {
-  const { ok, origin, size, root, unsealed, warnings, problems } = verdict
+  const { ok, origin, size, root, minimum, resumedFrom, unsealed, warnings, problems } = verdict
   printer.out(ok ? { style: 'green', text: 'INTACT' } : { style: 'red', text: 'NOT INTACT' }, `  ${dir}`)
   if (origin !== '') printer.out(`  log         ${origin}`)
   if (size > 0) printer.out(`  checkpoint  ${size} entries, root ${root}`)
+  if (minimum > 0)
+    printer.out(`  begins with entry ${minimum}: what was before has been deleted by retention, as signed`)
+  if (resumedFrom > 0)
+    printer.out(`  resumed     entries before ${resumedFrom} were verified by an earlier run and not read again`)
   if (unsealed > 0) printer.out(`  after it    ${unsealed} entries that are durable and under no checkpoint yet`)
   for (const { what, where } of problems)
     printer.out({ style: 'red', text: '  problem     ' }, `${placeText(where)}${what}`)

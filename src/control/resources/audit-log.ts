@@ -1,7 +1,10 @@
 // The trail's checkpoint and tiles, as any witness or verifier reads them (C2SP tlog-tiles).
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Response } from 'express'
-import { parseTilePath } from '../../audit/tiles.ts'
+import { readBundleFile } from '../../audit/bundle-file.ts'
+import { nodeFiles } from '../../audit/files.ts'
+import { parseTilePath, type TileName } from '../../audit/tiles.ts'
 import type { ControlDeps } from '../control-deps.ts'
 import { sendProblem } from '../problem.ts'
 import { readBounded } from '../read-bounded.ts'
@@ -29,12 +32,26 @@ export function auditLogResources({ auditDir }: ControlDeps): readonly Resource[
           const { rest } = request.params
           const path = `tile/${Array.isArray(rest) ? rest.join('/') : ''}`
           // Only the one spelling that a tile's number has is a path at all: nothing leads out of the directory.
-          if (parseTilePath(path) === undefined) sendProblem(response, 'not-found', 'this is no path of a tile')
+          const name = parseTilePath(path)
+          if (name === undefined) sendProblem(response, 'not-found', 'this is no path of a tile')
+          else if (name.level === 'entries' && !existsSync(join(auditDir, path)))
+            await sendBundle(response, auditDir, name)
           else await sendFile(response, join(auditDir, path), BUNDLE_BYTES_MAX, 'application/octet-stream')
         },
       },
     },
   ]
+}
+
+/** A bundle that was compressed: it goes out as it was. */
+async function sendBundle(response: Response, auditDir: string, name: TileName): Promise<void> {
+  const found = await readBundleFile(nodeFiles, auditDir, name).catch(() => undefined)
+  if (found === undefined) {
+    sendProblem(response, 'not-found', 'the trail has no such file')
+    return
+  }
+  response.setHeader('Content-Type', 'application/octet-stream')
+  response.end(found.bytes)
 }
 
 async function sendFile(response: Response, path: string, bytesMax: number, contentType: string): Promise<void> {

@@ -21,6 +21,8 @@ const calm: GaugeReadings = {
   drillAgeSeconds: undefined,
   locksOverdue: 0,
   targets: [{ upstream: 'registry', target: 0, isUp: true }],
+  oldestRecordAgeSeconds: 86_400,
+  exports: [{ name: 'siem', lag: 3, failures: 2, lost: 0 }],
 }
 const routes = [
   { id: 'beneficiary.read', methods: ['GET'] },

@@ -1,0 +1,160 @@
+// Composition root of the thread that reads the trail: searches, the index, exports. What it does never delays an order or a request.
+import { mkdirSync, readFileSync } from 'node:fs'
+import path from 'node:path'
+import { parentPort, workerData } from 'node:worker_threads'
+import { openTrailIndex } from '../adapters/duckdb/trail-index.ts'
+import { createFileSink } from '../adapters/file/export-file.ts'
+import { createClock } from '../adapters/node/clock.ts'
+import { createWebhookSink, parseWebhookSecret } from '../adapters/node/webhook-sink.ts'
+import { createStreamSink } from '../adapters/redis/export-stream.ts'
+import { createExporter, type Exporter } from '../audit/export/exporter.ts'
+import { compressOld } from '../audit/retention.ts'
+import { buildIndex, readIndexState } from '../audit/search/index-files.ts'
+import { createSearcher, type Searcher } from '../audit/search/searcher.ts'
+import type { ExportConfig } from '../config/config.ts'
+import type { ExportSink } from '../ports/export-sink.ts'
+import type { TrailIndex } from '../ports/trail-index.ts'
+import type { FromTrailThread, ToTrailThread, TrailThreadStart } from './trail-desk.ts'
+
+const EXPORT_EVERY_MS = 500
+const INDEX_EVERY_MS = 30_000
+const COMPRESS_EVERY_MS = 2_000
+/** At this rate it keeps up with 30,000 requests a second. */
+const BUNDLES_A_TURN = 256
+
+const start = workerData as TrailThreadStart
+const clock = createClock()
+const post = (message: FromTrailThread): void => {
+  parentPort?.postMessage(message)
+}
+
+let index: Promise<TrailIndex | undefined> | undefined
+let whyNot: string | undefined
+
+/** Opened at first need: the engine takes some tens of megabytes. Undefined where it is not installed, or fails. */
+function openIndex(): Promise<TrailIndex | undefined> {
+  index ??= openTrailIndex({ dir: start.indexDir, threads: 1, memoryMegabytes: 256 }).catch((error: unknown) => {
+    whyNot = error instanceof Error ? error.message.split('\n')[0] : String(error)
+    return undefined
+  })
+  return index
+}
+
+let searcher: Promise<Searcher> | undefined
+
+function openSearcher(): Promise<Searcher> {
+  searcher ??= openIndex().then((opened) => {
+    if (opened !== undefined) mkdirSync(start.indexDir, { recursive: true, mode: 0o700 })
+    return createSearcher({
+      dir: start.auditDir,
+      ...(opened === undefined ? {} : { index: { index: opened, scratchDir: start.indexDir } }),
+      onFallback: (why) => {
+        whyNot = why
+      },
+    })
+  })
+  return searcher
+}
+
+async function answer(message: ToTrailThread): Promise<void> {
+  const { id } = message
+  try {
+    whyNot = undefined
+    const opened = await openSearcher()
+    if (message.type === 'page') {
+      const { hits, ...page } = await opened.page(message.query, message.request)
+      const found = hits.map(({ index: at, entry }) => ({ index: at, entry: entry.toString() }))
+      post({ id, value: { ...page, hits: found, ...fallback() } })
+    } else {
+      post({ id, value: { ...(await opened.whose(message.query, message.limit)), ...fallback() } })
+    }
+  } catch (error) {
+    post({ id, problem: error instanceof Error ? error.message : String(error) })
+  }
+  // A fallback holds for one question: the index may be whole again at the next.
+  if (whyNot !== undefined && searcher !== undefined) {
+    await (await searcher).close()
+    searcher = undefined
+  }
+}
+
+function fallback(): { readonly fallback?: string } {
+  return whyNot === undefined ? {} : { fallback: whyNot }
+}
+
+/** One question after the other, and the index is built in between: each may take all that the thread has. */
+let last: Promise<unknown> = Promise.resolve()
+function inTurn(run: () => Promise<void>): void {
+  last = last.then(run).catch(() => undefined)
+}
+
+async function keepIndex(): Promise<void> {
+  // Small trails need none, and a gateway without searches should not load the engine for nothing.
+  const { extent, missing } = await readIndexState(start.auditDir, { ...NO_INDEX, files: async () => [] })
+  if (missing.length === 0 || extent.size === 0) return
+  const opened = await openIndex()
+  if (opened === undefined) return
+  const added = await buildIndex(start.auditDir, opened, path.join(start.indexDir, `build-${process.pid}.lines`))
+  if (added > 0) post({ indexed: added })
+}
+
+const NO_INDEX = {} as TrailIndex
+
+function openSink(config: ExportConfig): ExportSink {
+  if (config.kind === 'file') return createFileSink(config.path)
+  if (config.kind === 'webhook') {
+    const secret = parseWebhookSecret(readFileSync(config.secretFile, 'utf8'))
+    return createWebhookSink({ url: config.url, secret, origin: start.origin, now: () => clock.now() })
+  }
+  const url = readFileSync(config.urlFile, 'utf8').trim()
+  // One stream a gateway: an entry's id is its place in that gateway's log.
+  const key = `${config.key}:${start.origin.replace(/^.*\//, '')}`
+  return createStreamSink({ url, key, lengthMax: config.lengthMax })
+}
+
+function startExports(): void {
+  const exporters: [string, Exporter][] = []
+  for (const [name, config] of Object.entries(start.exports)) {
+    try {
+      const exporter = createExporter({
+        dir: start.auditDir,
+        format: config.format,
+        sink: openSink(config),
+        cursorFile: path.join(start.cursorDir, `${name}.cursor`),
+        now: () => clock.monotonicMs(),
+      })
+      exporters.push([name, exporter])
+    } catch (error) {
+      const problem = error instanceof Error ? error.message : String(error)
+      post({ export: name, state: { lag: 0, failures: 1, lost: 0, problem } })
+    }
+  }
+  setInterval(() => {
+    for (const [name, exporter] of exporters) {
+      void exporter.run().then(() => {
+        post({ export: name, state: exporter.state })
+      })
+    }
+  }, EXPORT_EVERY_MS)
+}
+
+/** A few bundles at a time, so that a search never waits long. */
+function keepCompressed(afterMs: number): void {
+  let from = 0
+  setInterval(() => {
+    inTurn(async () => {
+      const cutoff = clock.now() - afterMs
+      from = await compressOld(start.auditDir, { from, cutoff, bundlesMax: BUNDLES_A_TURN })
+    })
+  }, COMPRESS_EVERY_MS).unref()
+}
+
+parentPort?.on('message', (message: ToTrailThread) => {
+  inTurn(() => answer(message))
+})
+if (Object.keys(start.exports).length > 0) startExports()
+if (start.compressAfterMs !== undefined) keepCompressed(start.compressAfterMs)
+if (start.keepsIndex)
+  setInterval(() => {
+    inTurn(keepIndex)
+  }, INDEX_EVERY_MS).unref()

@@ -1,0 +1,228 @@
+// Records as events of OCSF 1.8.0: requests are API Activity, orders Entity Management, sessions Authentication, findings Findings.
+import type { AnyRecord } from '../../core/trail-query.ts'
+import { OCSF_VERSION } from './ocsf-required.ts'
+
+type Event = Record<string, unknown>
+
+const SEVERITY = { info: 1, low: 2, medium: 3, high: 4, critical: 5 } as const
+
+/** Activities of class 6003 by method; everything else is 99 with the method as its name. */
+const CRUD: Readonly<Record<string, number>> = { POST: 1, GET: 2, HEAD: 2, PUT: 3, PATCH: 3, DELETE: 4 }
+
+/** `disposition_id` of the security_control profile: Allowed, Blocked, Delayed, Challenge, Rejected, Unauthorized, Error. */
+const DISPOSITIONS: Readonly<Record<string, number>> = {
+  allow: 1,
+  locked: 2,
+  throttled: 14,
+  unauthenticated: 23,
+  rejected: 25,
+  forbidden: 26,
+  error: 27,
+}
+
+/** One event for a record of any kind. `index` is its place in the log, which its `metadata.uid` names. */
+export function toOcsf(index: number, record: AnyRecord): Event {
+  switch (record.kind) {
+    case 'request':
+      return request(index, record)
+    case 'order':
+      return order(index, record)
+    case 'session':
+      return typeof record.by === 'string' ? use(index, record) : session(index, record)
+    case 'access':
+      return use(index, record)
+    case 'anomaly':
+    case 'gap':
+      return finding(index, record)
+    case 'incident':
+      return incident(index, record)
+    default:
+      return { ...common(index, record, 0, 99, SEVERITY.info), activity_name: text(record.kind) ?? 'unknown' }
+  }
+}
+
+function text(value: unknown): string | undefined {
+  return typeof value === 'string' && value !== '' ? value : undefined
+}
+
+function number(value: unknown): number | undefined {
+  return typeof value === 'number' ? value : undefined
+}
+
+/** Without members that are undefined: consumers take an empty one for a value. */
+function of(fields: Event): Event {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined))
+}
+
+function common(index: number, record: AnyRecord, classUid: number, activity: number, severity: number): Event {
+  const gateway = text(record.gateway) ?? 'unknown'
+  return {
+    activity_id: activity,
+    category_uid: Math.floor(classUid / 1000),
+    class_uid: classUid,
+    type_uid: classUid * 100 + activity,
+    severity_id: severity,
+    time: Math.floor(number(record.time) ?? 0),
+    metadata: of({
+      version: OCSF_VERSION,
+      product: { name: 'Portcullis', vendor_name: 'Portcullis', uid: gateway },
+      uid: `${gateway}/${index}`,
+      log_name: gateway,
+      sequence: index,
+      event_code: text(record.phase) ?? text(record.outcome) ?? text(record.kind),
+      correlation_uid: text(record.id),
+    }),
+  }
+}
+
+function request(index: number, record: AnyRecord): Event {
+  const method = text(record.method) ?? 'OTHER'
+  const decision = text(record.decision) ?? 'error'
+  const status = number(record.status)
+  const activity = CRUD[method] ?? 99
+  const route = text(record.route)
+  const refused = decision !== 'allow'
+  const base = common(index, record, 6003, activity, refused ? SEVERITY.low : SEVERITY.info)
+  const principal = text(record.principal)
+  const subjects = Array.isArray(record.subjects) ? record.subjects.filter((each) => typeof each === 'string') : []
+  return of({
+    ...base,
+    activity_name: activity === 99 ? method : undefined,
+    metadata: { ...(base.metadata as Event), profiles: ['security_control'] },
+    actor: of({
+      user: principal === undefined ? undefined : { uid: principal },
+      session:
+        text(record.session) === undefined
+          ? undefined
+          : of({ uid: record.session, issuer: text(record.issuer), is_mfa: record.otp === true }),
+      app_uid: text(record.application),
+      invoked_by: text(record.application) ?? 'anonymous',
+    }),
+    api: of({
+      operation: `${method} ${route ?? 'unmatched'}`,
+      request: text(record.id) === undefined ? undefined : { uid: record.id },
+      response: status === undefined ? undefined : { code: status },
+      service: { name: route ?? 'unmatched' },
+    }),
+    src_endpoint: endpoint(text(record.client)),
+    http_request: of({
+      http_method: method,
+      uid: text(record.id),
+      url: text(record.path) === undefined ? undefined : { path: record.path },
+    }),
+    http_response: status === undefined ? undefined : of({ code: status, length: number(record.bytes) }),
+    resources: subjects.length === 0 ? undefined : subjects.map((uid) => ({ uid, type: 'person' })),
+    action_id: refused ? 2 : 1,
+    disposition_id: DISPOSITIONS[decision] ?? 0,
+    policy: text(record.lock) === undefined ? undefined : { uid: record.lock, type: 'lock' },
+    status_id: status === undefined ? 0 : status < 400 ? 1 : 2,
+    status_detail: text(record.reason),
+    unmapped: unmapped(record, ['epoch', 'durationMs', 'upstreamMs', 'pii', 'received']),
+  })
+}
+
+function endpoint(client: string | undefined): Event {
+  return client !== undefined && /^[0-9a-fA-F:.]+$/.test(client) ? { ip: client } : { name: client ?? 'unknown' }
+}
+
+/** Of a record what OCSF has no place for. */
+function unmapped(record: AnyRecord, names: readonly string[]): Event | undefined {
+  const found = names.filter((name) => record[name] !== undefined).map((name) => [name, record[name]] as const)
+  return found.length === 0 ? undefined : Object.fromEntries(found)
+}
+
+/** Suspend for what locks, Resume for what releases, Enroll and Unenroll for people; Update for the rest. */
+function orderActivity(record: AnyRecord): number {
+  const kind = text(record.order)
+  if (record.outcome === 'refused') return 99
+  if (kind === 'lock' || kind === 'freeze' || kind === 'refreeze' || kind === 'revoke') return 12
+  if (record.outcome === 'released') return 13
+  if (kind === 'enrol' || kind === 'recovery') return 6
+  return kind === 'retire' ? 7 : 3
+}
+
+function order(index: number, record: AnyRecord): Event {
+  const activity = orderActivity(record)
+  const locks = Array.isArray(record.locks) ? record.locks.map(String) : []
+  const by = text(record.by) ?? text(record.channel) ?? 'unknown'
+  return of({
+    ...common(index, record, 3004, activity, record.outcome === 'refused' ? SEVERITY.medium : SEVERITY.high),
+    activity_name: activity === 99 ? `${text(record.order) ?? 'order'} refused` : undefined,
+    actor: { user: { uid: by, name: by }, invoked_by: text(record.channel) ?? 'unknown' },
+    comment: text(record.reason),
+    entity: of({
+      name: text(record.order) ?? 'order',
+      type: locks.length > 0 ? 'lock' : 'order',
+      uid: locks[0] ?? text(record.id),
+    }),
+    status_id: record.outcome === 'refused' ? 2 : 1,
+    status_detail: text(record.outcome),
+    unmapped: unmapped(record, ['incident', 'locks', 'epoch', 'responder', 'problems']),
+  })
+}
+
+/** Responders who make pseudonyms, search or export. */
+function use(index: number, record: AnyRecord): Event {
+  const by = text(record.by) ?? 'unknown'
+  return of({
+    ...common(index, record, 6003, 2, SEVERITY.info),
+    actor: { user: { uid: by, name: by }, invoked_by: by },
+    api: { operation: text(record.action) ?? 'read', service: { name: 'trail' } },
+    src_endpoint: { name: text(record.gateway) ?? 'unknown' },
+    status_id: 1,
+    unmapped: unmapped(record, ['query', 'count', 'state', 'results']),
+  })
+}
+
+/** Logon, Logoff, and Preauth where a one-time password was sent. */
+const LOGONS: Readonly<Record<string, number>> = {
+  login: 1,
+  logon: 1,
+  open: 1,
+  logout: 2,
+  logoff: 2,
+  revoked: 2,
+  sent: 6,
+}
+
+function session(index: number, record: AnyRecord): Event {
+  const action = text(record.action) ?? 'unknown'
+  const activity = LOGONS[action] ?? 99
+  return of({
+    ...common(index, record, 3002, activity, SEVERITY.info),
+    activity_name: activity === 99 ? action : undefined,
+    user: { uid: text(record.principal) ?? text(record.subject) ?? 'unknown' },
+    service: { name: text(record.application) ?? text(record.gateway) ?? 'unknown' },
+    is_mfa: record.otp === true ? true : undefined,
+  })
+}
+
+function finding(index: number, record: AnyRecord): Event {
+  const gateway = text(record.gateway) ?? 'unknown'
+  const isGap = record.kind === 'gap'
+  return of({
+    ...common(index, record, 2004, 1, isGap ? SEVERITY.critical : SEVERITY.medium),
+    finding_info: of({
+      uid: `${gateway}/${index}`,
+      title: isGap ? 'Records of the audit trail were lost' : (text(record.detector) ?? 'Anomaly'),
+      desc: text(record.reason),
+    }),
+    is_alert: true,
+    status_id: 1,
+    unmapped: unmapped(
+      record,
+      Object.keys(record).filter((name) => !['time', 'seq', 'kind', 'gateway', 'worker', 'reason'].includes(name)),
+    ),
+  })
+}
+
+function incident(index: number, record: AnyRecord): Event {
+  const uid = text(record.incident) ?? text(record.id) ?? String(index)
+  return of({
+    ...common(index, record, 2005, record.state === 'closed' ? 3 : record.state === 'opened' ? 1 : 2, SEVERITY.high),
+    finding_info_list: [{ uid, title: text(record.reason) ?? uid }],
+    assignee: { uid: text(record.by) ?? 'unknown' },
+    status_id: record.state === 'closed' ? 5 : 2,
+    is_suspected_breach: true,
+  })
+}

@@ -1,0 +1,99 @@
+// An export that stands alone: the records, a proof of each, the checkpoint, the key, and the verifier, in a directory of their own.
+import { once } from 'node:events'
+import { createWriteStream } from 'node:fs'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { createInclusionProof } from '../merkle.ts'
+import { encodeHash, readCheckpoint } from '../proof.ts'
+import { createTileReader } from '../tiles.ts'
+import { createVerifierFile } from '../verifier-file.ts'
+import { FORMATS, type LineFormat } from './formats.ts'
+
+export interface PackOptions {
+  /** The trail. */
+  readonly dir: string
+  /** Must not exist. */
+  readonly out: string
+  readonly format: LineFormat
+  /** Only of `ndjson`, whose lines are the exact bytes that are proven. */
+  readonly withProofs: boolean
+}
+
+export interface PackedRecord {
+  readonly index: number
+  readonly entry: Buffer
+}
+
+/** Names in the pack that the verifier looks for. */
+export const PROOFS_FILE = 'proofs.ndjson'
+
+/** Writes the pack. Resolves with how many records it holds. Rejects with an Error of one line where something cannot be written. */
+export async function writePack(options: PackOptions, records: AsyncIterable<PackedRecord>): Promise<number> {
+  const { dir, out, format } = options
+  await mkdir(out, { mode: 0o700 })
+  const { note, size } = await readCheckpoint(dir)
+  const { file, heading, line } = FORMATS[format]
+  const lines = openLines(join(out, file))
+  const proofs = options.withProofs && format === 'ndjson' ? openLines(join(out, PROOFS_FILE)) : undefined
+  const readNode = createTileReader(dir, size)
+  let count = 0
+  if (heading !== '') await lines.write(heading)
+  for await (const { index, entry } of records) {
+    // A record that was sealed after the export began has no proof under its checkpoint.
+    if (index >= size) continue
+    count += 1
+    await lines.write(line(index, entry))
+    if (proofs === undefined) continue
+    const hashes = createInclusionProof(readNode, index, size).map(encodeHash)
+    await proofs.write(`${JSON.stringify({ index, proof: hashes })}\n`)
+  }
+  await lines.end()
+  await proofs?.end()
+  await writeExtras(dir, out, note)
+  return count
+}
+
+/** What every export has: the checkpoint and the key that its records were under, and the verifier. */
+export async function writeExtras(dir: string, out: string, checkpoint?: string): Promise<void> {
+  const note = checkpoint ?? (await readCheckpoint(dir)).note
+  await writeFile(join(out, 'checkpoint'), note, { mode: 0o600 })
+  await writeFile(join(out, 'vkey'), await readFile(join(dir, 'vkey')), { mode: 0o600 })
+  await writeFile(join(out, 'verify.mjs'), createVerifierFile(), { mode: 0o600 })
+}
+
+/** Records as lines with their index as the first member. Resolves with how many. */
+export async function writeIndexedLines(path: string, records: AsyncIterable<PackedRecord>): Promise<number> {
+  const lines = openLines(path)
+  let count = 0
+  for await (const { index, entry } of records) {
+    count += 1
+    await lines.write(`{"index":${index},${entry.toString().slice(1)}\n`)
+  }
+  await lines.end()
+  return count
+}
+
+interface Lines {
+  write(text: string): Promise<void>
+  end(): Promise<void>
+}
+
+/** A file of lines, written at the disk's own pace. */
+function openLines(path: string): Lines {
+  const stream = createWriteStream(path, { mode: 0o600, flags: 'wx' })
+  let failed: Error | undefined
+  stream.on('error', (error) => {
+    failed = error
+  })
+  return {
+    async write(text) {
+      if (failed !== undefined) throw failed
+      if (!stream.write(text)) await once(stream, 'drain')
+    },
+    async end() {
+      stream.end()
+      if (failed !== undefined) throw failed
+      await once(stream, 'close')
+    },
+  }
+}

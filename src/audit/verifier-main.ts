@@ -1,0 +1,119 @@
+// The command line of verify.mjs: the same checks as `portcullis audit verify` and `verify-proof`, with nothing around them.
+import { readFileSync } from 'node:fs'
+import { parseArgs } from 'node:util'
+import { checkProofFile } from './check-proof-file.ts'
+import { isPack, verifyPack } from './verify-pack.ts'
+import { verifyTrail, type Verdict } from './verify.ts'
+
+const USAGE = `Usage: node verify.mjs [DIR] [--key VKEY] [--checkpoint FILE ...] [--json]
+       node verify.mjs FILE.tlog-proof --record FILE --key VKEY
+  DIR           a trail, or an export with proofs (default: where you are)
+  --key         the verification key, kept elsewhere: finds what was signed anew
+  --checkpoint  a checkpoint of this trail, kept elsewhere: finds a rollback
+  --record      the record that the proof is of; or --receipt TEXT
+Exit codes: 0 intact, 1 not, 2 bad usage.
+`
+
+/** Resolves with the exit code. Never rejects. */
+export async function runVerifier(argv: readonly string[], write: (text: string) => void): Promise<number> {
+  try {
+    const { values, positionals } = parseArgs({
+      args: [...argv],
+      allowPositionals: true,
+      options: {
+        key: { type: 'string' },
+        checkpoint: { type: 'string', multiple: true },
+        record: { type: 'string' },
+        receipt: { type: 'string' },
+        json: { type: 'boolean' },
+        help: { type: 'boolean' },
+      },
+    })
+    const [place = '.'] = positionals
+    if (values.help === true || positionals.length > 1) {
+      write(USAGE)
+      return values.help === true ? 0 : 2
+    }
+    if (place.endsWith('.tlog-proof')) return proveFile(place, values, write)
+    const show = (ok: boolean, verdict: object, lines: readonly string[]): number => {
+      write(
+        values.json === true
+          ? `${JSON.stringify(verdict)}\n`
+          : `${ok ? 'INTACT' : 'NOT INTACT'}  ${place}\n${lines.map((line) => `  ${clean(line)}\n`).join('')}`,
+      )
+      return ok ? 0 : 1
+    }
+    if (isPack(place)) {
+      const verdict = await verifyPack(place, values.key)
+      return show(verdict.ok, verdict, [`${verdict.records} records`, ...verdict.problems, verdict.keyStatement])
+    }
+    const checkpoints = (values.checkpoint ?? []).map((file) => readFileSync(file, 'utf8'))
+    const verdict = await verifyTrail(place, {
+      ...(values.key === undefined ? {} : { vkey: values.key }),
+      ...(checkpoints.length === 0 ? {} : { checkpoint: checkpoints }),
+      onProgress: (done, total) => {
+        if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${done < total ? `${done} of ${total} entries` : ''}`)
+      },
+    })
+    return show(verdict.ok, verdict, linesOf(verdict))
+  } catch (error) {
+    write(`${clean(error instanceof Error ? error.message : String(error))}\n${USAGE}`)
+    return 2
+  }
+}
+
+interface ProofValues {
+  readonly key?: string | undefined
+  readonly record?: string | undefined
+  readonly receipt?: string | undefined
+}
+
+function proveFile(file: string, { key, record, receipt }: ProofValues, write: (text: string) => void): number {
+  if (key === undefined || (record === undefined) === (receipt === undefined)) {
+    write(USAGE)
+    return 2
+  }
+  const verdict = checkProofFile({
+    ...{ proof: readFileSync(file, 'utf8'), vkey: key },
+    ...(record === undefined ? {} : { record: readFileSync(record) }),
+    ...(receipt === undefined ? {} : { receipt }),
+  })
+  if ('problem' in verdict) write(`NOT PROVEN  ${clean(verdict.problem)}\n`)
+  else
+    write(
+      `PROVEN  entry ${verdict.index} of ${clean(verdict.origin)}, under its checkpoint of ${verdict.size} entries\n`,
+    )
+  return 'problem' in verdict ? 1 : 0
+}
+
+function linesOf({
+  origin,
+  size,
+  root,
+  unsealed,
+  problems,
+  warnings,
+  keyStatement,
+  checkpointStatement,
+}: Verdict): readonly string[] {
+  return [
+    `log ${origin}, ${size} entries, root ${root}`,
+    ...(unsealed > 0 ? [`${unsealed} entries are durable and under no checkpoint yet`] : []),
+    ...problems.map(({ what, where }) => {
+      const place = [
+        where.file,
+        where.offset === undefined ? undefined : `byte ${where.offset}`,
+        where.index === undefined ? undefined : `entry ${where.index}`,
+      ]
+      return `problem: ${place.filter((each) => each !== undefined).join(', ')}: ${what}`
+    }),
+    ...warnings.map((warning) => `warning: ${warning}`),
+    keyStatement,
+    checkpointStatement,
+  ].filter((line) => line !== '')
+}
+
+/** What a trail holds is never written raw to a terminal. */
+function clean(text: string): string {
+  return text.replaceAll(/[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g, '?')
+}

@@ -1,0 +1,80 @@
+// Checks an export by itself: each record against its proof, each proof against the checkpoint, that against the key.
+import { createReadStream, existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { openCheckpoint } from './checkpoint.ts'
+import { type Hash, isIncluded, leafHash } from './merkle.ts'
+import { parseBase64, parseVkey } from './note.ts'
+
+export interface PackVerdict {
+  readonly ok: boolean
+  readonly records: number
+  readonly problems: readonly string[]
+  readonly keyStatement: string
+}
+
+const PROBLEMS_MAX = 100
+
+export function isPack(dir: string): boolean {
+  return existsSync(join(dir, 'proofs.ndjson')) && existsSync(join(dir, 'records.ndjson'))
+}
+
+/** `vkey`: kept elsewhere. Never rejects for what it finds. */
+export async function verifyPack(dir: string, vkey: string | undefined): Promise<PackVerdict> {
+  const problems: string[] = []
+  const given = vkey ?? read(dir, 'vkey')
+  const key = parseVkey(given.trim())
+  const keyStatement =
+    vkey === undefined
+      ? 'No key was given: the signature was checked with the key that lies in the export itself. Whoever made all of it anew could not be seen.'
+      : 'The signature was checked with the key given.'
+  if ('problem' in key) return { ok: false, records: 0, problems: [key.problem], keyStatement }
+  const checkpoint = openCheckpoint(read(dir, 'checkpoint'), key)
+  if ('problem' in checkpoint)
+    return { ok: false, records: 0, problems: [`the checkpoint does not hold: ${checkpoint.problem}`], keyStatement }
+  const proofs = linesOf(join(dir, 'proofs.ndjson'))
+  let records = 0
+  let last = -1
+  for await (const line of linesOf(join(dir, 'records.ndjson'))) {
+    records += 1
+    const proof = parseLine((await proofs.next()).value ?? '')
+    const fault =
+      proof === undefined
+        ? 'its proof is missing or malformed'
+        : proof.index === last
+          ? 'it stands here twice'
+          : isIncluded({ ...proof, ...checkpoint, leaf: leafHash(Buffer.from(line)) })
+            ? undefined
+            : `the log does not have it as entry ${proof.index}`
+    last = proof?.index ?? last
+    if (fault !== undefined && problems.length < PROBLEMS_MAX)
+      problems.push(`records.ndjson, line ${records}: ${fault}`)
+  }
+  if ((await proofs.next()).done !== true)
+    problems.push('proofs.ndjson has more lines than there are records: some were taken out')
+  return { ok: problems.length === 0, records, problems, keyStatement }
+}
+
+function read(dir: string, file: string): string {
+  try {
+    return readFileSync(join(dir, file), 'utf8')
+  } catch {
+    return ''
+  }
+}
+
+async function* linesOf(path: string): AsyncGenerator<string, undefined> {
+  for await (const line of createInterface({ input: createReadStream(path), crlfDelay: Infinity })) yield line
+  return undefined
+}
+
+function parseLine(text: string): { readonly index: number; readonly proof: readonly Hash[] } | undefined {
+  try {
+    const { index, proof } = JSON.parse(text) as { index: unknown; proof: unknown }
+    if (typeof index !== 'number' || !Array.isArray(proof)) return undefined
+    const hashes = proof.map((each) => (typeof each === 'string' ? parseBase64(each)?.toString('latin1') : undefined))
+    return hashes.every((each) => each !== undefined) ? { index, proof: hashes } : undefined
+  } catch {
+    return undefined
+  }
+}

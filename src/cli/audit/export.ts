@@ -1,0 +1,127 @@
+// portcullis audit export: records as they are, as OCSF events, Parquet or CSV, in a directory with all that proves them.
+import { existsSync, rmSync } from 'node:fs'
+import { chmod, mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Option, type Command } from 'commander'
+import { examples, type Context, type Define } from '../command.ts'
+import { CommandFailure, EXIT, usageFailure, type ExitCode } from '../failure.ts'
+import { reasonOf } from '../signing-key.ts'
+import { addQueryOptions, queryOf, type QueryFlags } from './query-options.ts'
+import { limitOf, pagesOf } from './search.ts'
+import { addAccessOptions, openAccess, type AccessFlags } from './trail-access.ts'
+
+const FORMATS = ['ndjson', 'ocsf', 'csv', 'parquet'] as const
+
+interface ExportFlags extends QueryFlags, AccessFlags {
+  readonly format: (typeof FORMATS)[number]
+  readonly out?: string
+  readonly limit?: string
+  readonly proofs?: boolean
+}
+
+export const define: Define = (command, context) => {
+  const exporting: Command = command
+    .command('export')
+    .description('write records into a directory with their proofs and the verifier')
+  addQueryOptions(exporting)
+  addAccessOptions(exporting)
+    .addOption(new Option('--format <format>', 'ndjson: as the trail has them').choices(FORMATS).default('ndjson'))
+    .option('--out <dir>', 'the directory, which is made; - writes the records alone to stdout')
+    .option('--limit <n>', 'as many at most; 0 is all (default: all)')
+    .option('--no-proofs', 'with ndjson: leave out the proof of each record, about 1 KB')
+    .option('--json', 'print JSON')
+  examples(
+    exporting,
+    'portcullis audit export --dir ./data/audit --incident INC-7 --out ./INC-7',
+    'portcullis audit export --dir ./data/audit --since 1d --format ocsf --out -',
+  )
+  exporting.action(async (flags: ExportFlags) => {
+    context.finish(await exportTrail(flags, context))
+  })
+}
+
+async function exportTrail(flags: ExportFlags, context: Context): Promise<ExitCode> {
+  const { printer } = context
+  const { dir, out, format } = flags
+  if (dir === undefined) throw usageFailure('--dir DIR: an export is made from the trail itself, or a copy of it')
+  if (out === undefined) throw usageFailure('--out DIR: say where the export goes, or - for stdout')
+  if (out !== '-' && existsSync(out))
+    throw new CommandFailure(EXIT.failed, `${out} exists, and is not overwritten: name another`)
+  if (out === '-' && format === 'parquet') throw usageFailure('--format parquet cannot go to stdout: name a directory')
+  const query = await queryOf(flags, dir, context)
+  const access = await openAccess(flags, 'export', query, context)
+  const found = pagesOf(access, query, { limit: limitOf(flags.limit, 0), newestFirst: false })
+  let count = 0
+  try {
+    if (out === '-') count = await toStdout(found, format as Exclude<typeof format, 'parquet'>, context)
+    else if (format === 'parquet') count = await toParquet(found, out, dir, context)
+    else count = await toPack(found, { ...flags, dir, out, format }, context)
+  } catch (error) {
+    throw error instanceof CommandFailure ? error : new CommandFailure(EXIT.failed, `${out}: ${reasonOf(error)}`)
+  } finally {
+    await access.close(count)
+  }
+  printer.progress('')
+  if (out === '-') printer.note(`${count} records`)
+  else if (flags.json === true) printer.json({ out, format, records: count, query })
+  else {
+    printer.out({ style: 'green', text: 'EXPORTED' }, `  ${count} records to ${out}`)
+    if (format === 'ndjson' && flags.proofs !== false)
+      printer.out(`  check it    node ${join(out, 'verify.mjs')} ${out} --key VKEY`)
+  }
+  return EXIT.done
+}
+
+type Found = AsyncIterable<{ readonly index: number; readonly entry: string }>
+
+async function* entriesOf(found: Found, { printer }: Context): AsyncGenerator<{ index: number; entry: Buffer }> {
+  let count = 0
+  for await (const { index, entry } of found) {
+    count += 1
+    if (count % 1000 === 0) printer.progress(`${count} records`)
+    yield { index, entry: Buffer.from(entry) }
+  }
+}
+
+async function toStdout(found: Found, format: 'ndjson' | 'ocsf' | 'csv', context: Context): Promise<number> {
+  const { FORMATS: lines } = await import('../../audit/export/formats.ts')
+  const { heading, line } = lines[format]
+  const { stdout } = context.machine
+  if (heading !== '') stdout.write(heading)
+  let count = 0
+  for await (const { index, entry } of entriesOf(found, context)) {
+    count += 1
+    if (!stdout.write(line(index, entry))) await new Promise((resolve) => stdout.once('drain', resolve))
+  }
+  return count
+}
+
+async function toPack(
+  found: Found,
+  { dir, out, format, proofs }: { dir: string; out: string; format: 'ndjson' | 'ocsf' | 'csv'; proofs?: boolean },
+  context: Context,
+): Promise<number> {
+  const { writePack } = await import('../../audit/export/pack.ts')
+  return writePack({ dir, out, format, withProofs: proofs !== false }, entriesOf(found, context))
+}
+
+/** By way of lines, which are removed again. */
+async function toParquet(found: Found, out: string, dir: string, context: Context): Promise<number> {
+  const { writeExtras, writeIndexedLines } = await import('../../audit/export/pack.ts')
+  await mkdir(out, { mode: 0o700 })
+  const lines = join(out, 'records.lines')
+  const index = await (await context.machine.forensics()).openIndex(join(out, 'tmp'))
+  try {
+    const count = await writeIndexedLines(lines, entriesOf(found, context))
+    if (count > 0) {
+      await index.convert(lines, join(out, 'records.parquet'))
+      await chmod(join(out, 'records.parquet'), 0o600)
+    }
+    await writeExtras(dir, out)
+    return count
+  } finally {
+    index.close()
+    rmSync(lines, { force: true })
+    rmSync(join(out, 'tmp'), { recursive: true, force: true })
+  }
+}

@@ -1,0 +1,114 @@
+// portcullis audit search: records by time, route, decision, session, client, lock, incident, and by people.
+import type { Command } from 'commander'
+import { examples, type Context, type Define } from '../command.ts'
+import { EXIT, usageFailure, type ExitCode } from '../failure.ts'
+import { plain, table } from '../print.ts'
+import { addClientOptions } from '../client.ts'
+import { addQueryOptions, queryOf, type QueryFlags } from './query-options.ts'
+import { addAccessOptions, openAccess, type AccessFlags, type TrailAccess } from './trail-access.ts'
+
+interface SearchFlags extends QueryFlags, AccessFlags {
+  readonly limit?: string
+  readonly newest?: boolean
+  readonly ndjson?: boolean
+}
+
+const PAGE = 1000
+const LIMIT = 1000
+
+export const define: Define = (command, context) => {
+  const search: Command = command.command('search').description('find records, by what they say or by whom they are of')
+  addQueryOptions(search)
+  addAccessOptions(search)
+    .option('--limit <n>', `as many at most; 0 is all (default: ${LIMIT}, with --ndjson all)`)
+    .option('--newest', 'the newest first')
+    .option('--ndjson', 'print each record as the trail has it, one a line, as they come')
+  addClientOptions(search)
+  examples(
+    search,
+    'portcullis audit search --route record.read --decision forbidden --since 2d',
+    'portcullis audit search --dir ./data/audit --subject --pseudonym-key ./data/pseudonym.key < numbers.txt',
+  )
+  search.action(async (flags: SearchFlags) => {
+    context.finish(await searchTrail(flags, context))
+  })
+}
+
+async function searchTrail(flags: SearchFlags, context: Context): Promise<ExitCode> {
+  const { printer } = context
+  const limit = limitOf(flags.limit, flags.ndjson === true ? 0 : LIMIT)
+  const query = await queryOf(flags, flags.dir, context)
+  const access = await openAccess(flags, 'search', query, context)
+  let count = 0
+  try {
+    const found = pagesOf(access, query, { limit, newestFirst: flags.newest === true })
+    if (flags.json === true) {
+      const records: object[] = []
+      for await (const { index, entry } of found) records.push({ index, record: JSON.parse(entry) as unknown })
+      count = records.length
+      printer.json({ query, records })
+    } else {
+      const rows: string[][] = []
+      for await (const { index, entry } of found) {
+        count += 1
+        if (flags.ndjson === true) context.machine.stdout.write(`${entry}\n`)
+        else rows.push(rowOf(index, entry))
+      }
+      if (flags.ndjson !== true) for (const line of table(HEADING, rows)) printer.out(...line)
+      printer.note(`${count} records${limit > 0 && count >= limit ? `: the first ${limit}, see --limit` : ''}`)
+    }
+  } finally {
+    await access.close(count)
+  }
+  return EXIT.done
+}
+
+export function limitOf(text: string | undefined, byDefault: number): number {
+  if (text === undefined) return byDefault
+  if (!/^\d{1,9}$/.test(text)) throw usageFailure(`--limit ${text}: give a number; 0 is all`)
+  return Number(text)
+}
+
+/** Page after page, each as it comes; `limit` 0 is all. */
+export async function* pagesOf(
+  access: Pick<TrailAccess, 'page'>,
+  query: Parameters<TrailAccess['page']>[0],
+  { limit, newestFirst }: { readonly limit: number; readonly newestFirst: boolean },
+): AsyncGenerator<{ readonly index: number; readonly entry: string }> {
+  let left = limit === 0 ? Infinity : limit
+  let after: number | undefined
+  while (left > 0) {
+    const { hits, next } = await access.page(query, {
+      ...{ limit: Math.min(PAGE, left), newestFirst },
+      ...(after === undefined ? {} : { after }),
+    })
+    yield* hits
+    left -= hits.length
+    if (next === undefined) return
+    after = next
+  }
+}
+
+const HEADING = ['entry', 'time', 'kind', 'what', 'decision', 'client', 'people']
+
+function rowOf(index: number, entry: string): string[] {
+  const record = JSON.parse(entry) as Record<string, unknown>
+  const text = (name: string): string => (typeof record[name] === 'string' ? record[name] : '')
+  const time = typeof record.time === 'number' ? new Date(record.time).toISOString() : ''
+  const what =
+    record.kind === 'request'
+      ? `${text('method')} ${text('route') || text('path')}`
+      : [text('order'), text('outcome'), text('incident')].filter((each) => each !== '').join(' ')
+  const status = typeof record.status === 'number' ? ` ${record.status}` : ''
+  const people = Array.isArray(record.subjects) ? record.subjects.map(String) : []
+  const client = text('application') === '' ? text('client') : `${text('application')} ${text('client')}`
+  return [
+    String(index),
+    time,
+    text('kind'),
+    what,
+    `${text('decision')}${status}`,
+    client,
+    people.slice(0, 2).join(' '),
+  ].map(plain)
+}

@@ -1,0 +1,24 @@
+import type { Query, WhoseAnswer, WhoseQuery } from '../core/trail-query.ts'
+
+export interface PageRequest {
+  readonly newestFirst?: boolean
+  /** The entry where the page before has ended. */
+  readonly after?: number
+  readonly limit: number
+}
+
+export interface FoundPage {
+  readonly hits: readonly { readonly index: number; readonly entry: string }[]
+  /** Where the next page goes on; absent where there is nothing more. */
+  readonly next?: number
+  /** Entries under the checkpoint that was searched. */
+  readonly size: number
+  /** Why the index was not used, where there is one. */
+  readonly fallback?: string
+}
+
+/** Searches the trail of this gateway away from the thread that takes orders. Rejects with an Error of one line. */
+export interface TrailSearch {
+  page(query: Query, request: PageRequest): Promise<FoundPage>
+  whose(query: WhoseQuery, limit: number): Promise<WhoseAnswer & { readonly size: number; readonly fallback?: string }>
+}

@@ -1,0 +1,224 @@
+// Search: what is found, by reading the trail and through the index, and that both say the same.
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import fc from 'fast-check'
+import { openTrailIndex } from '../../src/adapters/duckdb/trail-index.ts'
+import { signCheckpoint } from '../../src/audit/checkpoint.ts'
+import { brokenLines, recordAccess } from '../../src/audit/search/access-log.ts'
+import { buildIndex, readIndexState, STRETCH } from '../../src/audit/search/index-files.ts'
+import { createSearcher, type Searcher } from '../../src/audit/search/searcher.ts'
+import { TileStore } from '../../src/audit/tile-store.ts'
+import { parseQuery, type Query } from '../../src/core/trail-query.ts'
+import type { TrailIndex } from '../../src/ports/trail-index.ts'
+import { createPlace, createSigner, type Place, removePlaces, unsyncedFiles } from './trail.ts'
+
+afterAll(removePlaces)
+
+const START = 1_800_000_000_000
+const ENTRIES = STRETCH + 4_777
+const person = (kind: string, i: number): string => `k1.${`${kind}${i}`.padEnd(22, '_')}`
+
+/** Exchanges of each kind that there is, with and without a decision of their own, some severed after they were recorded. */
+function entryAt(i: number): string {
+  const base = `{"time":${START + i - (i % 7 === 0 ? 40 : 0)},"seq":${i},"kind":`
+  if (i % 1000 === 13) {
+    return `${base}"order","gateway":"gw","worker":"main","order":"lock","outcome":"accepted","id":"o${i}","by":"desk","channel":"api","epoch":1,"locks":["o${i}"],"reason":"it's a \\"test\\" \u2028","incident":"INC-${i % 3}"}`
+  }
+  const exchange = i % 3 === 1 ? i - 1 : i
+  const phase = i % 3 === 0 ? 'decision' : 'outcome'
+  const decision = i % 11 === 0 && phase === 'outcome' ? 'locked' : 'allow'
+  const status = phase === 'decision' ? '' : `,"status":${decision === 'locked' ? 503 : i % 17 === 0 ? 404 : 200}`
+  const lock = decision === 'locked' ? `,"lock":"o${Math.floor(i / 1000) * 1000 + 13}"` : ''
+  const session =
+    i % 5 === 0
+      ? ''
+      : `,"principal":"${person('p', exchange % 97)}","session":"${person('s', exchange % 301)}","application":"app-${exchange % 4}","otp":${exchange % 4 !== 3}`
+  const subjects = i % 13 === 0 ? '' : `,"subjects":["${person('u', exchange % 5003)}","${person('u', exchange % 71)}"]`
+  return `${base}"request","gateway":"gw","worker":"w1","phase":"${phase}","id":"r${exchange}","client":"10.0.0.${i % 9}","method":"GET","route":"route.${exchange % 6}","path":"/x"${subjects}${session},"decision":"${decision}"${lock},"epoch":1${status}}`
+}
+
+async function writeQuickly(place: Place, count: number): Promise<void> {
+  const signer = createSigner()
+  mkdirSync(place.dir, { recursive: true })
+  const store = await TileStore.load(unsyncedFiles, place.dir, 0)
+  for (let at = 0; at < count; at += STRETCH) {
+    const entries = Array.from({ length: Math.min(STRETCH, count - at) }, (_, i) => Buffer.from(entryAt(at + i)))
+    await store.adopt(await store.extend(entries))
+  }
+  writeFileSync(join(place.dir, 'checkpoint'), signCheckpoint({ size: store.size, root: store.root() }, signer))
+}
+
+let place: Place
+let indexDir: string
+let index: TrailIndex
+let plain: Searcher
+let indexed: Searcher
+const fallbacks: string[] = []
+
+beforeAll(async () => {
+  place = createPlace()
+  await writeQuickly(place, ENTRIES)
+  indexDir = join(place.root, 'audit.index')
+  index = await openTrailIndex({ dir: indexDir, threads: 2, memoryMegabytes: 512 })
+  expect(await buildIndex(place.dir, index, join(indexDir, 'build.lines'))).toBe(STRETCH)
+  plain = createSearcher({ dir: place.dir })
+  indexed = createSearcher({
+    dir: place.dir,
+    index: { index, scratchDir: indexDir },
+    onFallback: (why) => fallbacks.push(why),
+  })
+}, 120_000)
+
+afterAll(async () => {
+  await indexed.close()
+  index.close()
+})
+
+const all = Array.from({ length: ENTRIES }, (_, i) => i)
+
+describe('both ways', () => {
+  test('find the same records, page after page, in either direction', async () => {
+    const queries: Query[] = [
+      { kinds: ['order'] },
+      { routes: ['route.3'], clients: ['app-3'], decisions: ['locked'] },
+      { clients: ['10.0.0.4'], from: START + 70_000, to: START + 70_100 },
+      { subjects: [person('u', 4999)] },
+      { sessions: [person('s', 300)], principals: [person('p', 9)] },
+      { locks: ['o1013'] },
+      { incidents: ['INC-1'] },
+      { ids: ['r99', 'r69999'] },
+      { incidents: ['INC-"none'] },
+      { routes: ["route.3' OR true --"] },
+    ]
+    for (const query of queries) {
+      for (const newestFirst of [false, true]) {
+        let after: number | undefined
+        for (let pages = 0; pages < 2; pages += 1) {
+          const options = { limit: 40, newestFirst, ...(after === undefined ? {} : { after }) }
+          const one = await indexed.page(query, options)
+          expect([query, one]).toEqual([query, await plain.page(query, options)])
+          if (one.next === undefined) break
+          after = one.next
+        }
+      }
+    }
+    expect(fallbacks).toEqual([])
+  }, 120_000)
+
+  test('count the same people, exchange by exchange', async () => {
+    for (const query of [
+      { routes: ['route.3'], clients: ['app-3'] },
+      { routes: ['route.1', 'route.2'], from: START + 10_000, to: START + 140_000 },
+      { clients: ['10.0.0.8'] },
+      { routes: ['none'] },
+    ]) {
+      const one = await indexed.whose(query, 50)
+      expect([query, one]).toEqual([query, await plain.whose(query, 50)])
+    }
+    expect(fallbacks).toEqual([])
+  }, 120_000)
+
+  test('agree on whatever is asked', async () => {
+    const some = <T>(values: readonly T[]): fc.Arbitrary<readonly T[] | undefined> =>
+      fc.option(fc.uniqueArray(fc.constantFrom(...values), { minLength: 1, maxLength: 2 }), { nil: undefined })
+    const query = fc.record({
+      routes: some(['route.0', 'route.5', 'x']),
+      clients: some(['app-0', 'app-3', '10.0.0.0']),
+      decisions: some(['allow', 'locked']),
+      subjects: some([person('u', 3), person('u', 70)]),
+      from: fc.option(fc.integer({ min: START - 50, max: START + ENTRIES }), { nil: undefined }),
+    })
+    await fc.assert(
+      fc.asyncProperty(query, async (found) => {
+        const asked = Object.fromEntries(Object.entries(found).filter(([, value]) => value !== undefined))
+        expect(await indexed.page(asked, { limit: 5 })).toEqual(await plain.page(asked, { limit: 5 }))
+      }),
+      { numRuns: 8 },
+    )
+  }, 120_000)
+})
+
+test('what whose counts is what the records say', async () => {
+  const last = new Map<string, { status?: number; subjects?: string[]; otp?: boolean }>()
+  for (const i of all) {
+    const record = JSON.parse(entryAt(i)) as {
+      id: string
+      route?: string
+      application?: string
+      status?: number
+      subjects?: string[]
+      otp?: boolean
+    }
+    if (record.route === 'route.3' && record.application === 'app-3') last.set(record.id, record)
+  }
+  const reads = [...last.values()].filter(({ status }) => status === undefined || status < 400)
+  const people = new Set(reads.flatMap(({ subjects = [] }) => subjects))
+  const bare = reads.filter(({ otp }) => otp !== true)
+  expect(reads.length).toBeGreaterThan(100)
+  expect(await indexed.whose({ routes: ['route.3'], clients: ['app-3'] }, 1)).toMatchObject({
+    reads: reads.length,
+    withoutOtp: bare.length,
+    subjects: people.size,
+    subjectsWithoutOtp: new Set(bare.flatMap(({ subjects = [] }) => subjects)).size,
+    size: ENTRIES,
+  })
+})
+
+describe('an index that is not of this trail', () => {
+  test('is not asked, and is built anew', async () => {
+    const [name = ''] = await index.files()
+    const file = join(indexDir, `${name}.parquet`)
+    renameSync(file, join(indexDir, `0-${STRETCH}-00000000000000000000000000000000.parquet`))
+    expect((await readIndexState(place.dir, index)).stale).toHaveLength(1)
+    await buildIndex(place.dir, index, join(indexDir, 'build.lines'))
+    expect(await index.files()).toContain(name)
+    expect(readdirSync(indexDir).filter((each) => each.endsWith('.lines') && each.startsWith('build'))).toEqual([])
+  }, 60_000)
+
+  test('that is damaged is said, and the trail itself is read', async () => {
+    const said: string[] = []
+    const [name = ''] = await index.files()
+    const file = join(indexDir, `${name}.parquet`)
+    const bytes = readFileSync(file)
+    writeFileSync(file, bytes.subarray(0, bytes.length >> 1))
+    const searcher = createSearcher({
+      dir: place.dir,
+      index: { index, scratchDir: indexDir },
+      onFallback: (why) => said.push(why),
+    })
+    try {
+      expect(await searcher.page({ ids: ['r99'] }, { limit: 5 })).toEqual(
+        await plain.page({ ids: ['r99'] }, { limit: 5 }),
+      )
+      expect(said).toHaveLength(1)
+    } finally {
+      await searcher.close()
+      writeFileSync(file, bytes)
+    }
+  }, 60_000)
+})
+
+test('a query is read with every problem at once, and never repeats a value', () => {
+  expect(parseQuery({ from: '2026-01-02T00:00:00Z', subjects: [person('u', 1)] })).toEqual({
+    query: { from: Date.UTC(2026, 0, 2), subjects: [person('u', 1)] },
+  })
+  const bad = parseQuery({ from: 'yesterday', subjects: ['999941057058'], routes: [], owner: 1 })
+  const problems = 'problems' in bad ? bad.problems : []
+  expect(problems).toHaveLength(4)
+  expect(problems.join()).not.toContain('999941057058')
+  expect(parseQuery(null)).toHaveProperty('problems')
+})
+
+test('the log beside a copy shows a line that was changed or taken out', () => {
+  const file = join(createPlace().root, 'audit.access.ndjson')
+  for (const state of ['begun', 'ended', 'begun'] as const)
+    recordAccess(file, { time: 1, by: 'somebody', action: 'search', state, query: {} })
+  expect(brokenLines(file)).toEqual([])
+  const lines = readFileSync(file, 'utf8').split('\n')
+  writeFileSync(file, [lines[0], lines[2], ''].join('\n'))
+  expect(brokenLines(file)).toEqual([2])
+  writeFileSync(file, lines.join('\n').replace('ended', 'endex'))
+  expect(brokenLines(file)).toEqual([3])
+  rmSync(file)
+})
