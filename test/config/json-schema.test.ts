@@ -22,7 +22,14 @@ const example = readFileSync(file('portcullis.example.yaml'), 'utf8')
 const validate = new Ajv({ allErrors: true, strict: false }).compile(schema)
 
 // Empty by default: the example shows what stands in them. The session of a route is shown as a mapping.
-const LISTED_FOR_SHOW = new Set(['control.responders', 'session.issuers', 'upstreams', 'defaults.session.level'])
+const LISTED_FOR_SHOW = new Set([
+  'control.responders',
+  'session.issuers',
+  'upstreams',
+  'defaults.session.level',
+  'audit.holds',
+  'audit.exports',
+])
 
 /** Every key of the schema: its path, with `*` for items and free names. */
 function keysOf(node: Schema, path: readonly string[] = []): readonly { path: readonly string[]; node: Schema }[] {

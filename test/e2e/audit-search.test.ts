@@ -76,13 +76,20 @@ test('records are found by what they say, and by whom they are of without an ide
   expect((await found({ route: 'record.read', newestFirst: true }))[0]?.record.decision).toBe('locked')
 })
 
-test('whose records were read is counted with and without OTP', async () => {
-  const answer = await post('/api/v1/audit/whose', { routes: ['record.read'], clients: ['partner-app'] })
-  expect(await answer.json()).toMatchObject({
-    reads: 3,
-    withoutOtp: 2,
+test('whose records were read is counted with and without OTP; a refusal is no read', async () => {
+  const whose = async (query: object): Promise<unknown> => (await post('/api/v1/audit/whose', query)).json()
+  const routes = ['record.read']
+  expect(await whose({ routes, clients: ['partner-app'] })).toMatchObject({
+    reads: 1,
+    withoutOtp: 0,
+    subjects: 1,
+    principals: 1,
+  })
+  expect(await whose({ routes, clients: ['127.0.0.1'] })).toMatchObject({
+    reads: 2,
+    withoutOtp: 1,
     subjects: 2,
-    subjectsWithoutOtp: 2,
+    subjectsWithoutOtp: 1,
     principals: 1,
   })
 })
