@@ -84,6 +84,10 @@ export class Batch {
     return this.#waiter.promise
   }
 
+  get isAwaited(): boolean {
+    return this.#waiter !== undefined
+  }
+
   resolve(): void {
     this.#waiter?.resolve(undefined)
     this.#waiter = undefined

@@ -34,9 +34,12 @@ export interface WriteAheadOptions {
   readonly queueBytesMax?: number
   /**
    * Rest between two commits, so that a busy log shares each among more entries: a commit costs the same CPU for one entry as for a
-   * hundred. The first commit after a rest is never delayed. Default 1, none at 0.
+   * hundred. It is at least this, and as long as the commit before it took, up to 5 ms: whoever waits is told within three commits. The
+   * first commit after a rest is never delayed. Default 1, none at 0.
    */
   readonly lingerMs?: number
+  /** How long entries that nobody waits for may gather before their commit begins. Default 20, none where `lingerMs` is 0. */
+  readonly gatherMs?: number
   /** After a failed commit, how long until the next one may try. Default 250. */
   readonly retryAfterMs?: number
   /** A commit that takes longer than this makes the log unhealthy while it lasts. Default 2000. */
@@ -52,6 +55,9 @@ export class AuditUnavailable extends Error {
 }
 
 const BATCH_BYTES_MAX = 1 << 20
+/** So many bytes are committed whether somebody waits for them or not. */
+const GATHERED_BYTES_MAX = 256 << 10
+const REST_MS_MAX = 5
 const BUFFER_BYTES = 64 << 10
 const DONE = Promise.resolve()
 
@@ -77,6 +83,8 @@ export class WriteAheadLog {
   #commitSince: number | undefined
   #commit: Promise<void> | undefined
   #isScheduled = false
+  #gathering: ReturnType<typeof setTimeout> | undefined
+  #restMs = 0
   #isClosed = false
 
   constructor(options: WriteAheadOptions) {
@@ -137,7 +145,9 @@ export class WriteAheadLog {
     if (batch === undefined) return Promise.reject(new AuditUnavailable(`no entry has the ticket ${ticket}`))
     if (this.#problem !== undefined && this.#commit === undefined && !this.#isScheduled)
       return Promise.reject(this.#unavailable())
-    return batch.wait()
+    const durable = batch.wait()
+    this.#schedule()
+    return durable
   }
 
   /**
@@ -159,6 +169,7 @@ export class WriteAheadLog {
   /** Commits what is queued and closes the files. Rejects with an AuditUnavailable where something could not be written. */
   async close(): Promise<void> {
     this.#isClosed = true
+    clearTimeout(this.#gathering)
     while (this.#commit !== undefined) await this.#commit
     while (this.#queue.length > 0) {
       await (this.#commit ??= this.#runCommit())
@@ -196,22 +207,39 @@ export class WriteAheadLog {
     return new AuditUnavailable(`the audit trail cannot be written: ${this.#problem ?? 'it is closed'}`)
   }
 
-  /** A commit begins after the entries of this turn of the event loop, unless one runs or rests: then it follows that. */
+  /**
+   * A commit begins after the entries of this turn of the event loop, unless one runs or rests: then it follows that. Where
+   * nobody waits for any of them they gather first.
+   */
   #schedule(): void {
     if (this.#isScheduled || this.#commit !== undefined) return
     if (this.#problem !== undefined && this.#options.now() - this.#failedAt < (this.#options.retryAfterMs ?? 250))
       return
+    if (!this.#isUrgent()) {
+      this.#gathering ??= setTimeout(this.#commitNext, this.#options.gatherMs ?? 20)
+      return
+    }
     this.#isScheduled = true
-    setImmediate(() => {
-      this.#isScheduled = false
-      this.#commit ??= this.#runCommit()
-    })
+    setImmediate(this.#commitNext)
+  }
+
+  #isUrgent(): boolean {
+    if (this.#options.lingerMs === 0 || this.#queuedBytes >= GATHERED_BYTES_MAX) return true
+    return this.#queue.some((batch) => batch.isAwaited)
+  }
+
+  readonly #commitNext = (): void => {
+    this.#isScheduled = false
+    clearTimeout(this.#gathering)
+    this.#gathering = undefined
+    if (!this.#isClosed) this.#commit ??= this.#runCommit()
   }
 
   /** Writes the oldest batch, or where none waits proves that a segment can be had. Never rejects. */
   async #runCommit(): Promise<void> {
     const batch = this.#queue[0]
-    this.#commitSince = this.#options.now()
+    const startedMs = this.#options.now()
+    this.#commitSince = startedMs
     try {
       const segment = await this.#segmentFor(batch?.entriesBytes ?? 0)
       if (batch !== undefined) await this.#write(batch, segment)
@@ -220,6 +248,7 @@ export class WriteAheadLog {
       this.#fail(error)
     }
     this.#commitSince = undefined
+    this.#restMs = Math.min(REST_MS_MAX, this.#options.now() - startedMs)
     this.#afterCommit()
   }
 
@@ -232,11 +261,14 @@ export class WriteAheadLog {
     }
     // `#commit` stays set while the log rests, so that nothing begins before the timer.
     this.#commit = new Promise((resolve) => {
-      setTimeout(() => {
-        this.#commit = undefined
-        resolve()
-        if (this.#queue.length > 0 && !this.#isClosed) this.#commit ??= this.#runCommit()
-      }, lingerMs)
+      setTimeout(
+        () => {
+          this.#commit = undefined
+          resolve()
+          if (this.#queue.length > 0 && !this.#isClosed) this.#schedule()
+        },
+        Math.max(lingerMs, this.#restMs),
+      )
     })
   }
 
