@@ -83,7 +83,8 @@ export class Target implements Candidate {
   }
 
   #openFor(waiter: Waiter): void {
-    const socket = this.#connector.connect((failure) => {
+    let connection: UpstreamConnection | undefined
+    const onOpen = (failure?: UpstreamFailure): void => {
       // Where it is another's no more, it has been cancelled.
       if (!this.#connecting.delete(waiter)) return
       if (failure !== undefined) {
@@ -92,10 +93,13 @@ export class Target implements Candidate {
         waiter.fail(failure)
         return
       }
-      const connection = new UpstreamConnection(socket, this.#connector.host, this)
+      connection = new UpstreamConnection(socket, this.#connector.host, this)
       this.#open.add(connection)
       this.#watch()
       waiter.use(connection)
+    }
+    const socket = this.#connector.connect(onOpen, (borrowed) => {
+      connection?.take(borrowed)
     })
     this.#connecting.set(waiter, socket)
   }

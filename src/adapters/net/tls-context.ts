@@ -18,10 +18,17 @@ export interface Connector {
   /**
    * Begins a connection. `done` is called once, in no case before `connect` has returned: without a failure when bytes may be
    * written, which with TLS is when the certificate has been verified; with one when there will be no connection, also where
-   * the caller has destroyed the socket. Then the socket has no listener of ours any more.
+   * the caller has destroyed the socket. Then the socket has no listener of ours any more. Without TLS what is read comes to
+   * `onRead`, and no `data` event does.
    */
-  connect(done: (failure?: UpstreamFailure) => void): net.Socket
+  connect(done: (failure?: UpstreamFailure) => void, onRead?: OnRead): net.Socket
 }
+
+/** What has come, in memory that the next read of any connection of this thread overwrites: what is kept of it is copied. */
+export type OnRead = (borrowed: Buffer) => void
+
+/** One for all connections of this thread: a read is over before the next one begins, and memory for each of them costs more than the read. */
+const READ_BUFFER = Buffer.allocUnsafeSlow(65_536)
 
 /** TCP keep-alive: a tunnel's peer that is gone without a word is found within a quarter of an hour (nine probes, 75 s apart). */
 const PROBE_AFTER_MS = 15_000
@@ -29,28 +36,39 @@ const PROBE_AFTER_MS = 15_000
 /** `target`: an origin (scheme, host and port), or `unix:` and a path. Throws what OpenSSL says of texts that are no PEM. */
 export function createConnector(target: string, connectTimeoutMs: number, secure: UpstreamTls = {}): Connector {
   const { host, open, openEvent } = openingOf(target, secure)
-  return { host, connect: (done) => watch(open(), openEvent, connectTimeoutMs, done) }
+  return { host, connect: (done, onRead) => watch(open(onRead), openEvent, connectTimeoutMs, done) }
 }
 
 interface Opening {
   readonly host: string
   readonly openEvent: 'connect' | 'secureConnect'
-  readonly open: () => net.Socket
+  readonly open: (onRead: OnRead | undefined) => net.Socket
 }
 
 function openingOf(target: string, secure: UpstreamTls): Opening {
   if (target.startsWith('unix:')) {
     const path = target.slice('unix:'.length)
-    return { host: 'localhost', openEvent: 'connect', open: () => net.connect({ path }) }
+    return { host: 'localhost', openEvent: 'connect', open: (onRead) => net.connect({ path, ...reading(onRead) }) }
   }
   const url = new URL(target)
   const host = url.hostname.replace(/^\[(.*)\]$/, '$1')
   const isSecure = url.protocol === 'https:'
   const port = Number(url.port === '' ? (isSecure ? 443 : 80) : url.port)
   const address = { host, port, noDelay: true, keepAlive: true, keepAliveInitialDelay: PROBE_AFTER_MS }
-  if (!isSecure) return { host: url.host, openEvent: 'connect', open: () => net.connect(address) }
+  if (!isSecure) {
+    return { host: url.host, openEvent: 'connect', open: (onRead) => net.connect({ ...address, ...reading(onRead) }) }
+  }
   const options = { ...address, ...secureOptions(secure.serverName ?? host, secure) }
   return { host: url.host, openEvent: 'secureConnect', open: () => tls.connect(options) }
+}
+
+function reading(onRead: OnRead | undefined): { readonly onread?: net.OnReadOpts } {
+  if (onRead === undefined) return {}
+  const callback = (bytes: number): boolean => {
+    onRead(READ_BUFFER.subarray(0, bytes))
+    return true
+  }
+  return { onread: { buffer: READ_BUFFER, callback } }
 }
 
 function secureOptions(name: string, { ca, cert, key }: UpstreamTls): tls.ConnectionOptions {

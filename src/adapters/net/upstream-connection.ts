@@ -67,7 +67,8 @@ export class UpstreamConnection {
     this.#host = host
     this.#isSecure = 'encrypted' in socket
     this.#events = events
-    socket.on('data', this.#onData)
+    // Not where the connector hands over what it reads: there the event never comes, and the listener lets the end be seen.
+    socket.on('data', this.take)
     socket.on('end', this.#onSocketEnd)
     socket.on('error', this.#onError)
     socket.on('close', this.#onClose)
@@ -146,7 +147,8 @@ export class UpstreamConnection {
     this.#isHeld = false
   }
 
-  readonly #onData = (chunk: Buffer): void => {
+  /** Takes what has been read, in memory that may be anybody's after this turn. */
+  readonly take = (chunk: Buffer): void => {
     if (this.#sink === undefined || this.#isHeld) {
       // Bytes that no request asked for: whoever came next would take them for its answer.
       this.fail({ failure: 'reset', detail: 'bytes that were not asked for' })
@@ -170,7 +172,7 @@ export class UpstreamConnection {
     }
     if (end === -1) {
       if (isHopeless(bytes)) this.#malformed('no HTTP/1.1 response')
-      else this.#unread = bytes
+      else this.#unread = bytes === chunk ? Buffer.from(bytes) : bytes
       return
     }
     const head = parseResponseHead(bytes.toString('latin1', 0, end + 2))
@@ -245,7 +247,8 @@ export class UpstreamConnection {
   }
 
   #pass(chunk: Buffer): void {
-    if (this.#sink?.onData(chunk) === false) this.#socket.pause()
+    // Whoever takes it may keep it.
+    if (this.#sink?.onData(this.#isSecure ? chunk : Buffer.from(chunk)) === false) this.#socket.pause()
   }
 
   #takeBody(bytes: Buffer, at: number): void {
@@ -265,7 +268,7 @@ export class UpstreamConnection {
     this.served += 1
     this.waitsFor = 'nothing'
     if (isClean && this.#isReusable && this.#isSent && this.#socket.writable) {
-      this.#socket.resume()
+      if (this.#socket.isPaused()) this.#socket.resume()
       // A full read may not have been the last one: what it left comes in this same turn.
       if (readBytes < READ_BYTES && !this.#isSecure) this.#events.onIdle(this)
       else setImmediate(this.#rest)
