@@ -40,8 +40,10 @@ interface OpenExchange {
 
 /** What a connection needs of its server. */
 export interface DownstreamEvents {
-  /** Resolves, and never rejects, once the exchange is over. */
-  readonly onRequest: (request: Request, response: Response, downstream: Downstream) => Promise<void>
+  /** Resolves, and never rejects, once the exchange is over; undefined where it is over already. */
+  readonly onRequest: (request: Request, response: Response, downstream: Downstream) => Promise<void> | undefined
+  /** An exchange is over, and its connection has moved on. */
+  readonly onOver: () => void
   /** What came is no request that is taken: `status` is 400, 408, 414 or 431. The connection ends with the answer. */
   readonly onUnparsed: (downstream: Downstream, status: number, detail: string) => void
   readonly onClose: (downstream: Downstream) => void
@@ -268,11 +270,19 @@ export class Downstream {
     const isLast =
       minor === 0 || method === 'CONNECT' || this.#requests >= this.#events.limits().requestsPerConnectionMax
     if (isLast || hasConnectionOption(fields, 'close')) this.isClosing = true
-    void this.#events.onRequest(request, response, this).then(this.#onOver)
+    const underWay = this.#events.onRequest(request, response, this)
+    // Never within this call: requests that came together would each stand on the stack of the one before.
+    if (underWay === undefined) queueMicrotask(this.#onOver)
+    else void underWay.then(this.#onOver)
   }
 
   /** The exchange is over: the next request is read, or the connection ends. */
   readonly #onOver = (): void => {
+    this.#moveOn()
+    this.#events.onOver()
+  }
+
+  #moveOn(): void {
     const request = this.#request
     const response = this.#response
     this.exchange = undefined

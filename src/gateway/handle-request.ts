@@ -16,22 +16,34 @@ import { settle } from './stages/settle.ts'
 const ADMISSIONS_MAX = 4
 const UNSETTLED: Decision = { denied: 'view-stale', retryAfterMs: 1_000 }
 
-/** Never rejects: what goes wrong beyond all care ends the connection. */
-export async function handleRequest(
+/** Never throws or rejects: what goes wrong beyond all care ends the connection. Undefined where it is over in this turn. */
+export function handleRequest(
   request: Request,
   response: Response,
   downstream: Downstream,
   gateway: Gateway,
-): Promise<void> {
+): Promise<void> | undefined {
   let exchange: Exchange
   try {
     exchange = receive(request, response, downstream, gateway)
   } catch {
     respondBare(downstream, response)
-    return
+    return undefined
   }
+  let underWay: Promise<void> | undefined
   try {
-    await run(exchange, gateway)
+    underWay = judge(exchange, gateway, 1)
+  } catch (error) {
+    underWay = failClosed(exchange, error, gateway)
+  }
+  if (underWay !== undefined) return finish(underWay, exchange, gateway)
+  settle(exchange, gateway)
+  return undefined
+}
+
+async function finish(underWay: Promise<void>, exchange: Exchange, gateway: Gateway): Promise<void> {
+  try {
+    await underWay
   } catch (error) {
     await failClosed(exchange, error, gateway)
   } finally {
@@ -53,25 +65,38 @@ async function failClosed(exchange: Exchange, error: unknown, gateway: Gateway):
   }
 }
 
-async function run(exchange: Exchange, gateway: Gateway): Promise<void> {
-  for (let admissions = 0; ; admissions++) {
-    const judging = admissions < ADMISSIONS_MAX ? admit(exchange, gateway) : UNSETTLED
-    const judged = 'then' in judging ? await judging : judging
-    const recording = record(exchange, judged, gateway)
-    const decision = 'then' in recording ? await recording : recording
-    if (isDenial(decision)) {
-      await respond(exchange, decision, gateway)
-      return
-    }
-    if (exchange.isCanary) {
-      answerCanary(exchange)
-      return
-    }
-    const end = await forward(exchange, decision, gateway)
-    if (end === 'stale') continue
-    if (end !== 'done') await respond(exchange, end, gateway)
-    return
+function judge(exchange: Exchange, gateway: Gateway, admissions: number): Promise<void> | undefined {
+  const judged = admissions <= ADMISSIONS_MAX ? admit(exchange, gateway) : UNSETTLED
+  if ('then' in judged) return judged.then((decision) => put(exchange, decision, gateway, admissions))
+  return put(exchange, judged, gateway, admissions)
+}
+
+function put(
+  exchange: Exchange,
+  judged: Decision,
+  gateway: Gateway,
+  admissions: number,
+): Promise<void> | undefined {
+  const recorded = record(exchange, judged, gateway)
+  if ('then' in recorded) return recorded.then((decision) => carryOut(exchange, decision, gateway, admissions))
+  return carryOut(exchange, recorded, gateway, admissions)
+}
+
+function carryOut(
+  exchange: Exchange,
+  decision: Decision,
+  gateway: Gateway,
+  admissions: number,
+): Promise<void> | undefined {
+  if (isDenial(decision)) return respond(exchange, decision, gateway)
+  if (exchange.isCanary) {
+    answerCanary(exchange)
+    return undefined
   }
+  return forward(exchange, decision, gateway).then((end) => {
+    if (end === 'stale') return judge(exchange, gateway, admissions + 1)
+    return end === 'done' ? undefined : respond(exchange, end, gateway)
+  })
 }
 
 /** A canary that has a permit has shown that the freeze failed: it is answered so, and never forwarded. */

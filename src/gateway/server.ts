@@ -39,8 +39,8 @@ export class GatewayServer {
     this.#limits = limits
     this.#listener = this.#createListener(secure)
     this.#events = {
-      onRequest: async (request, response, downstream) => {
-        await handleRequest(request, response, downstream, gateway)
+      onRequest: (request, response, downstream) => handleRequest(request, response, downstream, gateway),
+      onOver: () => {
         if (gateway.draining) setImmediate(this.closeIdle)
       },
       onUnparsed: (downstream, status, detail) => {

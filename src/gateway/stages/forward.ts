@@ -150,7 +150,7 @@ class Relay implements UpstreamSink {
   onEnd(): void {
     if (this.#finished) return
     this.#upstreamEnded = true
-    void this.#complete()
+    this.#complete()
   }
 
   onFailure(failure: UpstreamFailure): void {
@@ -210,18 +210,27 @@ class Relay implements UpstreamSink {
   }
 
   /** Every byte has come: the outcome is recorded, then the last byte leaves. */
-  async #complete(): Promise<void> {
-    try {
+  #complete(): void {
+    this.#safely(() => {
       this.#exchange.bytesSent += this.#writer.heldBytes
       // Appended before the decision is waited for, so that one commit may carry both.
       const outcome = recordOutcome(this.#exchange, this.#gateway, this.#trailMs)
-      const [recorded] = await Promise.all([outcome, this.#decision])
-      if (this.#finished) return
-      if (!recorded) this.#abandon()
-      else if (this.#mayFlow()) this.#endResponse()
-    } catch (error) {
-      this.#fail(error)
-    }
+      if (typeof outcome === 'boolean' && this.#decision === undefined) this.#conclude(outcome)
+      else void this.#concludeLater(outcome)
+    })
+  }
+
+  async #concludeLater(outcome: boolean | Promise<boolean>): Promise<void> {
+    const recorded = await outcome
+    await this.#decision
+    this.#safely(() => {
+      this.#conclude(recorded)
+    })
+  }
+
+  #conclude(recorded: boolean): void {
+    if (!recorded) this.#abandon()
+    else if (this.#mayFlow()) this.#endResponse()
   }
 
   #endResponse(): void {

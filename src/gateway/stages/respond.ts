@@ -110,22 +110,27 @@ const UNAVAILABLE: Denial = { denied: 'audit-unavailable', retryAfterMs: 5_000 }
 
 type Cause = Denial | UpstreamFailure | 'internal'
 
-/** Writes the answer of a refusal or failure, once its outcome is recorded as the route demands. */
-export async function respond(exchange: Exchange, cause: Cause, gateway: Gateway): Promise<void> {
+/** Writes the answer of a refusal or failure, once its outcome is recorded as the route demands: where it need not wait, now. */
+export function respond(exchange: Exchange, cause: Cause, gateway: Gateway): Promise<void> | undefined {
   const { response } = exchange
   if (response.headSent || response.isGone) {
     exchange.downstream.reset()
-    return
+    return undefined
   }
   const reply = take(exchange, cause, gateway)
   // Whatever has been recorded before was of an answer that did not leave.
   exchange.outcomeRecorded = false
-  const recorded = await recordOutcome(exchange, gateway, waitMs(cause, gateway))
-  // A lock's refusal tells nothing and is given even where the trail cannot be written.
-  const mayLeave = recorded || exchange.decision === 'locked' || cause === UNAVAILABLE
-  // Only what is durable is promised.
-  if (!recorded) exchange.receiptEntry = undefined
-  send(exchange, mayLeave ? reply : take(exchange, UNAVAILABLE, gateway), gateway)
+  const recorded = recordOutcome(exchange, gateway, waitMs(cause, gateway))
+  const answer = (isRecorded: boolean): void => {
+    // A lock's refusal tells nothing and is given even where the trail cannot be written.
+    const mayLeave = isRecorded || exchange.decision === 'locked' || cause === UNAVAILABLE
+    // Only what is durable is promised.
+    if (!isRecorded) exchange.receiptEntry = undefined
+    send(exchange, mayLeave ? reply : take(exchange, UNAVAILABLE, gateway), gateway)
+  }
+  if (typeof recorded !== 'boolean') return recorded.then(answer)
+  answer(recorded)
+  return undefined
 }
 
 /** No answer waits for a trail that has failed already. */

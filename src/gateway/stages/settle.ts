@@ -6,26 +6,28 @@ import type { Gateway } from '../gateway.ts'
 import { appendRecord } from './record.ts'
 
 /**
- * Appends the outcome, once. Resolves to false where a strict route's outcome did not become durable within `waitMs`: then
- * the last byte of the response must not leave.
+ * Appends the outcome, once. False, or a promise of it that never rejects, where a strict route's outcome did not become durable
+ * within `waitMs`: then the last byte of the response must not leave.
  */
-export async function recordOutcome(exchange: Exchange, gateway: Gateway, waitMs: number): Promise<boolean> {
+export function recordOutcome(exchange: Exchange, gateway: Gateway, waitMs: number): boolean | Promise<boolean> {
   if (exchange.outcomeRecorded || exchange.isCanary) return true
   exchange.outcomeRecorded = true
   const duty = exchange.route?.policy.audit ?? 'best-effort'
   if (duty === 'off') return true
   const ticket = appendRecord(exchange, 'outcome', gateway)
   if (duty !== 'strict') return true
-  return ticket !== undefined && waitMs > 0 && (await committed(gateway, ticket, waitMs))
+  return ticket !== undefined && waitMs > 0 && committed(gateway, ticket, waitMs)
 }
 
 /** Never throws: the exchange has been answered. */
 export function settle(exchange: Exchange, gateway: Gateway): void {
   gateway.inFlight.leave(exchange)
   if (exchange.isCanary) return
-  recordOutcome(exchange, gateway, 0).catch((error: unknown) => {
+  try {
+    void recordOutcome(exchange, gateway, 0)
+  } catch (error) {
     report(error, exchange, gateway)
-  })
+  }
   try {
     gateway.telemetry.settled({
       route: exchange.route?.id ?? 'none',
