@@ -112,6 +112,11 @@ export interface LocksInForce {
 
 type Found = { -readonly [Kind in keyof LocksInForce]: LocksInForce[Kind] }
 
+/** Where there is none, nothing of a request need be put together to be judged. */
+export function hasLocks({ all, drill }: CompiledTable): boolean {
+  return all.length > 0 || drill !== undefined
+}
+
 /** The locks in force for the request at `now`, or undefined where there are none: the common case costs one map look-up. */
 export function findLocks(table: CompiledTable, target: LockTarget, now: Instant): LocksInForce | undefined {
   const candidates = candidatesOf(table, target)

@@ -51,10 +51,10 @@ export interface LockTarget {
   readonly method: string
   readonly address: string
   readonly userAgent: string
-  readonly principal?: string
-  readonly session?: string
+  readonly principal?: string | undefined
+  readonly session?: string | undefined
   /** The client by each of its names: `azp` or `client_id`, and `iss#azp`. */
-  readonly clients?: readonly string[]
+  readonly clients?: readonly string[] | undefined
   readonly subjects: readonly string[]
   /** Id of the drill whose canary this is; requests have none. */
   readonly drill?: string | undefined

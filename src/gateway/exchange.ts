@@ -118,8 +118,8 @@ export function lockTargetOf(exchange: Exchange, route: Route): LockTarget {
     subjects: exchange.subjects,
     // Of a canary of our own alone: a caller cannot meet the lock of a drill, nor tell that there is one.
     drill: exchange.isCanary ? exchange.request.fields.first(DRILL_FIELD) : undefined,
-    ...(session === undefined
-      ? {}
-      : { principal: session.principal, session: session.session, clients: session.clients }),
+    principal: session?.principal,
+    session: session?.session,
+    clients: session?.clients,
   }
 }

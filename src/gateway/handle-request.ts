@@ -71,12 +71,7 @@ function judge(exchange: Exchange, gateway: Gateway, admissions: number): Promis
   return put(exchange, judged, gateway, admissions)
 }
 
-function put(
-  exchange: Exchange,
-  judged: Decision,
-  gateway: Gateway,
-  admissions: number,
-): Promise<void> | undefined {
+function put(exchange: Exchange, judged: Decision, gateway: Gateway, admissions: number): Promise<void> | undefined {
   const recorded = record(exchange, judged, gateway)
   if ('then' in recorded) return recorded.then((decision) => carryOut(exchange, decision, gateway, admissions))
   return carryOut(exchange, recorded, gateway, admissions)

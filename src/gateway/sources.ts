@@ -28,14 +28,32 @@ const VALUES_MAX = 64
  * them at some (golang/go#25192), and names fold at others (case, `id[]`, `id.x`, a blank in front).
  */
 export function checkSources(exchange: Exchange, route: Route): Denial | undefined {
-  const { subjects, session } = route.policy
-  const sources = [...subjects, ...session.bind.map((binding) => binding.source)]
+  const { sources, names } = judgedBy(route)
   if (sources.length === 0) return undefined
   if (sources.some((source) => readSource(exchange, source).length > VALUES_MAX)) {
     return { denied: 'malformed-request', detail: 'The request names too many records.' }
   }
-  const names = sources.filter((source) => source.in === 'query').map(({ name }) => name)
   return names.length === 0 || isPlainQuery(exchange, names) ? undefined : AMBIGUOUS
+}
+
+interface Judged {
+  readonly sources: readonly Source[]
+  /** Of those in the query. */
+  readonly names: readonly string[]
+}
+
+const judged = new WeakMap<Route, Judged>()
+
+/** Put together once a route. */
+function judgedBy(route: Route): Judged {
+  let known = judged.get(route)
+  if (known === undefined) {
+    const { subjects, session } = route.policy
+    const sources = [...subjects, ...session.bind.map((binding) => binding.source)]
+    known = { sources, names: sources.flatMap((source) => (source.in === 'query' ? [source.name] : [])) }
+    judged.set(route, known)
+  }
+  return known
 }
 
 const AMBIGUOUS: Denial = {

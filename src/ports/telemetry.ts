@@ -8,7 +8,7 @@ export interface SettledExchange {
   readonly status: number
   readonly decision: DecisionLabel
   readonly durationMs: number
-  readonly upstreamMs?: number
+  readonly upstreamMs?: number | undefined
 }
 
 export type SessionCheck = 'ok' | 'missing' | 'invalid' | 'revoked' | 'insufficient' | 'forbidden' | 'unavailable'

@@ -11,7 +11,7 @@ export interface UpstreamRequest {
   readonly body: number | 'chunked'
   readonly idempotent: boolean
   /** Asks for this protocol (RFC 9110, 7.8): the answer may be a tunnel. */
-  readonly upgrade?: string
+  readonly upgrade?: string | undefined
 }
 
 /** Who is at fault and what happened; `timeout` is answered 504, `overloaded` 503, the rest 502. */

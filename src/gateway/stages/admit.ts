@@ -1,6 +1,13 @@
 // Stage 2: the ladder of checks, cheapest and gravest first; the first denial wins, and only this file can make a Permit.
 import type { Decision, Denial } from '../../core/decision.ts'
-import { findLocks, findReturn, freshSinceOf, type CompiledTable, type LocksInForce } from '../../core/lock-table.ts'
+import {
+  findLocks,
+  hasLocks,
+  findReturn,
+  freshSinceOf,
+  type CompiledTable,
+  type LocksInForce,
+} from '../../core/lock-table.ts'
 import { isNearMiss } from '../../core/near-miss.ts'
 import { grantPermit } from '../../core/permit.ts'
 import { isWrongMethod, matchRoute, type Route } from '../../core/route.ts'
@@ -66,7 +73,7 @@ function takeRoute(exchange: Exchange, gateway: Gateway): Route | Denial {
 
 interface LockCheck {
   readonly denial?: Denial
-  readonly locks?: LocksInForce
+  readonly locks?: LocksInForce | undefined
   readonly table?: CompiledTable
   readonly epoch: number
 }
@@ -77,13 +84,13 @@ function checkLocks(exchange: Exchange, route: Route, gateway: Gateway): LockChe
   const table = view.current
   if (table === undefined) return { denial: STALE, epoch: exchange.epoch }
   exchange.epoch = table.epoch
-  const locks = findLocks(table, lockTargetOf(exchange, route), clock.now())
+  const locks = hasLocks(table) ? findLocks(table, lockTargetOf(exchange, route), clock.now()) : undefined
   if (locks?.denying !== undefined)
     return { denial: locked(locks.denying, exchange, route, gateway), epoch: table.epoch }
   if (locks?.stepUp !== undefined && route.policy.session.level === 'none')
     return { denial: locked(locks.stepUp, exchange, route, gateway), epoch: table.epoch }
   if (!view.isFresh(clock) && refusesWhenStale(route, exchange.isSafe)) return { denial: STALE, epoch: table.epoch }
-  return { epoch: table.epoch, table, ...(locks === undefined ? {} : { locks }) }
+  return { epoch: table.epoch, table, locks }
 }
 
 /** Where the lock is thawing, the caller is told when its turn comes. */

@@ -95,7 +95,7 @@ class Relay implements UpstreamSink {
         }),
         body: this.#body === undefined ? 0 : bodyOf(exchange),
         idempotent: exchange.isSafe,
-        ...(exchange.upgrade === undefined ? {} : { upgrade: exchange.upgrade }),
+        upgrade: exchange.upgrade,
       },
       this,
     )

@@ -35,7 +35,7 @@ export function settle(exchange: Exchange, gateway: Gateway): void {
       status: exchange.status,
       decision: exchange.decision,
       durationMs: gateway.clock.monotonicMs() - exchange.startedMs,
-      ...(exchange.upstreamMs === undefined ? {} : { upstreamMs: exchange.upstreamMs }),
+      upstreamMs: exchange.upstreamMs,
     })
   } catch (error) {
     report(error, exchange, gateway)
