@@ -23,6 +23,12 @@ export class Request {
     this.body = body
   }
 
+  /** Bytes of the body, or `chunked` where only its end will tell. */
+  get bodyLength(): number | 'chunked' {
+    if (this.body === undefined) return 0
+    return typeof this.framing === 'number' ? this.framing : 'chunked'
+  }
+
   /** Whether every byte of it has been read. Of a request that cannot be framed nobody knows. */
   get isComplete(): boolean {
     return this.body === undefined ? this.framing === 0 && this.method !== 'CONNECT' : this.body.isComplete

@@ -93,7 +93,7 @@ class Relay implements UpstreamSink {
           rules: settings.fieldRules,
           claims: route.policy.forwardClaims,
         }),
-        body: this.#body === undefined ? 0 : bodyOf(exchange),
+        body: exchange.request.bodyLength,
         idempotent: exchange.isSafe,
         upgrade: exchange.upgrade,
       },
@@ -216,13 +216,11 @@ class Relay implements UpstreamSink {
       // Appended before the decision is waited for, so that one commit may carry both.
       const outcome = recordOutcome(this.#exchange, this.#gateway, this.#trailMs)
       if (typeof outcome === 'boolean' && this.#decision === undefined) this.#conclude(outcome)
-      else void this.#concludeLater(outcome)
+      else void Promise.all([outcome, this.#decision]).then(this.#concludeLater)
     })
   }
 
-  async #concludeLater(outcome: boolean | Promise<boolean>): Promise<void> {
-    const recorded = await outcome
-    await this.#decision
+  readonly #concludeLater = ([recorded]: readonly [boolean, unknown]): void => {
     this.#safely(() => {
       this.#conclude(recorded)
     })
@@ -365,8 +363,4 @@ class Relay implements UpstreamSink {
     this.#exchange.refusal = refusal
     this.#interrupted()
   }
-}
-
-function bodyOf({ request }: Exchange): number | 'chunked' {
-  return typeof request.framing === 'number' ? request.framing : 'chunked'
 }
