@@ -56,7 +56,7 @@ module.exports = {
       to: { path: '^src/', pathNot: ['^src/adapters/$1/', '^src/core/', '^src/ports/', '^src/http1/'] },
     },
     only('config', 'config/', ['core/']),
-    only('cli', 'cli/', ['core/', 'audit/', 'config/', 'ports/']),
+    only('cli', 'cli/', ['core/', 'audit/', 'config/', 'ports/', 'throttle/']),
     {
       name: 'composition-roots',
       severity: 'error',

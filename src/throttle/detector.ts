@@ -1,6 +1,7 @@
 // The port that detectors fill: facts of one admitted-so-far exchange in, a finding or nothing out.
 import type { Limit } from '../core/time.ts'
 import type { Route } from '../core/route.ts'
+import { graver, isRefusal, type Finding } from './finding.ts'
 
 export interface Sample {
   /** Milliseconds of the monotonic clock that all threads share. */
@@ -19,14 +20,6 @@ export interface Allowance {
   readonly limit: Limit
   readonly remaining: number
   readonly resetMs: number
-}
-
-export interface Finding {
-  readonly detector: string
-  readonly answer: 'observe' | 'step-up' | 'refuse'
-  readonly retryAfterMs: number
-  /** For an investigator, never for the caller: "61st request in 60 s, limit 60". */
-  readonly sentence: string
 }
 
 export interface Observation {
@@ -48,17 +41,11 @@ export function observeAll(detectors: readonly Detector[], sample: Sample): Obse
     const seen = detector.observe(sample)
     allowance = tighter(allowance, seen?.allowance)
     finding = graver(finding, seen?.finding)
-    if (finding?.answer === 'refuse') break
+    if (finding !== undefined && isRefusal(finding.answer)) break
   }
   return { ...(finding === undefined ? {} : { finding }), ...(allowance === undefined ? {} : { allowance }) }
 }
 
 function tighter(one: Allowance | undefined, two: Allowance | undefined): Allowance | undefined {
   return one === undefined || (two !== undefined && two.remaining < one.remaining) ? two : one
-}
-
-const GRAVITY: Readonly<Record<Finding['answer'], number>> = { observe: 0, 'step-up': 1, refuse: 2 }
-
-function graver(one: Finding | undefined, two: Finding | undefined): Finding | undefined {
-  return one === undefined || (two !== undefined && GRAVITY[two.answer] > GRAVITY[one.answer]) ? two : one
 }

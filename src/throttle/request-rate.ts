@@ -25,5 +25,16 @@ function count(slab: RateSlab, key: string, limit: Limit, sample: Sample): Obser
   const allowance = { limit, remaining: verdict.remaining, resetMs: verdict.resetMs }
   if (verdict.allowed) return { allowance }
   const sentence = `over ${limit.count} requests in ${limit.periodMs / 1000} s`
-  return { allowance, finding: { detector: NAME, answer: 'refuse', retryAfterMs: verdict.retryAfterMs, sentence } }
+  return {
+    allowance,
+    finding: {
+      detector: NAME,
+      answer: 'refuse',
+      threat: 'OAT-011',
+      key: sample.hasSession ? 'session' : 'address',
+      retryAfterMs: verdict.retryAfterMs,
+      limit: limit.count,
+      sentence,
+    },
+  }
 }

@@ -1,7 +1,8 @@
 // Detectors: what the request rate counts, and what is told where several detectors look.
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
-import { observeAll, type Detector, type Finding, type Observation, type Sample } from '../../src/throttle/detector.ts'
+import { observeAll, type Detector, type Observation, type Sample } from '../../src/throttle/detector.ts'
+import type { Finding } from '../../src/throttle/finding.ts'
 import { createRateMemory, createRateSlab } from '../../src/throttle/rate-slab.ts'
 import { createRequestRate } from '../../src/throttle/request-rate.ts'
 import type { Limit } from '../../src/core/time.ts'
@@ -34,6 +35,9 @@ describe('the request rate', () => {
       finding: {
         detector: 'request-rate',
         answer: 'refuse',
+        threat: 'OAT-011',
+        key: 'session',
+        limit: 2,
         retryAfterMs: 30_000,
         sentence: 'over 2 requests in 60 s',
       },

@@ -4,7 +4,8 @@ import { Worker } from 'node:worker_threads'
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { gcra } from '../../src/core/gcra.ts'
-import { createRateMemory, createRateSlab, hashKey, type RateMemory } from '../../src/throttle/rate-slab.ts'
+import { createRateMemory, createRateSlab, type RateMemory } from '../../src/throttle/rate-slab.ts'
+import { hashKey } from '../../src/throttle/key.ts'
 import type { HammerWork, HoldWork } from './rate-thread.ts'
 
 const SCRIPT = new URL('./rate-thread.ts', import.meta.url)

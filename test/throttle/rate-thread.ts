@@ -1,6 +1,7 @@
 // A thread of the rate slab's tests: counts one key as fast as it can, or dies or dawdles while it holds a set's lock.
 import { parentPort, workerData } from 'node:worker_threads'
-import { createRateSlab, hashKey, type RateMemory } from '../../src/throttle/rate-slab.ts'
+import { createRateSlab, type RateMemory } from '../../src/throttle/rate-slab.ts'
+import { hashKey } from '../../src/throttle/key.ts'
 import type { Limit } from '../../src/core/time.ts'
 
 export interface HammerWork {

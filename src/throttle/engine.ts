@@ -1,0 +1,202 @@
+// All detectors of people together, in the order of their certainty, over one set of shared memories. The live gateway, a replayed
+// log and the simulator run this same code; only the clock and where the facts come from differ.
+import { createCohort, createCohortMemory, type Cohort, type CohortMemory } from './cohort.ts'
+import type { CellMemory } from './cells.ts'
+import { createFailureShare, createFailureShareMemory, type FailureShare } from './failure-share.ts'
+import { createFailureMemory, createFailureWalk, type FailureWalk } from './failure-walk.ts'
+import type { Facts, Outcome, Person } from './facts.ts'
+import { isRefusal, type Finding } from './finding.ts'
+import { createHoney, createHoneyMemory, type Honey } from './honey.ts'
+import { createMaximaMemory, type MaximaMemory } from './maxima.ts'
+import { addressAspect, createNewSubjects, createSubjectMemory, type NewSubjects } from './new-subjects.ts'
+import { createNovelty, createNoveltyMemory } from './novelty.ts'
+import { createRouteChange, createRouteChangeMemory, type RouteChange, type RouteChangeMemory } from './route-change.ts'
+import { createSequence, createSequenceMemory, type Sequence } from './sequence.ts'
+import { createSpreadMemory, createTokenSpread, type TokenSpread } from './token-spread.ts'
+import { createUnboundMemory, createUnboundSubjects, type UnboundSubjects } from './unbound-subjects.ts'
+import { createWideCounts, createWideMemory, type WideCounts } from './wide-counts.ts'
+import type { Key } from './key.ts'
+
+/** Detectors by the names that findings, metrics, exemptions and the config use; S1 is in request-rate.ts. */
+export const DETECTORS = [
+  'request-rate',
+  'honey-subject',
+  'token-spread',
+  'unbound-subjects',
+  'failure-walk',
+  'failure-share',
+  'new-subjects',
+  'sequential-identifiers',
+  'cohort',
+  'route-change',
+] as const
+
+export interface EngineMemory {
+  readonly subjects: CellMemory
+  readonly wide: CellMemory
+  readonly maxima: MaximaMemory
+  readonly unbound: CellMemory
+  readonly failures: CellMemory
+  readonly failureShares: SharedArrayBuffer
+  readonly sequence: CellMemory
+  readonly spread: CellMemory
+  readonly cohorts: CohortMemory
+  readonly routes: RouteChangeMemory
+  readonly novelty: SharedArrayBuffer
+  readonly honey: CellMemory
+}
+
+export interface EngineSize {
+  readonly sessions: number
+  readonly addresses: number
+}
+
+export const ENGINE_SIZE: EngineSize = { sessions: 100_000, addresses: 50_000 }
+const ROUTES = 256
+
+/** 76 MB at its default size (npm run bench:throttle counts it). */
+export function createEngineMemory({ sessions, addresses }: EngineSize = ENGINE_SIZE): EngineMemory {
+  return {
+    subjects: createSubjectMemory(sessions + addresses),
+    wide: createWideMemory(2_048),
+    maxima: createMaximaMemory(),
+    unbound: createUnboundMemory(Math.ceil(sessions / 8)),
+    failures: createFailureMemory(sessions),
+    failureShares: createFailureShareMemory(ROUTES),
+    sequence: createSequenceMemory(sessions),
+    spread: createSpreadMemory(sessions),
+    cohorts: createCohortMemory(2_048),
+    routes: createRouteChangeMemory(ROUTES),
+    novelty: createNoveltyMemory(),
+    honey: createHoneyMemory(4_096),
+  }
+}
+
+export interface JudgeOptions {
+  /** What is refused is kept out of the counts; else everything is let through and counted. */
+  readonly enforce: boolean
+  readonly isHoney: boolean
+}
+
+export interface Engine {
+  /** The findings of a request before it is forwarded, the gravest first to come; none is the usual case. */
+  judge(facts: Facts, options: JudgeOptions): readonly Finding[]
+  /** After the answer: failed tries, and people whom the response named. */
+  settle(facts: Facts, outcome: Outcome): readonly Finding[]
+  /** The request was refused because the session does not own the people it asked for. */
+  notOwner(facts: Facts): readonly Finding[]
+  readonly subjects: NewSubjects
+  readonly cohorts: Cohort
+  readonly wide: WideCounts
+}
+
+const NONE: readonly Finding[] = []
+
+export function createEngine(memory: EngineMemory, thread: number, onNew?: (key: Key, hash: number) => void): Engine {
+  return new Detectors(memory, thread, onNew)
+}
+
+class Detectors implements Engine {
+  readonly subjects: NewSubjects
+  readonly cohorts: Cohort
+  readonly wide: WideCounts
+  readonly #isNovel: (hash: number, second: number) => boolean
+  readonly #unbound: UnboundSubjects
+  readonly #walk: FailureWalk
+  readonly #shares: FailureShare
+  readonly #sequence: Sequence
+  readonly #spread: TokenSpread
+  readonly #routes: RouteChange
+  readonly #honey: Honey
+
+  constructor(memory: EngineMemory, thread: number, onNew?: (key: Key, hash: number) => void) {
+    this.wide = createWideCounts(memory.wide, thread)
+    const shared = { memory: memory.subjects, thread, wide: this.wide, maxima: memory.maxima }
+    this.subjects = createNewSubjects(onNew === undefined ? shared : { ...shared, onNew })
+    this.cohorts = createCohort(memory.cohorts, thread)
+    this.#isNovel = createNovelty(memory.novelty)
+    this.#unbound = createUnboundSubjects(memory.unbound, thread)
+    this.#walk = createFailureWalk(memory.failures, thread)
+    this.#shares = createFailureShare(memory.failureShares, thread)
+    this.#sequence = createSequence(memory.sequence, thread)
+    this.#spread = createTokenSpread(memory.spread, thread)
+    this.#routes = createRouteChange(memory.routes, thread)
+    this.#honey = createHoney(memory.honey, thread)
+  }
+
+  judge(facts: Facts, options: JudgeOptions): readonly Finding[] {
+    const { people, session, attempt } = facts
+    if (people.length === 0 && session === undefined && attempt === undefined) return NONE
+    const found: Finding[] = []
+    note(found, this.#honey.judge(facts, options.isHoney))
+    note(found, this.#spread.judge(facts))
+    note(found, this.#unbound.judge(facts))
+    if (attempt !== undefined) note(found, this.#judgeTry(facts))
+    const isRefused = options.enforce && found.some(({ answer }) => isRefusal(answer))
+    if (people.length > 0 && !isRefused) this.#judgePeople(facts, people, found, options.enforce)
+    return found.length === 0 ? NONE : found
+  }
+
+  settle(facts: Facts, { failed, people }: Outcome): readonly Finding[] {
+    const found: Finding[] = []
+    if (failed !== undefined && facts.attempt !== undefined) {
+      this.#walk.settle(facts, failed)
+      note(found, this.#shares.settle(facts, failed))
+    }
+    // They have been read already: what they come to is for the next request.
+    if (people.length > 0) this.#judgePeople(facts, people, found, false)
+    return found.length === 0 ? NONE : found
+  }
+
+  notOwner(facts: Facts): readonly Finding[] {
+    const found = this.#unbound.refused(facts, facts.people)
+    return found === undefined ? NONE : [found]
+  }
+
+  /** People who are new to the account: its budget, the order of their identifiers, its cohort, its route. */
+  #judgePeople(facts: Facts, people: readonly Person[], found: Finding[], enforce: boolean): void {
+    const survey = this.subjects.survey(facts, people)
+    const isOver = note(found, this.subjects.judge(facts, people, enforce))
+    if (survey.isFollow) this.#routes.follow(facts)
+    if (survey.strangers.length === 0 || (enforce && isOver)) return
+    const strangers = survey.strangers.filter(({ own }) => !own)
+    if (strangers.length === 0) return
+    if (note(found, this.#sequence.judge(facts, strangers)) && enforce) return
+    this.#judgeTogether(facts, strangers, survey.isFirst, { found, enforce })
+    if (facts.session !== undefined && !survey.isFirst)
+      note(found, this.subjects.judgeAddress(facts, addressAspect(facts.address), strangers))
+  }
+
+  /** What only shows over many accounts. */
+  #judgeTogether(
+    facts: Facts,
+    strangers: readonly Person[],
+    isFirst: boolean,
+    { found, enforce }: { readonly found: Finding[]; readonly enforce: boolean },
+  ): void {
+    const reads = strangers.map(({ hash }, index) => ({
+      isNovel: this.#isNovel(hash, facts.second),
+      isFirst: isFirst && index === 0,
+    }))
+    const cohort = this.cohorts.judge(facts, strangers, reads, this.#routes.habit(facts.route.index))
+    note(found, cohort)
+    // What is refused is told already, and is not the route's to measure.
+    if (enforce && cohort?.answer === 'refuse') return
+    note(found, this.#routes.count(facts, reads))
+    if (cohort === undefined) note(found, this.#routes.judge(facts))
+  }
+
+  #judgeTry(facts: Facts): Finding | undefined {
+    const inAlarm = this.#shares.inAlarm(facts.route.index, facts.second)
+    const found = this.#walk.judge(facts, { inAlarm, isRare: this.cohorts.isRare(facts) })
+    if (inAlarm && found !== undefined) this.#shares.hold(facts.route.index, facts.second)
+    return found
+  }
+}
+
+/** Whether there is something to note that refuses. */
+function note(found: Finding[], finding: Finding | undefined): boolean {
+  if (finding === undefined) return false
+  found.push(finding)
+  return isRefusal(finding.answer)
+}

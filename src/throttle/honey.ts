@@ -1,0 +1,49 @@
+// Honey subjects (OAT-011, OAT-018): people whom no one has reason to read. One read holds the session and its client at once; the
+// order that locks them for good is the control plane's.
+import { createCellMemory, createCells, type CellMemory } from './cells.ts'
+import type { Facts } from './facts.ts'
+import type { Finding } from './finding.ts'
+import type { Key } from './key.ts'
+
+const NAME = 'honey-subject'
+const HELD_SECONDS = 86_400
+
+export function createHoneyMemory(cells: number): CellMemory {
+  return createCellMemory({ cells, words: 1, ttlSeconds: HELD_SECONDS })
+}
+
+export interface Honey {
+  /** `isHoney`: one of the request's people is a configured honey subject. */
+  judge(facts: Facts, isHoney: boolean): Finding | undefined
+}
+
+export function createHoney(memory: CellMemory, thread: number): Honey {
+  const cells = createCells(memory, thread)
+  let isArmed = false
+
+  const names = ({ account, session, partner }: Facts): readonly Key[] =>
+    [account, session, partner?.key].filter((key) => key !== undefined)
+
+  return {
+    judge(facts, isHoney) {
+      if (isHoney) {
+        isArmed = true
+        for (const key of names(facts))
+          cells.with(key, facts.second, (at) => {
+            cells.flag(at, facts.second + HELD_SECONDS)
+          })
+        return findingOf(facts, 'read a honey subject, whom no one has reason to read')
+      }
+      // Another thread may have met it: a look costs a tenth of a microsecond.
+      if (!isArmed && facts.people.length === 0) return undefined
+      const isHeld = names(facts).some((key) => cells.peek(key, facts.second, () => true) === true)
+      return isHeld ? { ...findingOf(facts, 'has read a honey subject'), answer: 'refuse' } : undefined
+    },
+  }
+}
+
+function findingOf(facts: Facts, what: string): Finding {
+  const key = facts.session === undefined ? 'address' : 'session'
+  const retryAfterMs = HELD_SECONDS * 1000
+  return { detector: NAME, answer: 'lock', threat: 'OAT-011', key, retryAfterMs, sentence: `this ${key} ${what}` }
+}

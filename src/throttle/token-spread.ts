@@ -1,0 +1,112 @@
+// S7 (OAT-019 account takeover): one token at many addresses. A phone changes its address all the time, inside one or two networks.
+import { createCellMemory, createCells, type CellMemory, type Cells } from './cells.ts'
+import type { Facts } from './facts.ts'
+import { ordinal, type Finding } from './finding.ts'
+
+const NAME = 'token-spread'
+const PLACES = 6
+const NETWORKS_MAX = 2
+const NETWORK_SECONDS = 600
+const ADDRESSES_MAX = 5
+const ADDRESS_SECONDS = 300
+/** Slower sharing is told by several networks beside as many addresses. */
+const SLOW_SECONDS = 3_600
+const DAY_SECONDS = 86_400
+
+/** Of each place: address, network, when; then since when a step-up is asked for, and whether the token is at an end. */
+const STEP_UP = 3 * PLACES
+const ENDED = STEP_UP + 1
+
+export function createSpreadMemory(cells: number): CellMemory {
+  return createCellMemory({ cells, words: ENDED + 1, ttlSeconds: DAY_SECONDS })
+}
+
+export interface TokenSpread {
+  judge(facts: Facts): Finding | undefined
+}
+
+export function createTokenSpread(memory: CellMemory, thread: number): TokenSpread {
+  return new Spread(memory, thread)
+}
+
+class Spread implements TokenSpread {
+  readonly #cells: Cells
+  readonly #words: Int32Array
+
+  constructor(memory: CellMemory, thread: number) {
+    this.#cells = createCells(memory, thread)
+    this.#words = this.#cells.words
+  }
+
+  /** Notes the place; true where it was known. */
+  #note(at: number, { address, network, second }: Facts): boolean {
+    let oldest = at
+    for (let place = at; place < at + 3 * PLACES; place += 3) {
+      if (this.#words[place] === address.low) {
+        this.#words[place + 2] = second
+        return true
+      }
+      if ((this.#words[place + 2] ?? 0) < (this.#words[oldest + 2] ?? 0)) oldest = place
+    }
+    this.#words[oldest] = address.low
+    this.#words[oldest + 1] = network
+    this.#words[oldest + 2] = second
+    return false
+  }
+
+  #spread(at: number, second: number, seconds: number): { addresses: number; networks: number } {
+    const networks: number[] = []
+    let addresses = 0
+    for (let place = at; place < at + 3 * PLACES; place += 3) {
+      if (this.#words[place] === 0 || second - (this.#words[place + 2] ?? 0) > seconds) continue
+      addresses += 1
+      const network = this.#words[place + 1] ?? 0
+      if (!networks.includes(network)) networks.push(network)
+    }
+    return { addresses, networks: networks.length }
+  }
+
+  #findingOf(answer: 'step-up' | 'revoke', value: number, facts: Facts, at: number): Finding {
+    const since = this.#words[at + STEP_UP] ?? 0
+    const isEnd = answer === 'revoke'
+    const sentence = isEnd
+      ? `${ordinal(value)} address of one token, limit ${ADDRESSES_MAX}, built in`
+      : `${ordinal(value)} network of one token in 10 minutes, limit ${NETWORKS_MAX}, built in`
+    return {
+      detector: NAME,
+      answer,
+      threat: 'OAT-019',
+      key: 'session',
+      retryAfterMs: 60_000,
+      value,
+      limit: isEnd ? ADDRESSES_MAX : NETWORKS_MAX,
+      sinceMs: facts.wallMs - (facts.second - since) * 1000,
+      sentence,
+    }
+  }
+
+  judge(facts: Facts): Finding | undefined {
+    const { session, second } = facts
+    if (session === undefined) return undefined
+    return this.#cells.with(session, second, (at): Finding | undefined => {
+      const known = this.#note(at, facts)
+      if (this.#words[at + ENDED] !== 0) return this.#findingOf('revoke', this.#words[at + ENDED] ?? 0, facts, at)
+      if (!known) {
+        const soon = this.#spread(at, second, ADDRESS_SECONDS)
+        const slow = this.#spread(at, second, SLOW_SECONDS)
+        const count = Math.max(soon.addresses, slow.networks > NETWORKS_MAX ? slow.addresses : 0)
+        if (count > ADDRESSES_MAX) {
+          this.#words[at + ENDED] = count
+          this.#cells.flag(at, second + DAY_SECONDS)
+          return this.#findingOf('revoke', count, facts, at)
+        }
+        if (this.#spread(at, second, NETWORK_SECONDS).networks > NETWORKS_MAX) this.#words[at + STEP_UP] = second
+      }
+      const since = this.#words[at + STEP_UP] ?? 0
+      const asked = since !== 0 && second - since <= SLOW_SECONDS
+      return asked
+        ? this.#findingOf('step-up', Math.max(3, this.#spread(at, second, NETWORK_SECONDS).networks), facts, at)
+        : undefined
+    })
+  }
+}
