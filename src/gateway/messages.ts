@@ -14,7 +14,7 @@ export interface PublicMessage {
 export function publicMessage(lock: Lock | undefined, acceptLanguage: string | undefined): PublicMessage {
   const own = lock?.message ?? {}
   const texts = Object.keys(own).length > 0 ? own : PAUSED
-  for (const language of preferred(acceptLanguage ?? '')) {
+  for (const language of acceptLanguage === undefined ? [] : preferred(acceptLanguage)) {
     const tag = texts[language] !== undefined ? language : language.split('-')[0]
     const text = tag === undefined ? undefined : texts[tag]
     if (tag !== undefined && text !== undefined) return { text, language: tag }

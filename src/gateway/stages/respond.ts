@@ -8,6 +8,7 @@ import { PATIENCE, type Gateway } from '../gateway.ts'
 import { httpDate, rateLimitLines, receiptLine } from '../headers.ts'
 import { fieldLine } from '../../http1/write-head.ts'
 import { publicMessage } from '../messages.ts'
+import { lockedBody, problemBody } from '../problem-body.ts'
 import type { Request } from '../request.ts'
 import type { Response } from '../response.ts'
 import { recordOutcome } from './settle.ts'
@@ -117,7 +118,7 @@ export function respond(exchange: Exchange, cause: Cause, gateway: Gateway): Pro
     exchange.downstream.reset()
     return undefined
   }
-  const reply = take(exchange, cause, gateway)
+  const refusal = take(exchange, cause, gateway)
   // Whatever has been recorded before was of an answer that did not leave.
   exchange.outcomeRecorded = false
   const recorded = recordOutcome(exchange, gateway, waitMs(cause, gateway))
@@ -126,7 +127,7 @@ export function respond(exchange: Exchange, cause: Cause, gateway: Gateway): Pro
     const mayLeave = isRecorded || exchange.decision === 'locked' || cause === UNAVAILABLE
     // Only what is durable is promised.
     if (!isRecorded) exchange.receiptEntry = undefined
-    send(exchange, mayLeave ? reply : take(exchange, UNAVAILABLE, gateway), gateway)
+    send(exchange, mayLeave ? refusal : take(exchange, UNAVAILABLE, gateway), gateway)
   }
   if (typeof recorded !== 'boolean') return recorded.then(answer)
   answer(recorded)
@@ -159,33 +160,44 @@ function take(exchange: Exchange, cause: Cause, gateway: Gateway): Reply {
     exchange.reason = cause.denied
     exchange.lock = cause.lock
   }
-  const reply = replyTo(exchange, cause, gateway)
-  exchange.status = reply.status
-  exchange.bytesSent = exchange.method === 'HEAD' ? 0 : reply.body.length
-  return reply
+  const answer = replyTo(exchange, cause, gateway)
+  exchange.status = answer.status
+  exchange.bytesSent = exchange.method === 'HEAD' ? 0 : answer.body.length
+  return answer
 }
 
 function replyTo(exchange: Exchange, cause: Cause, gateway: Gateway): Reply {
-  if (cause === 'internal') return problem(exchange, INTERNAL, 'internal', {}, '')
-  if ('failure' in cause) return problem(exchange, FAILURES[cause.failure], `upstream-${cause.failure}`, {}, '')
+  if (cause === 'internal') return reply(exchange, INTERNAL, 'internal')
+  if ('failure' in cause) return reply(exchange, FAILURES[cause.failure], `upstream-${cause.failure}`)
   const answer: Answer = ANSWERS[cause.denied]
   let lines = linesOf(cause, exchange.nonce)
   if (cause.denied === 'throttled') lines += rateLimitLines(exchange)
   const locked = answer === LOCKED
   const retryAfterMs = cause.retryAfterMs ?? (locked ? LOCK_RETRY_MS : undefined)
   if (retryAfterMs !== undefined) lines += `Retry-After: ${retryAfter(retryAfterMs, cause.retrySpreadMs, gateway)}\r\n`
-  if (!locked)
-    return problem(exchange, answer, cause.denied, cause.detail === undefined ? {} : { detail: cause.detail }, lines)
-  const message = publicMessage(cause.lock, exchange.request.fields.joined('accept-language'))
-  lines += `${fieldLine('Content-Language', message.language)}Vary: Accept-Language\r\n`
-  const lock = cause.lock === undefined ? {} : { lock: { id: cause.lock.id, epoch: exchange.epoch } }
-  return problem(
-    exchange,
-    { ...answer, status: cause.lock?.status ?? answer.status },
-    cause.denied,
-    { detail: message.text, ...lock },
-    lines,
-  )
+  if (locked) return lockedReply(exchange, cause, lines)
+  return reply(exchange, { ...answer, detail: cause.detail ?? answer.detail }, cause.denied, lines)
+}
+
+function lockedReply(exchange: Exchange, { lock }: Denial, lines: string): Reply {
+  const { text, language } = publicMessage(lock, exchange.request.fields.joined('accept-language'))
+  const problem = {
+    type: LOCKED.type,
+    title: LOCKED.title,
+    status: lock?.status ?? LOCKED.status,
+    detail: text,
+    lock: lock === undefined ? undefined : { id: lock.id, epoch: exchange.epoch },
+  }
+  return {
+    status: problem.status,
+    lines: `${lines}${fieldLine('Content-Language', language)}Vary: Accept-Language\r\n`,
+    body: lockedBody(problem, lock, language, exchange.id),
+  }
+}
+
+function reply({ id }: Exchange, answer: Answer, reason: string, lines = ''): Reply {
+  const { status, title, detail, type = reason } = answer
+  return { status, lines, body: problemBody({ type, title, status, detail }, id) }
 }
 
 /** What the reason asks for besides. */
@@ -202,25 +214,6 @@ const LOCK_RETRY_MS = 30_000
 /** Seconds (RFC 9110, 10.2.3), jittered, up to twice the time unless told, so that callers do not come back in one wave. */
 function retryAfter(ms: number, spreadMs: number | undefined, gateway: Gateway): string {
   return String(Math.max(1, Math.ceil((ms + (spreadMs ?? ms) * gateway.randomness.fraction()) / 1000)))
-}
-
-function problem(
-  exchange: Exchange,
-  answer: Answer,
-  reason: string,
-  members: Readonly<Record<string, unknown>>,
-  lines: string,
-): Reply {
-  const { status, title, detail, type = reason } = answer
-  const body = JSON.stringify({
-    type: `urn:portcullis:problem:${type}`,
-    title,
-    status,
-    detail,
-    ...members,
-    instance: exchange.id,
-  })
-  return { status, lines, body: Buffer.from(body) }
 }
 
 /** RFC 6750, 3 and RFC 9470, 3. */
