@@ -7,7 +7,7 @@ import type { ProveRequest } from '../ports/data-plane.ts'
 /** `<payload>.<signature>`. */
 export function signShown(
   key: WorkerKey,
-  identity: Pick<WorkerStatement, 'gateway' | 'worker' | 'workers' | 'at'>,
+  identity: Pick<WorkerStatement, 'gateway' | 'worker' | 'workers' | 'at' | 'residual'>,
   table: { readonly epoch: number; readonly hash: string },
   { orders, routes, clock }: ProveRequest,
   canaries: readonly CanaryResult[],

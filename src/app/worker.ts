@@ -13,6 +13,7 @@ import { createWorkerKey } from '../audit/worker-proof.ts'
 import { openWriteAheadLog, type DurableBatch, type WriteAheadLog } from '../audit/write-ahead.ts'
 import type { Config, Listen } from '../config/config.ts'
 import { compileTable, type LockTable } from '../core/lock-table.ts'
+import { NO_RESIDUAL, sumResiduals, type Residual } from '../core/residual.ts'
 import { proveRefusals } from '../gateway/canary.ts'
 import type { Gateway } from '../gateway/gateway.ts'
 import { InFlight } from '../gateway/in-flight.ts'
@@ -45,6 +46,8 @@ const telemetry = createWorkerTelemetry(start.telemetry, (announcement) => {
   post({ type: 'series', announcement })
 })
 
+/** What the tables since the last proof came too late for. */
+let untold: Residual = NO_RESIDUAL
 /** Targets that are down by the checks of the main thread. */
 let down: ReadonlySet<string> = new Set()
 const deps: SettingsDeps = {
@@ -93,7 +96,8 @@ async function run(): Promise<Running> {
   const compile = (table: LockTable) =>
     compileTable(table, gateway.settings.routes.routes, (cidrs) => addresses.compile(cidrs))
   const view = new LockView(lockMemory(start.locks), start.tables, compile, (table) => {
-    const severed = inFlight.sever(table, clock.now())
+    const { severed, residual } = inFlight.severFor(table, clock.now(), view)
+    untold = sumResiduals([untold, residual])
     post({ type: 'enforcing', epoch: table.epoch, severed })
     takeTurns(table)
   })
@@ -201,8 +205,11 @@ async function prove(
   const { id, request, workers } = message
   const proofs = await proveRefusals(server, gateway, request.routes, request.drill)
   const { epoch, hash } = gateway.view
-  const identity = { gateway: start.gatewayName, worker: start.name, workers, at: clock.now() }
-  post({ type: 'proof', id, epoch, proofs, signed: signShown(key, identity, { epoch, hash }, request, proofs) })
+  const residual = untold
+  untold = NO_RESIDUAL
+  const identity = { gateway: start.gatewayName, worker: start.name, workers, at: clock.now(), residual }
+  const signed = signShown(key, identity, { epoch, hash }, request, proofs)
+  post({ type: 'proof', id, epoch, proofs, residual, signed })
 }
 
 /** What is looked after each second: the keys of issuers, and whether the trail can be written. */

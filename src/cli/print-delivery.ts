@@ -1,4 +1,5 @@
 // What became of an order that was sent to several control planes, for a person.
+import type { Residual } from '../core/residual.ts'
 import type { MissingGateway } from '../ports/control-api.ts'
 import { acceptedOf, failedOf, missingOf, type Delivery } from './deliver.ts'
 import type { Printer, Segment } from './print.ts'
@@ -35,8 +36,18 @@ function printGateway(printer: Printer, { control, accepted }: ReturnType<typeof
   printer.out(
     `            ${proof.proven.length} of ${proof.proven.length + proof.missing.length} proven in ${Math.round(proof.elapsedMs)} ms`,
   )
+  if (proof.residual !== undefined) printer.out('  too late  ', residualText(proof.residual))
   for (const gateway of proof.missingGateways ?? [])
     printer.out('  missing   ', { style: 'red', text: missingText(gateway) })
+}
+
+/** What a lock came too late for, in words. */
+export function residualText({ inFlight, cut, finished, bytesAfter, maybeExecuted }: Residual): string {
+  if (inFlight === 0) return 'nothing that it covers was in flight'
+  const executed =
+    maybeExecuted === 0 ? '' : `, ${maybeExecuted} of them MAYBE EXECUTED: sent whole, and not to be recalled`
+  const after = `${bytesAfter === 0 ? 'no' : `at most ${bytesAfter}`} bytes left after the epoch`
+  return `${inFlight} in flight: ${cut} cut${executed}; ${finished} finished; ${after}`
 }
 
 /** Beside the answer: which control planes did not accept, and who has not proven. */

@@ -4,6 +4,7 @@ import type { Instant } from '../core/time.ts'
 import { ID_SHOWN } from './ids.ts'
 import { bothTimes, spanText } from './moments.ts'
 import { shorten, table, type Printer, type Segment, type Style } from './print.ts'
+import { residualText } from './print-delivery.ts'
 import { detailLines, openingLines, proposalTitle } from './print-openings.ts'
 import { scopeText } from './scope-options.ts'
 
@@ -62,6 +63,7 @@ export function printLocks(printer: Printer, locks: readonly LockView[], now: In
   for (const [index, lock] of locks.entries()) {
     printer.out(...(rows[index] ?? []))
     printer.out(`    since ${bothTimes(Date.parse(lock.since))}: ${lock.reason}`)
+    if (lock.residual !== undefined && lock.residual.inFlight > 0) printer.out(`    ${residualText(lock.residual)}`)
     if (lock.until !== undefined) printer.out(`    ${untilText(lock, Date.parse(lock.until), now)}`)
     for (const line of openingLines(lock, now)) printer.out(...line)
   }

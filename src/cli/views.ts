@@ -1,4 +1,5 @@
 // The control plane's answers, unknown -> view. The peer may be anything that speaks JSON, so nothing is believed unread.
+import type { Residual } from '../core/residual.ts'
 import type {
   OrderAccepted,
   PendingRelease,
@@ -57,6 +58,14 @@ const THAW = shape({
   refrozen: optional(shape({ at: isInstant, why: isText })),
 } satisfies Record<keyof ThawView, Check>)
 
+const RESIDUAL = shape({
+  inFlight: isNumber,
+  cut: isNumber,
+  finished: isNumber,
+  bytesAfter: isNumber,
+  maybeExecuted: isNumber,
+} satisfies Record<keyof Residual, Check>)
+
 const LOCK = shape({
   id: isText,
   scope: SCOPE,
@@ -70,6 +79,7 @@ const LOCK = shape({
   by: optional(isText),
   epoch: optional(isNumber),
   covers: listOf(isText),
+  residual: optional(RESIDUAL),
   exemptions: optional(listOf(shape({ id: isText, scope: SCOPE, until: isInstant }))),
   thaw: optional(THAW),
 } satisfies Record<keyof LockView, Check>)
@@ -105,6 +115,7 @@ const PROOF = shape({
   proven: listOf(isText),
   missing: listOf(isText),
   elapsedMs: isNumber,
+  residual: optional(RESIDUAL),
   missingGateways: optional(
     listOf(
       shape({

@@ -54,6 +54,11 @@ export const SCHEMAS = {
     },
     ['stage', 'next', 'refrozen'],
   ),
+  Residual: {
+    ...objectOf({ inFlight: integer, cut: integer, finished: integer, bytesAfter: integer, maybeExecuted: integer }),
+    description:
+      'What a lock came too late for: of the exchanges in flight those cut and those finished, at most how many body bytes left after the epoch, and how many of those cut the upstream may have executed.',
+  },
   Lock: objectOf(
     {
       id: text,
@@ -68,10 +73,11 @@ export const SCHEMAS = {
       by: text,
       epoch: integer,
       covers: listOf(text),
+      residual: ref('Residual'),
       exemptions: listOf(objectOf({ id: text, scope: ref('Scope'), until: moment })),
       thaw: ref('Thaw'),
     },
-    ['until', 'by', 'epoch', 'exemptions', 'thaw'],
+    ['until', 'by', 'epoch', 'residual', 'exemptions', 'thaw'],
   ),
   PendingRelease: {
     ...objectOf(
@@ -154,10 +160,11 @@ export const SCHEMAS = {
       proven: listOf(text),
       missing: listOf(text),
       elapsedMs: { type: 'number' },
+      residual: ref('Residual'),
       gateways: objectOf({ proven: integer, total: integer }),
       missingGateways: listOf(ref('MissingGateway')),
     },
-    ['gateways', 'missingGateways'],
+    ['residual', 'gateways', 'missingGateways'],
   ),
   MissingGateway: {
     ...objectOf(
@@ -185,6 +192,7 @@ export const SCHEMAS = {
           stands: { ...integer, description: 'Locked routes of its class, for which the canary stands.' },
         }),
       ),
+      residual: ref('Residual'),
       key: { ...text, description: "The gateway's raw Ed25519 public key, base64url." },
       workers: { ...listOf(text), description: SIGNED_BY_WORKERS },
       fleet: objectOf(
@@ -193,6 +201,7 @@ export const SCHEMAS = {
           proven: listOf(text),
           missing: listOf(ref('MissingGateway')),
           elapsedMs: integer,
+          residual: ref('Residual'),
           proofs: { ...listOf(text), description: SIGNED_BY_WORKERS },
         },
         ['elapsedMs'],

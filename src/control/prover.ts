@@ -3,6 +3,7 @@ import type { Lock } from '../core/lock.ts'
 import { isWhole, modeAt } from '../core/lock.ts'
 import { coveredRoutes } from '../core/lock-table.ts'
 import { isSafeMethod } from '../core/policy.ts'
+import { sumResiduals, type Residual } from '../core/residual.ts'
 import type { Route } from '../core/route.ts'
 import type { Instant } from '../core/time.ts'
 import type { ClockReading } from '../core/worker-statement.ts'
@@ -28,6 +29,8 @@ export interface ProvenEpoch {
   readonly epoch: number
   readonly time: Instant
   readonly proofs: readonly CanaryProof[]
+  /** What they came too late for. */
+  readonly residual: Residual
   /** In the workers' own hand. */
   readonly texts: readonly string[]
 }
@@ -78,8 +81,12 @@ export function createProver(deps: ProverDeps): Prover {
     const proofs = shown.flatMap(({ canaries }) => canaries)
     // Of a start with nothing in force there is nothing to show.
     if (landed.orders.length + landed.locks.length > 0)
-      keep(certificates, { epoch: landed.epoch, time: clock.now(), proofs, texts: shown.map(({ text }) => text) })
-    if (routes.length > 0) recordProofs(deps, landed, proofs)
+      keep(certificates, {
+        ...{ epoch: landed.epoch, time: clock.now(), proofs },
+        residual: residualOf(shown),
+        texts: shown.map(({ text }) => text),
+      })
+    if (routes.length > 0 || residualOf(shown).inFlight > 0) recordProofs(deps, landed, proofs, residualOf(shown))
     return shown
   }
   return {
@@ -90,14 +97,24 @@ export function createProver(deps: ProverDeps): Prover {
       const proven = shown.filter(isProven).map(({ worker }) => worker)
       const missing = dataPlane.workers.map(({ worker }) => worker).filter((worker) => !proven.includes(worker))
       if (missing.length > 0) logger.error('workers have not proven the epoch', { epoch: landed.epoch, missing })
-      return { proven, missing, elapsedMs: Math.round(clock.monotonicMs() - landed.startedMs) }
+      const elapsedMs = Math.round(clock.monotonicMs() - landed.startedMs)
+      return { proven, missing, elapsedMs, residual: residualOf(shown) }
     },
     certificate: (epoch) => certificates.get(epoch),
   }
 }
 
+function residualOf(shown: readonly WorkerProof[]): Residual {
+  return sumResiduals(shown.flatMap(({ residual }) => residual ?? []))
+}
+
 /** In as many records as it takes: an audit entry has at most 32 KiB. */
-function recordProofs({ trail, clock }: ProverDeps, { epoch, orders }: Landed, proofs: readonly CanaryProof[]): void {
+function recordProofs(
+  { trail, clock }: ProverDeps,
+  { epoch, orders }: Landed,
+  proofs: readonly CanaryProof[],
+  residual: Residual,
+): void {
   for (let from = 0; from === 0 || from < proofs.length; from += PROOFS_IN_RECORD_MAX) {
     const part = proofs.slice(from, from + PROOFS_IN_RECORD_MAX)
     trail.append({
@@ -106,6 +123,7 @@ function recordProofs({ trail, clock }: ProverDeps, { epoch, orders }: Landed, p
       epoch,
       proofs: part.map(({ worker, route, status, refused }) => ({ worker, route, status, refused })),
       ...(orders[0] === undefined ? {} : { order: orders[0] }),
+      ...(from === 0 ? { residual } : {}),
     })
   }
 }

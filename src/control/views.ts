@@ -29,8 +29,15 @@ export function lockView(deps: ControlDeps, lock: Lock): LockView {
     ...(lock.until === undefined ? {} : { until: formatInstant(lock.until) }),
     ...(lock.by === undefined ? {} : { by: lock.by }),
     ...(epoch === undefined ? {} : { epoch }),
+    ...residualOf(deps, lock),
     ...openingsOf(lock, deps.clock.now()),
   }
+}
+
+function residualOf({ desk }: ControlDeps, { id }: Lock): Pick<LockView, 'residual'> {
+  const epoch = desk.ledger.held.get(id)?.epoch
+  const certificate = epoch === undefined ? undefined : desk.certificate(epoch)
+  return certificate === undefined ? {} : { residual: certificate.residual }
 }
 
 /** Locks that refuse, or would: one that has opened by itself is not among them. */

@@ -1,6 +1,7 @@
 // Audit records are built from named fields, so that there is nothing to redact (contract, 7).
 import type { DecisionLabel, DenialReason } from './decision.ts'
 import type { OrderKind } from './responder.ts'
+import type { Residual } from './residual.ts'
 import type { Instant } from './time.ts'
 
 /** What every record has; `seq`, `gateway` and `worker` are added by the writer that appends it. */
@@ -77,6 +78,8 @@ interface ProofRecord extends Common {
     readonly status: number
     readonly refused: boolean
   }[]
+  /** Of all workers: what the lock was too late for. */
+  readonly residual?: Residual
 }
 
 interface GapRecord extends Common {

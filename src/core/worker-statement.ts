@@ -1,5 +1,6 @@
 // What a worker says of itself, and signs: which table it enforces, and which requests it has refused.
 import { isEpoch, isFields, isNumber, isText, parseList } from './message-shapes.ts'
+import { parseResidual, type Residual } from './residual.ts'
 import type { Instant } from './time.ts'
 
 /** What another clock shows, less what this gateway's shows, in milliseconds: true within so many, if the other can be believed. */
@@ -40,6 +41,8 @@ export interface WorkerStatement {
   /** `table`: no canary can show it; the worker's word on its table is what there is. */
   readonly proof: 'canary' | 'table'
   readonly canaries: readonly CanaryResult[]
+  /** What it was too late for, where that has not been told before. */
+  readonly residual?: Residual
 }
 
 export function parseWorkerStatement(value: unknown): WorkerStatement | undefined {
@@ -52,8 +55,10 @@ export function parseWorkerStatement(value: unknown): WorkerStatement | undefine
   if (workers === undefined || orders === undefined || canaries === undefined || proof === undefined) return undefined
   if (!isText(gateway) || !isText(worker) || typeof table !== 'string' || !isEpoch(epoch) || !isNumber(at))
     return undefined
-  if (clock === undefined) return undefined
-  return { gateway, worker, workers, orders, epoch, table, at, clock, proof, canaries }
+  const residual = value.residual === undefined ? undefined : parseResidual(value.residual)
+  if (clock === undefined || (value.residual !== undefined && residual === undefined)) return undefined
+  const told = residual === undefined ? {} : { residual }
+  return { gateway, worker, workers, orders, epoch, table, at, clock, proof, canaries, ...told }
 }
 
 /** Whether it shows what it says: every canary was refused, where there could be one. */

@@ -11,6 +11,7 @@ import type { Instant } from '../core/time.ts'
 import type { Allowance } from '../throttle/detector.ts'
 import type { UpstreamCall } from '../ports/upstream-client.ts'
 import type { Downstream } from './downstream.ts'
+import type { LockView } from './lock-view.ts'
 import type { Request } from './request.ts'
 import type { Response } from './response.ts'
 
@@ -69,6 +70,10 @@ export class Exchange {
   receiptEntry: string | undefined
   status = 0
   bytesSent = 0
+  /** Body bytes given to the socket in the turn `turn`: those that may have left after an epoch that this turn did not see. */
+  turn = -1
+  turnBytes = 0
+  lookedMs = 0
   /** Of a tunnel. */
   bytesReceived = 0
   upstreamStartedMs: number | undefined
@@ -77,6 +82,16 @@ export class Exchange {
   /** Changes nothing at the upstream: a tunnel may carry anything. */
   get isSafe(): boolean {
     return this.upgrade === undefined && isSafeMethod(this.method)
+  }
+
+  /** So many bytes of the body were given to the socket, in this turn of the view. */
+  gave(bytes: number, view: Pick<LockView, 'turn' | 'lookedMs'>): void {
+    if (this.turn !== view.turn) {
+      this.turn = view.turn
+      this.turnBytes = 0
+    }
+    this.turnBytes += bytes
+    this.lookedMs = view.lookedMs
   }
 
   constructor(facts: {

@@ -2,12 +2,19 @@
 import { findLocks, type CompiledTable } from '../core/lock-table.ts'
 import { checkAssurance, isRevoked } from '../core/session.ts'
 import type { Denial } from '../core/decision.ts'
+import type { Residual } from '../core/residual.ts'
 import type { Instant } from '../core/time.ts'
 import { lockTargetOf, type Exchange } from './exchange.ts'
+import type { LockView } from './lock-view.ts'
+
+/** Exchanges that ended last: those of one turn of the event loop, and room. */
+const LEFT_MAX = 256
 
 export class InFlight {
   readonly #open = new Set<Exchange>()
   readonly #onCut: () => void
+  readonly #left: Exchange[] = []
+  #leaving = 0
 
   constructor(onCut: () => void) {
     this.#onCut = onCut
@@ -20,6 +27,8 @@ export class InFlight {
 
   leave(exchange: Exchange): void {
     this.#open.delete(exchange)
+    this.#left[this.#leaving] = exchange
+    this.#leaving = (this.#leaving + 1) % LEFT_MAX
   }
 
   get size(): number {
@@ -28,15 +37,43 @@ export class InFlight {
 
   /** Cuts each exchange with leave to forward that the table now refuses. Returns how many. */
   sever(table: CompiledTable, now: Instant): number {
-    let cut = 0
+    return this.#sever(table, now, () => undefined)
+  }
+
+  /** The same for a table that has just come: also what it was too late for. */
+  severFor(
+    table: CompiledTable,
+    now: Instant,
+    view: LockView,
+  ): { readonly severed: number; readonly residual: Residual } {
+    let [cut, finished, bytesAfter, maybeExecuted] = [0, 0, 0, 0]
+    for (const exchange of this.#left) {
+      const bytes = exchange.isCanary ? 0 : view.bytesAfter(exchange, 0)
+      if (bytes === 0 || exchange.severedBy !== undefined || !isCovered(exchange, table, now)) continue
+      finished += 1
+      bytesAfter += bytes
+    }
+    const severed = this.#sever(table, now, (exchange) => {
+      if (exchange.upstreamStartedMs === undefined) return
+      cut += 1
+      bytesAfter += view.bytesAfter(exchange, exchange.response.unwrittenBytes)
+      if (!exchange.isSafe && exchange.request.isComplete) maybeExecuted += 1
+    })
+    return { severed, residual: { inFlight: cut + finished, cut, finished, bytesAfter, maybeExecuted } }
+  }
+
+  #sever(table: CompiledTable, now: Instant, onCut: (exchange: Exchange) => void): number {
+    let severed = 0
     for (const exchange of this.#open) {
       if (exchange.permit === undefined || exchange.severedBy !== undefined) continue
       const cause = severingCause(exchange, table, now)
       if (cause === undefined) continue
+      // Before the cut, which destroys what is asked.
+      onCut(exchange)
       this.cut(exchange, cause)
-      cut += 1
+      severed += 1
     }
-    return cut
+    return severed
   }
 
   /** Ends one exchange: at once where a stage waits in it, else the next stage sees what has happened. */
@@ -59,6 +96,10 @@ function interrupt(exchange: Exchange): void {
   } catch {
     exchange.downstream.socket.destroy()
   }
+}
+
+function isCovered(exchange: Exchange, table: CompiledTable, now: Instant): boolean {
+  return exchange.upstreamStartedMs !== undefined && severingCause(exchange, table, now) !== undefined
 }
 
 function severingCause(exchange: Exchange, table: CompiledTable, now: Instant): Exchange['severedBy'] {

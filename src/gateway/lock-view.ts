@@ -4,9 +4,11 @@ import type { CompiledTable, LockTable } from '../core/lock-table.ts'
 import type { Route } from '../core/route.ts'
 import type { Clock } from '../ports/clock.ts'
 
-/** Memory that the main thread writes and every worker reads: the epoch, and when the lease ends on each of two clocks. */
+/** Memory that the main thread writes and every worker reads: the epoch, when it was stored, and when the lease ends on each of two clocks. */
 export interface LockMemory {
   readonly epoch: Int32Array
+  /** Monotonic microsecond, written before the epoch. */
+  readonly landedUs: BigInt64Array
   /** Monotonic millisecond. */
   readonly leaseEndsMs: BigInt64Array
   /** Epoch millisecond; 0: only the monotonic clock counts. In a fleet a machine that slept must not trust an old view. */
@@ -18,10 +20,22 @@ export function lockMemory(buffer: SharedArrayBuffer): LockMemory {
     epoch: new Int32Array(buffer, 0, 1),
     leaseEndsMs: new BigInt64Array(buffer, 8, 1),
     leaseEndsWallMs: new BigInt64Array(buffer, 16, 1),
+    landedUs: new BigInt64Array(buffer, 24, 1),
   }
 }
 
-export const LOCK_MEMORY_BYTES = 24
+export const LOCK_MEMORY_BYTES = 32
+
+/** Between the last look at the epoch and the writes themselves. */
+const LATE_SLACK_MS = 1
+
+/** What an exchange has given to its socket in the last turn in which it gave anything. */
+export interface WrittenInTurn {
+  readonly turn: number
+  readonly turnBytes: number
+  /** When it was last seen that it may, on the monotonic clock. */
+  readonly lookedMs: number
+}
 
 /**
  * The main thread posts a table before it stores its epoch, so a worker that sees a newer epoch finds the table in its port
@@ -34,6 +48,12 @@ export class LockView {
   readonly #onTable: (table: CompiledTable) => void
   #table: LockTable | undefined
   #compiled: CompiledTable | undefined
+  /** Counts the turns of the event loop in which something was written; see `beforeWrites`. */
+  turn = 0
+  /** When the lease was last looked at, on the monotonic clock. */
+  lookedMs = 0
+  /** When the writes of the last turn were let go, on the monotonic clock. */
+  #wroteMs = -Infinity
 
   constructor(
     memory: LockMemory,
@@ -52,6 +72,11 @@ export class LockView {
 
   /** The table in force, or undefined where this worker has not got it yet: then nothing is forwarded. */
   get current(): CompiledTable | undefined {
+    return this.#catchUp()
+  }
+
+  /** Takes what is in the port, where the table that is here is not the one in force. */
+  #catchUp(): CompiledTable | undefined {
     if (this.#compiled !== undefined && this.isCurrent(this.#compiled.epoch)) return this.#compiled
     for (
       let message = receiveMessageOnPort(this.#port);
@@ -61,6 +86,26 @@ export class LockView {
       this.#take(message.message as LockTable)
     }
     return this.#compiled !== undefined && this.isCurrent(this.#compiled.epoch) ? this.#compiled : undefined
+  }
+
+  /** The last look before the writes of a turn leave: what a newer table covers is destroyed, and not written. */
+  beforeWrites(clock: Pick<Clock, 'monotonicMs'>): void {
+    this.#catchUp()
+    this.turn += 1
+    try {
+      this.#wroteMs = clock.monotonicMs()
+    } catch {
+      // Then everything counts as late.
+      this.#wroteMs = Infinity
+    }
+  }
+
+  /** How many of the body bytes that were given to the socket in `turn`, after a look at `lookedMs`, may have left after the epoch was stored. */
+  bytesAfter({ turn, turnBytes, lookedMs }: WrittenInTurn, unwrittenBytes: number): number {
+    const sinceMs = Number(Atomics.load(this.#memory.landedUs, 0)) / 1000 - LATE_SLACK_MS
+    const isLate = turn === this.turn ? lookedMs >= sinceMs : turn === this.turn - 1 && this.#wroteMs >= sinceMs
+    // What the kernel has not taken is destroyed with the socket.
+    return isLate ? Math.max(0, turnBytes - unwrittenBytes) : 0
   }
 
   /** Epoch of the table that this worker has. */
@@ -80,7 +125,8 @@ export class LockView {
 
   /** Whether the lease runs. A main thread that has been silent for a lease is a lost lease. */
   isFresh(clock: Pick<Clock, 'monotonicMs' | 'now'>): boolean {
-    if (clock.monotonicMs() >= Number(Atomics.load(this.#memory.leaseEndsMs, 0))) return false
+    this.lookedMs = clock.monotonicMs()
+    if (this.lookedMs >= Number(Atomics.load(this.#memory.leaseEndsMs, 0))) return false
     const wallMs = Number(Atomics.load(this.#memory.leaseEndsWallMs, 0))
     return wallMs === 0 || clock.now() < wallMs
   }

@@ -83,6 +83,7 @@ export class ResponseWriter {
   end(done: () => void): void {
     const { response } = this.#exchange
     this.#sendHead()
+    this.#exchange.gave(this.#heldBytes, this.#gateway.view)
     const held = this.#takeHeld()
     const last = held.pop()
     for (const chunk of held) response.write(chunk)
@@ -131,6 +132,7 @@ export class ResponseWriter {
     const { response } = this.#exchange
     if (response.isGone) return true
     this.#exchange.bytesSent += chunk.length
+    this.#exchange.gave(chunk.length, this.#gateway.view)
     if (response.write(chunk)) return true
     if (this.#stalled === undefined) {
       response.onceDrained(this.#onDrain)

@@ -59,7 +59,9 @@ export class GatewayServer {
       limits: () => this.#limits,
     }
     // A table that has come since a write was held is taken first: it destroys what it covers.
-    this.#stopChecking = checkBeforeWrites(() => gateway.view.current)
+    this.#stopChecking = checkBeforeWrites(() => {
+      gateway.view.beforeWrites(gateway.clock)
+    })
     this.useLimits(limits)
   }
 

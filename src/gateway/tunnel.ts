@@ -2,6 +2,7 @@
 import type { Fields } from '../http1/fields.ts'
 import type { Exchange } from './exchange.ts'
 import { downstreamLines } from './headers.ts'
+import type { LockView } from './lock-view.ts'
 import { closeFrame, FrameTracker } from './websocket-frames.ts'
 
 /** RFC 6455, 7.4 and IANA's registry: "try again later". */
@@ -11,13 +12,15 @@ const FAREWELL_MS = 25
 
 export class Tunnel {
   readonly #exchange: Exchange
+  readonly #view: LockView
   readonly #mayPass: () => boolean
   readonly #receipt: string
   readonly #frames = new FrameTracker()
 
   /** `mayPass` is asked with each chunk, in both directions; `receipt`: its field line, where there is one. */
-  constructor(exchange: Exchange, receipt: string, mayPass: () => boolean) {
+  constructor(exchange: Exchange, view: LockView, receipt: string, mayPass: () => boolean) {
     this.#exchange = exchange
+    this.#view = view
     this.#receipt = receipt
     this.#mayPass = mayPass
   }
@@ -44,6 +47,7 @@ export class Tunnel {
   takeData(chunk: Buffer): boolean {
     const exchange = this.#exchange
     exchange.bytesSent += chunk.length
+    exchange.gave(chunk.length, this.#view)
     this.#frames.see(chunk)
     if (exchange.response.write(chunk)) return true
     exchange.response.onceDrained(() => {

@@ -2,6 +2,7 @@
 import type { DecisionLabel } from '../core/decision.ts'
 import type { LockMode, LockSource } from '../core/lock.ts'
 import type { SeenCheckpoint } from '../core/order.ts'
+import type { Residual } from '../core/residual.ts'
 import type { Role } from '../core/responder.ts'
 import type { LockScope } from '../core/scope.ts'
 import type { CanaryProof, WorkerState } from './data-plane.ts'
@@ -21,6 +22,8 @@ export interface LockView {
   /** Epoch at which it landed; absent for flags. */
   readonly epoch?: number
   readonly covers: readonly string[]
+  /** What it came too late for at this gateway; absent where the gateway was started since. */
+  readonly residual?: Residual
   /** What passes it for a while. */
   readonly exemptions?: readonly { readonly id: string; readonly scope: LockScope; readonly until: string }[]
   /** It is being released in stages, or was until its plan was ended. */
@@ -150,6 +153,7 @@ export interface FleetProofView {
   readonly missing: readonly string[]
   /** From the acceptance to the last proof, or to the end of the wait. */
   readonly elapsedMs: number
+  readonly residual: Residual
   readonly gateways: { readonly proven: number; readonly total: number }
   readonly missingGateways: readonly MissingGateway[]
 }
@@ -161,6 +165,8 @@ export interface FleetCertificate {
   readonly missing: readonly MissingGateway[]
   /** From the acceptance to the last proof, where all have proven it and it was accepted here. */
   readonly elapsedMs?: number
+  /** Of all members that have told it. */
+  readonly residual: Residual
   /** What the workers of every gateway have signed, each verifying itself (audit/worker-proof, docs/decisions/0012). */
   readonly proofs: readonly string[]
 }
@@ -202,6 +208,8 @@ export interface OrderAccepted {
     readonly proven: readonly string[]
     readonly missing: readonly string[]
     readonly elapsedMs: number
+    /** What it came too late for, of all who have told it. */
+    readonly residual?: Residual
     /** In a fleet: how many members have, of how many, and what is known of those that have not. */
     readonly gateways?: FleetProofView['gateways']
     readonly missingGateways?: readonly MissingGateway[]
@@ -274,6 +282,8 @@ export interface Certificate {
   readonly gateway: string
   readonly time: string
   readonly proofs: readonly CanaryProof[]
+  /** What this gateway's workers were too late for. */
+  readonly residual: Residual
   /** What this gateway's own workers have signed, each verifying itself (audit/worker-proof, docs/decisions/0012). */
   readonly workers: readonly string[]
   /** The gateway's raw Ed25519 public key, base64url: its name follows from it. */

@@ -1,4 +1,5 @@
 import type { LockTable } from '../core/lock-table.ts'
+import type { Residual } from '../core/residual.ts'
 import type { CanaryResult, ClockReading } from '../core/worker-statement.ts'
 
 /** What one worker has shown of a table. */
@@ -23,6 +24,8 @@ export interface WorkerProof {
   /** Epoch of the table that it enforces. */
   readonly epoch: number
   readonly canaries: readonly CanaryProof[]
+  /** What it was too late for, where that has not been told before. */
+  readonly residual?: Residual
   /** Signed by the worker's own key, for which the gateway's vouches (audit/worker-proof). */
   readonly text: string
 }

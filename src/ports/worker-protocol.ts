@@ -1,4 +1,5 @@
 // What the main thread and a data-plane worker say to each other. Tables go by a port of their own (gateway/lock-view).
+import type { Residual } from '../core/residual.ts'
 import type { CanaryProof, ProveRequest } from './data-plane.ts'
 
 /** `Config` and `Batch` are opaque here: the composition roots agree on them. */
@@ -23,6 +24,7 @@ export type FromWorker<Batch, Announcement> =
       readonly id: number
       readonly epoch: number
       readonly proofs: readonly Omit<CanaryProof, 'worker'>[]
+      readonly residual?: Residual
       /** `<payload>.<signature>` by the worker's key. */
       readonly signed: string
     }

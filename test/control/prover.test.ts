@@ -12,6 +12,7 @@ import {
   silentLogger,
   START,
 } from '../support/control-ports.ts'
+import { NO_RESIDUAL } from '../../src/core/residual.ts'
 
 const routes = Array.from({ length: 30 }, (_, index) =>
   createRoute(`route-${index}`, { tags: index < 3 ? ['pii'] : [] }),
@@ -55,6 +56,7 @@ test('a lock is proven on the routes that it covers, twenty at most, and the pro
     proven: ['worker-1', 'worker-2'],
     missing: [],
     elapsedMs: 0,
+    residual: NO_RESIDUAL,
   })
   await land(2, [lockOf({ tags: ['pii'] })])
   expect(dataPlane.proven.map(({ length }) => length)).toEqual([20, 3])

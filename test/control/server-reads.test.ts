@@ -130,8 +130,9 @@ describe('a certificate', () => {
     const proof = (worker: string) =>
       `{"at":${START},"epoch":1,"refused":true,"route":"facilities","stands":1,"status":503,"worker":"${worker}"}`
     const { key } = body
+    const NOTHING = '{"bytesAfter":0,"cut":0,"finished":0,"inFlight":0,"maybeExecuted":0}'
     const texts = `"${body.workers.join('","')}"`
-    const bytes = `{"epoch":1,"gateway":"gw-1","key":"${key}","proofs":[${proof('worker-1')},${proof('worker-2')}],"time":"2026-01-02T03:04:05.000Z","workers":[${texts}]}`
+    const bytes = `{"epoch":1,"gateway":"gw-1","key":"${key}","proofs":[${proof('worker-1')},${proof('worker-2')}],"residual":${NOTHING},"time":"2026-01-02T03:04:05.000Z","workers":[${texts}]}`
     expect(verify(null, Buffer.from(bytes), server.publicKey, Buffer.from(body.signature, 'base64url'))).toBe(true)
   })
 

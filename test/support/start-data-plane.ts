@@ -11,6 +11,7 @@ import type { LockScope } from '../../src/core/scope.ts'
 import { compileTable, type LockTable } from '../../src/core/lock-table.ts'
 import { compileNearMissGuard } from '../../src/core/near-miss.ts'
 import type { RoutePolicy } from '../../src/core/policy.ts'
+import type { Residual } from '../../src/core/residual.ts'
 import { compileRoutes, type Route } from '../../src/core/route.ts'
 import type { Revocation, Session } from '../../src/core/session.ts'
 import type { Gateway, Settings } from '../../src/gateway/gateway.ts'
@@ -61,6 +62,8 @@ export interface DataPlane {
   /** Lines of the log at `error`. */
   readonly errors: readonly string[]
   readonly cuts: number
+  /** Of each table that it took. */
+  readonly residuals: readonly Residual[]
   /** Limits that turned a connection or a request away. */
   readonly turnedAway: readonly string[]
   /** A token and its session, opened by OTP now unless said otherwise. */
@@ -141,6 +144,7 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<DataPla
   const { port1, port2 } = new MessageChannel()
   let cuts = 0
   let ids = 0
+  const residuals: Residual[] = []
   const inFlight = new InFlight(() => {
     cuts += 1
   })
@@ -176,7 +180,7 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<DataPla
     port2,
     (table) => compileTable(table, gateway.settings.routes.routes, (cidrs) => addresses.compile(cidrs)),
     (table) => {
-      inFlight.sever(table, clock.now())
+      residuals.push(inFlight.severFor(table, clock.now(), view).residual)
     },
   )
   const base: Gateway = {
@@ -229,7 +233,10 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<DataPla
     port1.postMessage(table)
     return table.epoch
   }
-  const store = (epoch: number): void => void Atomics.store(memory.epoch, 0, epoch)
+  const store = (epoch: number): void => {
+    Atomics.store(memory.landedUs, 0, BigInt(Math.floor(clock.monotonicMs() * 1000)))
+    Atomics.store(memory.epoch, 0, epoch)
+  }
   const renewLease = (): void => void Atomics.store(memory.leaseEndsMs, 0, BigInt(clock.monotonicMs() + FAR_MS))
   renewLease()
   store(post({}))
@@ -249,6 +256,7 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<DataPla
     settled,
     errors,
     turnedAway,
+    residuals,
     get cuts() {
       return cuts
     },

@@ -12,6 +12,7 @@ export interface WorkerPoolOptions<Batch, Announcement> {
   /** Epoch and lease (gateway/lock-view). */
   readonly memory: {
     readonly epoch: Int32Array
+    readonly landedUs: BigInt64Array
     readonly leaseEndsMs: BigInt64Array
     readonly leaseEndsWallMs: BigInt64Array
   }
@@ -67,8 +68,10 @@ export class WorkerPool<Config, Batch, Announcement> implements DataPlane {
   async enforce(table: LockTable): Promise<readonly WorkerReport[]> {
     this.#table = table
     for (const slot of this.#slots) slot.postTable(table)
+    const { memory, clock } = this.#options
+    Atomics.store(memory.landedUs, 0, BigInt(Math.floor(clock.monotonicMs() * 1000)))
     // After the tables are in the ports: a worker that sees the epoch finds its table.
-    Atomics.store(this.#options.memory.epoch, 0, table.epoch)
+    Atomics.store(memory.epoch, 0, table.epoch)
     await this.#until(() => this.#slots.every((slot) => !slot.alive || slot.epoch >= table.epoch), REPORT_TIMEOUT_MS)
     return this.#slots
       .filter((slot) => slot.alive && slot.epoch >= table.epoch)

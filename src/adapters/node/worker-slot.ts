@@ -94,9 +94,10 @@ export class WorkerSlot<Config, Batch, Announcement> {
         break
       case 'proof': {
         if (this.voucher === undefined) break
-        const { id, epoch, proofs, signed } = message
+        const { id, epoch, proofs, signed, residual } = message
         const canaries = proofs.map((proof) => ({ ...proof, worker: this.name }))
-        this.proofs.set(id, { worker: this.name, epoch, canaries, text: `${this.voucher}.${signed}` })
+        const told = residual === undefined ? {} : { residual }
+        this.proofs.set(id, { worker: this.name, epoch, canaries, text: `${this.voucher}.${signed}`, ...told })
         break
       }
       case 'reloaded':

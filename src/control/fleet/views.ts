@@ -1,5 +1,6 @@
 // The fleet as the API shows it: who is there, who has proven what, and who is missing since when.
 import type { WorkerHeartbeat } from '../../core/fleet-messages.ts'
+import { sumResiduals, type Residual } from '../../core/residual.ts'
 import type { Heard, MemberState } from '../../core/fleet-roster.ts'
 import type { FleetCertificate, FleetProofView, GatewayView, MissingGateway } from '../../ports/control-api.ts'
 import { formatInstant } from '../instants.ts'
@@ -100,9 +101,19 @@ function proofView(parts: FleetParts, order: string, startedMs: number): FleetPr
     proven: proven.flatMap((name) => workersOf(known.get(name)).map((worker) => `${name}/${worker}`)),
     missing,
     elapsedMs: Math.round((missing.length === 0 ? lastMs : deps.clock.monotonicMs()) - startedMs),
+    residual: residualOf([known]),
     gateways: { proven: proven.length, total: names.length },
     missingGateways: missing.map((name) => missingGatewayOf(parts, name)),
   }
+}
+
+function residualOf(shown: readonly ReadonlyMap<string, ShownProof>[]): Residual {
+  const statements = shown.flatMap((known) => [...known.values()].flatMap((each) => each.statements))
+  // A worker that has shown two orders of one epoch at once tells the same twice.
+  const told = new Map(
+    statements.map((each) => [`${each.gateway}/${each.worker} ${each.at} ${each.epoch}`, each.residual]),
+  )
+  return sumResiduals([...told.values()].flatMap((residual) => residual ?? []))
 }
 
 function workersOf(shown: ShownProof | undefined): readonly string[] {
@@ -150,6 +161,7 @@ export async function fleetCertificate(parts: FleetParts, epoch: number): Promis
     proven: names.filter(isProven),
     missing: names.filter((name) => !isProven(name)).map((name) => missingGatewayOf(parts, name)),
     ...(Number.isFinite(elapsed) && names.every(isProven) ? { elapsedMs: elapsed } : {}),
+    residual: residualOf(shown.map(([, known]) => known)),
     proofs: shown.flatMap(([, known]) => [...known.values()].flatMap(({ texts }) => texts)),
   }
 }

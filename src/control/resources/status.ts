@@ -1,6 +1,7 @@
 // What stands: status, locks, certificates.
 import type { Certificate } from '../../ports/control-api.ts'
 import { tableOf } from '../../core/ledger.ts'
+import { NO_RESIDUAL } from '../../core/residual.ts'
 import { canonicalJson } from '../canonical-json.ts'
 import type { ControlDeps } from '../control-deps.ts'
 import { sendProblem } from '../problem.ts'
@@ -77,7 +78,8 @@ function certificate(deps: ControlDeps): Answer {
 function ownPart(
   { clock }: ControlDeps,
   proven: ProvenEpoch | undefined,
-): Pick<Certificate, 'time' | 'proofs' | 'workers'> {
-  if (proven === undefined) return { time: formatInstant(clock.now()), proofs: [], workers: [] }
-  return { time: formatInstant(proven.time), proofs: proven.proofs, workers: proven.texts }
+): Pick<Certificate, 'time' | 'proofs' | 'residual' | 'workers'> {
+  if (proven === undefined) return { time: formatInstant(clock.now()), proofs: [], residual: NO_RESIDUAL, workers: [] }
+  const { time, proofs, residual, texts } = proven
+  return { time: formatInstant(time), proofs, residual, workers: texts }
 }

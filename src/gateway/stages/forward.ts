@@ -134,6 +134,7 @@ class Relay implements UpstreamSink {
       exchange.upstreamMs = this.#gateway.clock.monotonicMs() - (exchange.upstreamStartedMs ?? exchange.startedMs)
       this.#tunnel = new Tunnel(
         exchange,
+        this.#gateway.view,
         receiptLine(exchange, this.#gateway.trail),
         () => this.#safely(() => this.#mayFlow()) ?? false,
       )
