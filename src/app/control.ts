@@ -58,6 +58,7 @@ export async function openControl(parts: Parts, watches: Watches): Promise<Contr
     problems,
     ...(parts.fleet === undefined ? {} : { fleet: parts.fleet.parts }),
     readiness: () => readinessOf(parts, draining),
+    impact: parts.impact,
     console: readConsole(CONSOLE_DIR),
     ...(parts.pool === undefined ? {} : { live: parts.live, rates: openRates(parts) }),
     metrics: async () => ({

@@ -71,6 +71,8 @@ export interface FleetNeeds {
   readonly dataPlane: DataPlane
   readonly config: Config
   readonly entries: readonly LedgerEntry[]
+  /** What another gateway asks of this one. */
+  readonly answer: (question: unknown) => Promise<object | undefined>
   /** Port that the control plane listens on, once it does. */
   readonly controlPort: () => number | undefined
 }
@@ -96,6 +98,7 @@ export function openFleet(base: Base, fleet: FleetBase, needs: FleetNeeds): Flee
     peers: createPeerLink({ timeoutMs: leaseMs, ca: () => controlCertificate(config.control) }),
     memory: createFleetMemory(path.join(dir, 'fleet.json')),
     trail: trail.main,
+    answer: (question) => needs.answer(question),
     version: packageVersion(),
     address: () => redis.advertise ?? ownAddress(config.control, needs.controlPort()),
     onLease: (ends) => pool?.setLease(ends),
@@ -125,6 +128,9 @@ export function openFleet(base: Base, fleet: FleetBase, needs: FleetNeeds): Flee
         onEntry: ({ body }) => void parts.take([body], 'redis'),
         onProof: (proof) => {
           parts.proofs.hear(proof)
+        },
+        onTold: (text) => {
+          parts.questions.hear(text)
         },
         onRoster: () => {
           rounds.poke()

@@ -4,6 +4,7 @@ import type { Config } from '../config/config.ts'
 import type { Environment } from '../config/process-environment.ts'
 import type { FleetParts } from '../control/fleet/fleet.ts'
 import type { LiveFeed } from '../control/live/live-feed.ts'
+import type { ImpactDesk } from '../control/impact-desk.ts'
 import type { OrderDesk } from '../control/order-desk.ts'
 import type { Clock, Randomness } from '../ports/clock.ts'
 import type { DataPlane } from '../ports/data-plane.ts'
@@ -47,6 +48,7 @@ export interface Parts extends Base {
   readonly dataPlane: DataPlane
   readonly verifier: OrderVerifier
   readonly desk: OrderDesk
+  readonly impact: ImpactDesk
   /** Absent with the embedded store. */
   readonly fleet: Fleet | undefined
   /** Port of the control plane, once it listens. */

@@ -10,6 +10,7 @@ import type { Config } from '../config/config.ts'
 import type { Environment } from '../config/process-environment.ts'
 import { writeGuard } from '../config/guard-file.ts'
 import { createLiveFeed } from '../control/live/live-feed.ts'
+import { createImpactDesk } from '../control/impact-desk.ts'
 import { createOrderDesk } from '../control/order-desk.ts'
 import { isSignedRecovery } from '../control/recovery.ts'
 import { hashedTable } from '../control/table-hash.ts'
@@ -141,9 +142,24 @@ async function openDesk(base: Base, config: Config): Promise<Parts> {
     fleetBase &&
     openFleet(base, fleetBase, {
       ...{ desk, verifier, dataPlane, config, entries: journal.entries },
+      answer: (question) => impact.answer(question),
       controlPort: () => listening.controlPort,
     })
-  return { ...base, running, dataPlane, verifier, desk, fleet, listening }
+  const impact = createImpactDesk({
+    ...{ desk, clock, source: base.pool, gatewayName: trail.gatewayName },
+    ...(fleet === undefined
+      ? {}
+      : {
+          fleet: {
+            questions: () => fleet.parts.questions,
+            peers: () => fleet.parts.roster.peers.map(({ gateway }) => gateway),
+          },
+        }),
+  })
+  cleanUp.defer(() => {
+    impact.close()
+  })
+  return { ...base, running, dataPlane, verifier, desk, fleet, listening, impact }
 }
 
 async function stop(

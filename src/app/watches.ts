@@ -27,6 +27,8 @@ export interface Watches {
 const SEAL_EVERY_MS = 500
 const THAW_EVERY_MS = 1000
 const RETENTION_EVERY_MS = 60_000
+/** What observing locks meet is no hurry. */
+const OBSERVE_EVERY_MS = 5000
 
 /** A restart is judged like a reload, against the config that stood last. Throws an Error of one line that names the locks. */
 export function refuseBackDoor(config: Config, { desk, clock }: Pick<Parts, 'desk' | 'clock'>): void {
@@ -90,6 +92,7 @@ export async function openWatches(parts: Parts): Promise<Watches> {
     traffic: (routes) => parts.meters.registry.traffic(routes),
   })
   cleanUp.defer(every(THAW_EVERY_MS, () => thaws.look(), logger))
+  cleanUp.defer(every(OBSERVE_EVERY_MS, () => parts.impact.look(), logger))
   cleanUp.defer(every(SEAL_EVERY_MS, createTrailLook(parts), logger))
   const keeper = createTrailKeeper(parts)
   await keeper.look().catch((error: unknown) => {

@@ -15,7 +15,9 @@ import type { Config, Listen } from '../config/config.ts'
 import { compileTable, type LockTable } from '../core/lock-table.ts'
 import { NO_RESIDUAL, sumResiduals, type Residual } from '../core/residual.ts'
 import { proveRefusals } from '../gateway/canary.ts'
+import { countImpact } from '../gateway/count-impact.ts'
 import type { Gateway } from '../gateway/gateway.ts'
+import { ImpactRing } from '../gateway/impact-ring.ts'
 import { InFlight } from '../gateway/in-flight.ts'
 import { lockMemory, LockView } from '../gateway/lock-view.ts'
 import { GatewayServer, drain } from '../gateway/server.ts'
@@ -32,6 +34,7 @@ const HOUSEKEEPING_MS = 1_000
 
 const start = workerData as WorkerStart
 const clock = createClock()
+const startedAt = clock.now()
 const randomness = createRandomness()
 const addresses = createAddresses()
 const pseudonyms = createPseudonyms(start.pseudonymKey)
@@ -106,6 +109,7 @@ async function run(): Promise<Running> {
     settings: opened.settings,
     view,
     inFlight,
+    ring: new ImpactRing(Number.parseInt(randomness.hex(4), 16)),
     detectors,
     addresses,
     pseudonyms,
@@ -188,6 +192,13 @@ function obey(running: Running, message: ToWorker<Config>): void {
     case 'prove':
       void prove(running, message)
       break
+    case 'impact': {
+      const { id, question } = message
+      void countImpact(running.gateway, question, startedAt).then((impact) => {
+        post({ type: 'impact', id, impact })
+      })
+      break
+    }
     case 'down':
       down = new Set(message.targets)
       break

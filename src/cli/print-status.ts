@@ -4,6 +4,7 @@ import type { Instant } from '../core/time.ts'
 import { ID_SHOWN } from './ids.ts'
 import { bothTimes, spanText } from './moments.ts'
 import { shorten, table, type Printer, type Segment, type Style } from './print.ts'
+import { observedLines } from './print-impact.ts'
 import { residualText } from './print-delivery.ts'
 import { detailLines, openingLines, proposalTitle } from './print-openings.ts'
 import { scopeText } from './scope-options.ts'
@@ -64,6 +65,7 @@ export function printLocks(printer: Printer, locks: readonly LockView[], now: In
     printer.out(...(rows[index] ?? []))
     printer.out(`    since ${bothTimes(Date.parse(lock.since))}: ${lock.reason}`)
     if (lock.residual !== undefined && lock.residual.inFlight > 0) printer.out(`    ${residualText(lock.residual)}`)
+    if (lock.observed !== undefined) for (const line of observedLines(lock.observed)) printer.out(`    ${line}`)
     if (lock.until !== undefined) printer.out(`    ${untilText(lock, Date.parse(lock.until), now)}`)
     for (const line of openingLines(lock, now)) printer.out(...line)
   }

@@ -26,6 +26,10 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
   approve: { summary: 'approve what another person proposed', load: () => import('./commands/approve.ts') },
   exempt: { summary: 'let a part of what is locked pass for a while', load: () => import('./commands/exempt.ts') },
   explain: { summary: 'say which lock decides for a request, and why', load: () => import('./commands/explain.ts') },
+  impact: {
+    summary: 'say what a lock would have refused in the last 15 minutes',
+    load: () => import('./commands/impact.ts'),
+  },
   drill: { summary: 'rehearse a freeze, with canaries alone', load: () => import('./commands/drill.ts') },
   seal: { summary: 'sign a freeze beforehand, to be kept offline', load: () => import('./commands/seal.ts') },
   enrol: { summary: 'propose a responder, or one more key of one', load: () => import('./commands/enrol.ts') },

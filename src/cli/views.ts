@@ -9,6 +9,9 @@ import type {
   GatewayView,
   DrillView,
   ExplanationView,
+  ImpactNumbers,
+  ImpactView,
+  ObservedView,
   ResponderView,
   ThawStageView,
   ThawView,
@@ -66,6 +69,41 @@ const RESIDUAL = shape({
   maybeExecuted: isNumber,
 } satisfies Record<keyof Residual, Check>)
 
+const NUMBERS = {
+  requests: isNumber,
+  sessions: isNumber,
+  clients: isNumber,
+  subjects: isNumber,
+  addresses: isNumber,
+  isSampled: isBoolean,
+} satisfies Record<keyof ImpactNumbers, Check>
+
+const OBSERVED = {
+  since: isInstant,
+  until: isInstant,
+  isFinal: isBoolean,
+  predicted: optional(shape(NUMBERS)),
+  came: shape(NUMBERS),
+} satisfies Record<keyof ObservedView, Check>
+
+const IMPACT = shape({
+  ...NUMBERS,
+  now: isInstant,
+  windowSeconds: isNumber,
+  seenSeconds: isNumber,
+  scope: SCOPE,
+  mode: isText,
+  covers: listOf(isText),
+  routes: listOf(shape({ route: isText, requests: isNumber })),
+  busiestClients: listOf(shape({ client: isText, requests: isNumber })),
+  probes: listOf(shape({ route: isText, caller: isText, requests: isNumber, everySeconds: optional(isNumber) })),
+  callbacks: listOf(shape({ route: isText, requests: isNumber })),
+  perMinute: listOf(isNumber),
+  open: isNumber,
+  gateways: listOf(shape({ gateway: isText, requests: isNumber })),
+  missing: listOf(isText),
+} satisfies Record<keyof ImpactView, Check>)
+
 const LOCK = shape({
   id: isText,
   scope: SCOPE,
@@ -80,6 +118,7 @@ const LOCK = shape({
   epoch: optional(isNumber),
   covers: listOf(isText),
   residual: optional(RESIDUAL),
+  observed: optional(shape(OBSERVED)),
   exemptions: optional(listOf(shape({ id: isText, scope: SCOPE, until: isInstant }))),
   thaw: optional(THAW),
 } satisfies Record<keyof LockView, Check>)
@@ -209,6 +248,18 @@ export function parseResponders(body: unknown): readonly ResponderView[] | undef
 
 export function parseExplanation(body: unknown): ExplanationView | undefined {
   return EXPLANATION(body) ? (body as ExplanationView) : undefined
+}
+
+export function parseImpactView(body: unknown): ImpactView | undefined {
+  return IMPACT(body) ? (body as ImpactView) : undefined
+}
+
+export function parseObserved(
+  body: unknown,
+): (ObservedView & { readonly lock: string; readonly missing: readonly string[] }) | undefined {
+  return shape({ ...OBSERVED, lock: isText, missing: listOf(isText) })(body)
+    ? (body as ObservedView & { readonly lock: string; readonly missing: readonly string[] })
+    : undefined
 }
 
 /** A text field of an answer of any shape. */

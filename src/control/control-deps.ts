@@ -13,6 +13,7 @@ import type { TrailSearch } from '../ports/trail-search.ts'
 import type { FleetParts } from './fleet/fleet.ts'
 import type { LiveFeed } from './live/live-feed.ts'
 import type { Rates } from './live/rates.ts'
+import type { ImpactDesk } from './impact-desk.ts'
 import type { DeskSettings, OrderDesk } from './order-desk.ts'
 
 export interface ControlSettings extends DeskSettings {
@@ -52,6 +53,8 @@ export interface ControlDeps {
   readonly readiness: () => Readiness
   /** Absent with the embedded store. */
   readonly fleet?: FleetParts
+  /** Absent where nothing remembers what came. */
+  readonly impact?: ImpactDesk
   /** Absent where the page has not been built. */
   readonly console?: ConsoleFiles | undefined
   /** Absent without a data plane, as `rates` is. */

@@ -20,6 +20,33 @@ export const ref = (name: string): object => ({ $ref: `#/components/schemas/${na
 const memberState = { enum: ['live', 'missing', 'left', 'forgotten'] } as const
 const moment = { type: 'string', format: 'date-time' } as const
 
+const NUMBERS = {
+  ...{ requests: integer, sessions: integer, clients: integer, subjects: integer, addresses: integer },
+  isSampled: { ...flag, description: 'Requests are an estimate, the others are at least so many.' },
+}
+const IMPACT_SCHEMAS = {
+  Impact: objectOf({
+    ...NUMBERS,
+    ...{ now: moment, windowSeconds: integer, seenSeconds: integer, scope: ref('Scope'), mode: text },
+    covers: listOf(text),
+    routes: listOf(objectOf({ route: text, requests: integer })),
+    busiestClients: listOf(objectOf({ client: text, requests: integer })),
+    probes: listOf(objectOf({ route: text, caller: text, requests: integer, everySeconds: number }, ['everySeconds'])),
+    callbacks: listOf(objectOf({ route: text, requests: integer })),
+    perMinute: listOf(integer),
+    open: integer,
+    gateways: listOf(objectOf({ gateway: text, requests: integer })),
+    missing: listOf(text),
+  }),
+  Observed: {
+    ...objectOf(
+      { since: moment, until: moment, isFinal: flag, predicted: objectOf(NUMBERS), came: objectOf(NUMBERS) },
+      ['predicted'],
+    ),
+    description: 'An observing lock beside what was expected of it, over equal times before and after it landed.',
+  },
+} as const
+
 export const SCHEMAS = {
   Problem: {
     ...objectOf({ type: text, title: text, status: integer, detail: text, instance: text }),
@@ -59,6 +86,7 @@ export const SCHEMAS = {
     description:
       'What a lock came too late for: of the exchanges in flight those cut and those finished, at most how many body bytes left after the epoch, and how many of those cut the upstream may have executed.',
   },
+  ...IMPACT_SCHEMAS,
   Lock: objectOf(
     {
       id: text,
@@ -74,10 +102,11 @@ export const SCHEMAS = {
       epoch: integer,
       covers: listOf(text),
       residual: ref('Residual'),
+      observed: ref('Observed'),
       exemptions: listOf(objectOf({ id: text, scope: ref('Scope'), until: moment })),
       thaw: ref('Thaw'),
     },
-    ['until', 'by', 'epoch', 'residual', 'exemptions', 'thaw'],
+    ['until', 'by', 'epoch', 'residual', 'observed', 'exemptions', 'thaw'],
   ),
   PendingRelease: {
     ...objectOf(

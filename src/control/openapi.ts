@@ -116,6 +116,14 @@ const PATHS = {
       responses: { 200: json(objectOf({ responders: listOf(ref('Responder')) }), 'Responders'), ...refused(401) },
     },
   },
+  '/api/v1/impact': {
+    post: {
+      summary:
+        'What a lock of this scope would have refused in the last 15 minutes, over the fleet; or, for `lock`, what an observing lock has met',
+      ...body({ scope: ref('Scope'), mode: { enum: ['deny', 'read-only', 'step-up', 'observe'] }, lock: text }),
+      responses: { 200: json(ref('Impact'), 'Impact; of a lock Observed'), ...refused(400, 401, 404) },
+    },
+  },
   '/api/v1/explain': {
     post: {
       summary: 'Which lock, order, responder and incident decide for a request; people by pseudonym',

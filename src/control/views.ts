@@ -9,6 +9,7 @@ import type { Instant } from '../core/time.ts'
 import type { DrillView, GatewayView, LockView, StatusView } from '../ports/control-api.ts'
 import type { ControlDeps } from './control-deps.ts'
 import { fleetProblems } from './fleet/problems.ts'
+import { observedView } from './impact-view.ts'
 import { gatewayViews } from './fleet/views.ts'
 import { formatInstant } from './instants.ts'
 import { openingsOf, pendingView } from './opening-views.ts'
@@ -30,6 +31,7 @@ export function lockView(deps: ControlDeps, lock: Lock): LockView {
     ...(lock.by === undefined ? {} : { by: lock.by }),
     ...(epoch === undefined ? {} : { epoch }),
     ...residualOf(deps, lock),
+    ...observedOf(deps, lock),
     ...openingsOf(lock, deps.clock.now()),
   }
 }
@@ -38,6 +40,11 @@ function residualOf({ desk }: ControlDeps, { id }: Lock): Pick<LockView, 'residu
   const epoch = desk.ledger.held.get(id)?.epoch
   const certificate = epoch === undefined ? undefined : desk.certificate(epoch)
   return certificate === undefined ? {} : { residual: certificate.residual }
+}
+
+function observedOf({ impact }: ControlDeps, { id }: Lock): Pick<LockView, 'observed'> {
+  const observed = impact?.observed(id)
+  return observed === undefined ? {} : { observed: observedView(observed) }
 }
 
 /** Locks that refuse, or would: one that has opened by itself is not among them. */

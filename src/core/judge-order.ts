@@ -82,7 +82,8 @@ function judgeTimes({ iat, nbf, exp, sealed }: Statement, now: Instant): OrderRe
 // Looking for the nearest name costs its length times the names that are known.
 const PROBLEMS_MAX = 20
 
-function judgeScope(scope: LockScope, routes: readonly Route[]): OrderRefusal | undefined {
+/** Names of the scope that mean nothing here, with what may have been meant. */
+export function scopeProblems(scope: LockScope, routes: readonly Route[]): readonly string[] {
   const known = {
     routes: routes.map((route) => route.id),
     tags: [...new Set(routes.flatMap((route) => route.tags))],
@@ -92,11 +93,16 @@ function judgeScope(scope: LockScope, routes: readonly Route[]): OrderRefusal | 
   for (const dimension of ['routes', 'tags', 'upstreams'] as const) {
     for (const name of scope[dimension] ?? []) {
       if (problems.length < PROBLEMS_MAX && !known[dimension].includes(name)) {
-        problems.push(`order.scope.${dimension}: there is no "${name}"${didYouMean(name, known[dimension])}`)
+        problems.push(`scope.${dimension}: there is no "${name}"${didYouMean(name, known[dimension])}`)
       }
     }
   }
-  return problems.length > 0 ? refuse('bad', ...problems) : undefined
+  return problems
+}
+
+function judgeScope(scope: LockScope, routes: readonly Route[]): OrderRefusal | undefined {
+  const problems = scopeProblems(scope, routes)
+  return problems.length > 0 ? refuse('bad', ...problems.map((problem) => `order.${problem}`)) : undefined
 }
 
 function judgeRevoke(order: RevokeOrder, now: Instant): OrderRefusal | undefined {

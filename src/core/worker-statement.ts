@@ -55,10 +55,15 @@ export function parseWorkerStatement(value: unknown): WorkerStatement | undefine
   if (workers === undefined || orders === undefined || canaries === undefined || proof === undefined) return undefined
   if (!isText(gateway) || !isText(worker) || typeof table !== 'string' || !isEpoch(epoch) || !isNumber(at))
     return undefined
-  const residual = value.residual === undefined ? undefined : parseResidual(value.residual)
-  if (clock === undefined || (value.residual !== undefined && residual === undefined)) return undefined
-  const told = residual === undefined ? {} : { residual }
+  const told = parseTold(value.residual)
+  if (clock === undefined || told === undefined) return undefined
   return { gateway, worker, workers, orders, epoch, table, at, clock, proof, canaries, ...told }
+}
+
+function parseTold(value: unknown): Pick<WorkerStatement, 'residual'> | undefined {
+  const residual = parseResidual(value)
+  if (residual !== undefined) return { residual }
+  return value === undefined ? {} : undefined
 }
 
 /** Whether it shows what it says: every canary was refused, where there could be one. */

@@ -50,6 +50,8 @@ export class Exchange {
   allowance: Allowance | undefined
   /** Throttled once: a second admission (after a stale permit) does not count the request again. */
   counted = false
+  /** The impact ring has it: a second admission is no second request. */
+  isNoted = false
   permit: Permit | undefined
   /** What cut this exchange: a lock, a revocation, or a lease that ran out on a route that is frozen then. */
   severedBy: Lock | 'revoked' | 'stale' | undefined

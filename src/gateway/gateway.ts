@@ -12,6 +12,7 @@ import type { TokenVerifier } from '../ports/token-verifier.ts'
 import type { UpstreamClient } from '../ports/upstream-client.ts'
 import type { Detector } from '../throttle/detector.ts'
 import type { Carriers } from './credentials.ts'
+import type { ImpactRing } from './impact-ring.ts'
 import type { InFlight } from './in-flight.ts'
 import type { LockView } from './lock-view.ts'
 import type { FieldRules } from './upstream-fields.ts'
@@ -51,6 +52,7 @@ export interface Gateway {
   settings: Settings
   readonly view: LockView
   readonly inFlight: InFlight
+  readonly ring: ImpactRing
   readonly detectors: readonly Detector[]
   readonly addresses: Addresses
   readonly pseudonyms: Pseudonyms

@@ -3,6 +3,7 @@ import { findLocks, type CompiledTable } from '../core/lock-table.ts'
 import { checkAssurance, isRevoked } from '../core/session.ts'
 import type { Denial } from '../core/decision.ts'
 import type { Residual } from '../core/residual.ts'
+import type { Route } from '../core/route.ts'
 import type { Instant } from '../core/time.ts'
 import { lockTargetOf, type Exchange } from './exchange.ts'
 import type { LockView } from './lock-view.ts'
@@ -29,6 +30,13 @@ export class InFlight {
     this.#open.delete(exchange)
     this.#left[this.#leaving] = exchange
     this.#leaving = (this.#leaving + 1) % LEFT_MAX
+  }
+
+  /** Of those on a route. */
+  count(holds: (exchange: Exchange, route: Route) => boolean): number {
+    let found = 0
+    for (const exchange of this.#open) if (exchange.route !== undefined && holds(exchange, exchange.route)) found += 1
+    return found
   }
 
   get size(): number {

@@ -24,10 +24,63 @@ export interface LockView {
   readonly covers: readonly string[]
   /** What it came too late for at this gateway; absent where the gateway was started since. */
   readonly residual?: Residual
+  /** Of an observing lock, at this gateway. */
+  readonly observed?: ObservedView
   /** What passes it for a while. */
   readonly exemptions?: readonly { readonly id: string; readonly scope: LockScope; readonly until: string }[]
   /** It is being released in stages, or was until its plan was ended. */
   readonly thaw?: ThawView
+}
+
+export interface ImpactNumbers {
+  readonly requests: number
+  /** Different ones; beyond 512 of a kind estimated to some 4 %. */
+  readonly sessions: number
+  readonly clients: number
+  readonly subjects: number
+  readonly addresses: number
+  /** Too much came to remember each request: `requests` is an estimate, and the others are at least so many. */
+  readonly isSampled: boolean
+}
+
+/** An observing lock beside what was expected of it, over times of equal length before and after it landed. */
+export interface ObservedView {
+  readonly since: string
+  readonly until: string
+  /** Nothing more will change. */
+  readonly isFinal: boolean
+  /** Absent where the gateway was started since. */
+  readonly predicted?: ImpactNumbers
+  readonly came: ImpactNumbers
+}
+
+/** What a lock would have refused of the requests that were let through. */
+export interface ImpactView extends ImpactNumbers {
+  readonly now: string
+  readonly windowSeconds: number
+  /** How much of the window every gateway has seen: less after a start. */
+  readonly seenSeconds: number
+  readonly scope: LockScope
+  readonly mode: string
+  readonly covers: readonly string[]
+  readonly routes: readonly { readonly route: string; readonly requests: number }[]
+  readonly busiestClients: readonly { readonly client: string; readonly requests: number }[]
+  /** Who calls like clockwork or names itself a probe, without a session. */
+  readonly probes: readonly {
+    readonly route: string
+    readonly caller: string
+    readonly requests: number
+    readonly everySeconds?: number
+  }[]
+  /** Routes tagged `callback` or `webhook`. */
+  readonly callbacks: readonly { readonly route: string; readonly requests: number }[]
+  /** The last is the newest. */
+  readonly perMinute: readonly number[]
+  /** Exchanges that are open now, which it would cut. */
+  readonly open: number
+  readonly gateways: readonly { readonly gateway: string; readonly requests: number }[]
+  /** Members that did not answer in time: what came there is not in the numbers. */
+  readonly missing: readonly string[]
 }
 
 export interface ThawStageView {

@@ -39,6 +39,9 @@ export interface FleetStore {
   /** What was shown of an order, by gateway. */
   proofs(order: string): Promise<ReadonlyMap<string, string>>
 
+  /** Says something to each of the gateways, or to nobody where none listens: it is not kept. */
+  tell(text: string, to: readonly string[]): Promise<void>
+
   /** One listener; called outside of any other call of the store. Events may be lost, repeated and late: they only save time. */
   listen(listener: FleetStoreListener): void
 
@@ -88,6 +91,8 @@ export interface StoredProof {
 export interface FleetStoreListener {
   onEntry(entry: FleetEntry): void
   onProof(proof: StoredProof): void
+  /** What another gateway has told. */
+  onTold(text: string): void
   /** The roster has changed. */
   onRoster(): void
   /** Contact was made, again: exchange now. */

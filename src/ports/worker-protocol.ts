@@ -1,4 +1,5 @@
 // What the main thread and a data-plane worker say to each other. Tables go by a port of their own (gateway/lock-view).
+import type { Impact, ImpactQuestion } from '../core/impact.ts'
 import type { Residual } from '../core/residual.ts'
 import type { CanaryProof, ProveRequest } from './data-plane.ts'
 
@@ -8,6 +9,8 @@ export type ToWorker<Config> =
   | { readonly type: 'prove'; readonly id: number; readonly request: ProveRequest; readonly workers: readonly string[] }
   /** Every target that is down by its checks; what is not named is up. */
   | { readonly type: 'down'; readonly targets: readonly string[] }
+  /** What a lock would have refused. */
+  | { readonly type: 'impact'; readonly id: number; readonly question: ImpactQuestion }
   | { readonly type: 'drain'; readonly timeoutMs: number }
 
 export type FromWorker<Batch, Announcement> =
@@ -28,5 +31,6 @@ export type FromWorker<Batch, Announcement> =
       /** `<payload>.<signature>` by the worker's key. */
       readonly signed: string
     }
+  | { readonly type: 'impact'; readonly id: number; readonly impact: Impact }
   | { readonly type: 'reloaded'; readonly problem?: string }
   | { readonly type: 'drained'; readonly clean: boolean }

@@ -248,6 +248,22 @@ describe.each(KINDS)('the fleet store: %s', (_name, start) => {
     expect(Object.fromEntries(await one.proofs('order-2'))).toEqual({})
   })
 
+  test('tells a text to those that it is for, keeps it nowhere, and refuses what is no body', async () => {
+    const open = newFleet()
+    const [one, two] = [open('one'), open('two')]
+    const [first, second] = [createListener(), createListener()]
+    one.listen(first)
+    two.listen(second)
+    await Promise.all([first.heard('connected'), second.heard('connected')])
+    await one.tell('question proof roster entry', ['two', 'nobody'])
+    await one.tell('for both', ['one', 'two'])
+    await second.heard('told for both')
+    await first.heard('told for both')
+    expect(second.events).toEqual(['connected', 'told question proof roster entry', 'told for both'])
+    expect(first.events).toEqual(['connected', 'told for both'])
+    await expect(one.tell('\u00e9', ['two'])).rejects.toThrow('ASCII')
+  })
+
   test('fleets do not see one another', async () => {
     const [open, other] = [newFleet(), newFleet()]
     await open('one').append([entry(1)])

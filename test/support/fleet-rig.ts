@@ -225,6 +225,7 @@ function switchable(link: Member['link']): FleetStore {
     heartbeats: async () => now().heartbeats(),
     putProof: async (proof, to) => now().putProof(proof, to),
     proofs: async (order) => now().proofs(order),
+    tell: async (text, to) => now().tell(text, to),
     listen: (listener) => {
       now().listen(listener)
     },

@@ -56,6 +56,9 @@ export function createListener(): TestListener {
     onProof: (proof) => {
       push(`proof ${JSON.stringify(proof)}`)
     },
+    onTold: (text) => {
+      push(`told ${text}`)
+    },
     onRoster: () => {
       push('roster')
     },

@@ -15,6 +15,7 @@ import type { Residual } from '../../src/core/residual.ts'
 import { compileRoutes, type Route } from '../../src/core/route.ts'
 import type { Revocation, Session } from '../../src/core/session.ts'
 import type { Gateway, Settings } from '../../src/gateway/gateway.ts'
+import { ImpactRing } from '../../src/gateway/impact-ring.ts'
 import { InFlight } from '../../src/gateway/in-flight.ts'
 import { LOCK_MEMORY_BYTES, lockMemory, LockView } from '../../src/gateway/lock-view.ts'
 import { GatewayServer, type ServerLimits } from '../../src/gateway/server.ts'
@@ -187,6 +188,7 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<DataPla
     settings,
     view,
     inFlight,
+    ring: new ImpactRing(1),
     detectors: [createRequestRate(createRateSlab(createRateMemory(1024, 1), 0))],
     addresses,
     pseudonyms: {

@@ -43,5 +43,6 @@ function pass({ kind, name, gateway, body }: Record<string, unknown>, listener: 
   if (kind === 'roster') listener.onRoster()
   else if (!isFleetName(name) || !isFleetBody(body)) return
   else if (kind === 'entry') listener.onEntry({ id: name, body })
+  else if (kind === 'told') listener.onTold(body)
   else if (kind === 'proof' && isFleetName(gateway)) listener.onProof({ order: name, gateway, body })
 }

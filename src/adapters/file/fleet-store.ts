@@ -80,6 +80,10 @@ export function openFileFleetStore({ file, gateway, clock, randomness }: FileFle
       }),
     proofs: (order) =>
       step([order], [], () => textsOf(database, 'SELECT gateway, text FROM proofs WHERE orderId = ?', order)),
+    tell: (body, to) =>
+      step(to, [body], () => {
+        for (const recipient of to) tell(database, [recipient, 'told', 'told', '', body])
+      }),
     listen(listener) {
       stopWatching = watchNotices(database, gateway, listener)
     },

@@ -85,6 +85,12 @@ function openStore(content: Content, listeners: Listeners, gateway: string): Fle
         }, to)
       }, [proof.body]),
     proofs: (order) => step(() => new Map(content.proofs.get(order))),
+    tell: (text, to) =>
+      step(() => {
+        tell((listener) => {
+          listener.onTold(text)
+        }, to)
+      }, [text]),
     listen(listener) {
       listeners.set(gateway, listener)
       tell(

@@ -1,7 +1,9 @@
 // The data plane as worker threads: posts a table before it stores its epoch, keeps the lease, replaces a worker that died.
+import type { Impact, ImpactQuestion } from '../../core/impact.ts'
 import type { LockTable } from '../../core/lock-table.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { DataPlane, ProveRequest, WorkerProof, WorkerReport, WorkerState } from '../../ports/data-plane.ts'
+import type { ImpactSource } from '../../ports/impact-source.ts'
 import type { Logger } from '../../ports/logger.ts'
 import type { FromWorker } from '../../ports/worker-protocol.ts'
 import { WorkerSlot } from './worker-slot.ts'
@@ -30,10 +32,13 @@ export interface WorkerPoolOptions<Batch, Announcement> {
 
 /** How long an order waits for a worker: severing is bounded by 100 ms, the rest is slack for a busy thread. */
 const REPORT_TIMEOUT_MS = 1_000
+/** A busy worker counts between its requests. */
+const IMPACT_TIMEOUT_MS = 1_500
+const IMPACTS_AT_ONCE_MAX = 64
 const RELOAD_TIMEOUT_MS = 10_000
 const REPLACE_AFTER_MS = 250
 
-export class WorkerPool<Config, Batch, Announcement> implements DataPlane {
+export class WorkerPool<Config, Batch, Announcement> implements DataPlane, ImpactSource {
   readonly #options: WorkerPoolOptions<Batch, Announcement>
   #slots: WorkerSlot<Config, Batch, Announcement>[] = []
   readonly #waiting = new Set<() => void>()
@@ -42,6 +47,7 @@ export class WorkerPool<Config, Batch, Announcement> implements DataPlane {
   #down: readonly string[] = []
   #threads = 0
   #proofs = 0
+  #impacts = 0
   #stopping = false
 
   constructor(options: WorkerPoolOptions<Batch, Announcement>) {
@@ -88,6 +94,21 @@ export class WorkerPool<Config, Batch, Announcement> implements DataPlane {
       const proof = slot.proofs.get(id)
       for (const before of slot.proofs.keys()) if (before <= id) slot.proofs.delete(before)
       return proof ?? []
+    })
+  }
+
+  /** What each worker has counted within the deadline. */
+  async impact(question: ImpactQuestion): Promise<readonly Impact[]> {
+    this.#impacts += 1
+    const id = this.#impacts
+    for (const slot of this.#slots) slot.post({ type: 'impact', id, question })
+    await this.#until(() => this.#slots.every((slot) => !slot.alive || slot.impacts.has(id)), IMPACT_TIMEOUT_MS)
+    return this.#slots.flatMap((slot) => {
+      const impact = slot.impacts.get(id)
+      slot.impacts.delete(id)
+      // What came too late for its question.
+      for (const before of slot.impacts.keys()) if (before < id - IMPACTS_AT_ONCE_MAX) slot.impacts.delete(before)
+      return impact ?? []
     })
   }
 

@@ -1,5 +1,6 @@
 // One place in the pool: a data-plane worker thread, and what it has said of itself.
 import { MessageChannel, Worker, type MessagePort } from 'node:worker_threads'
+import type { Impact } from '../../core/impact.ts'
 import type { LockTable } from '../../core/lock-table.ts'
 import type { WorkerProof } from '../../ports/data-plane.ts'
 import type { FromWorker, ToWorker } from '../../ports/worker-protocol.ts'
@@ -31,6 +32,7 @@ export class WorkerSlot<Config, Batch, Announcement> {
   voucher: string | undefined
   readonly proofs = new Map<number, WorkerProof>()
   readonly #vouch: (worker: string, key: string) => string
+  readonly impacts = new Map<number, Impact>()
 
   constructor(script: URL, { name, thread, vouch }: SlotIdentity, workerData: Readonly<Record<string, unknown>>) {
     this.name = name
@@ -74,6 +76,19 @@ export class WorkerSlot<Config, Batch, Announcement> {
     await this.#worker.terminate()
   }
 
+  #takeProof({
+    id,
+    epoch,
+    proofs,
+    signed,
+    residual,
+  }: Extract<FromWorker<Batch, Announcement>, { type: 'proof' }>): void {
+    if (this.voucher === undefined) return
+    const canaries = proofs.map((proof) => ({ ...proof, worker: this.name }))
+    const told = residual === undefined ? {} : { residual }
+    this.proofs.set(id, { worker: this.name, epoch, canaries, text: `${this.voucher}.${signed}`, ...told })
+  }
+
   #take(message: FromWorker<Batch, Announcement>): void {
     switch (message.type) {
       case 'key':
@@ -92,14 +107,12 @@ export class WorkerSlot<Config, Batch, Announcement> {
       case 'trail':
         this.trailProblem = message.healthy ? undefined : (message.problem ?? 'cannot be written')
         break
-      case 'proof': {
-        if (this.voucher === undefined) break
-        const { id, epoch, proofs, signed, residual } = message
-        const canaries = proofs.map((proof) => ({ ...proof, worker: this.name }))
-        const told = residual === undefined ? {} : { residual }
-        this.proofs.set(id, { worker: this.name, epoch, canaries, text: `${this.voucher}.${signed}`, ...told })
+      case 'proof':
+        this.#takeProof(message)
         break
-      }
+      case 'impact':
+        this.impacts.set(message.id, message.impact)
+        break
       case 'reloaded':
         this.reloads += 1
         this.reloadProblem = message.problem

@@ -69,6 +69,7 @@ function deliver(text: string, listener: FleetStoreListener, onDropped: OnDroppe
   if (message === undefined) onDropped('message')
   else if (message.kind === 'entry') listener.onEntry(message.entry)
   else if (message.kind === 'proof') listener.onProof(message.proof)
+  else if (message.kind === 'told') listener.onTold(message.text)
   else listener.onRoster()
 }
 

@@ -2,13 +2,13 @@
 import { BODY_BYTES_MAX, PROOF_TTL_MS } from '../../core/fleet-limits.ts'
 import type { FleetStore } from '../../ports/fleet-store.ts'
 import type { StoreParts } from './entries.ts'
-import { ENROL, PUT_PROOF, READ_ALL } from './scripts.ts'
+import { ENROL, PUT_PROOF, READ_ALL, TELL } from './scripts.ts'
 import { checkTexts, parsePairs } from './shapes.ts'
 
 /** Bytes of all that a hash may give at once: 10,000 members with records of a kilobyte, and room. */
 const HASH_BYTES_MAX = 16 * 1024 * 1024
 
-type Members = Pick<FleetStore, 'roster' | 'enrol' | 'heartbeats' | 'putProof' | 'proofs'>
+type Members = Pick<FleetStore, 'roster' | 'enrol' | 'heartbeats' | 'putProof' | 'proofs' | 'tell'>
 
 export function createMembers({ commands, keys, generation, onDropped }: StoreParts): Members {
   const readAll = async (key: string, what: string): Promise<ReadonlyMap<string, string>> =>
@@ -28,6 +28,11 @@ export function createMembers({ commands, keys, generation, onDropped }: StorePa
       const message = `proof ${order} ${gateway} ${body}`
       const args = [gateway, body, PROOF_TTL_MS, message, ...to.map((each) => keys.channelOf(each))]
       await commands.run(PUT_PROOF, [keys.proofsOf(order)], args)
+    },
+
+    async tell(text, to) {
+      checkTexts(to, [text])
+      await commands.run(TELL, [keys.generation], [`told ${text}`, ...to.map((each) => keys.channelOf(each))])
     },
 
     async proofs(order) {

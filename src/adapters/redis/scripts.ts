@@ -116,6 +116,12 @@ for n = 5, #ARGV do redis.call('PUBLISH', ARGV[n], ARGV[4]) end
 return 1
 `)
 
+/** KEYS any of the fleet's, so that a cluster knows the node. ARGV the message, then the channels that it goes to. */
+export const TELL = script(`
+for n = 2, #ARGV do redis.call('PUBLISH', ARGV[n], ARGV[1]) end
+return 1
+`)
+
 /** KEYS a hash. ARGV bytes of all at most, bytes of one at most. Gives name, text, name, text, ... */
 export const READ_ALL = script(`
 local all, out, bytes = redis.call('HGETALL', KEYS[1]), {}, 0

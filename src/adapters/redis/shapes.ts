@@ -71,9 +71,10 @@ function parseTime(time: unknown): { readonly timeMs?: number } {
 export type Message =
   | { readonly kind: 'entry'; readonly entry: FleetEntry }
   | { readonly kind: 'proof'; readonly proof: StoredProof }
+  | { readonly kind: 'told'; readonly text: string }
   | { readonly kind: 'roster' }
 
-/** `entry <id> <body>`, `proof <order> <gateway> <body>` or `roster`; undefined where it is none of them. */
+/** `entry <id> <body>`, `proof <order> <gateway> <body>`, `told <text>` or `roster`; undefined where it is none of them. */
 export function parseMessage(text: string): Message | undefined {
   if (text === 'roster') return { kind: 'roster' }
   const entry = /^entry (\S{1,256}) (.*)$/s.exec(text)
@@ -82,6 +83,8 @@ export function parseMessage(text: string): Message | undefined {
   const proof = /^proof (\S{1,256}) (\S{1,256}) (.*)$/s.exec(text)
   if (isFleetName(proof?.[1]) && isFleetName(proof[2]) && isFleetBody(proof[3]))
     return { kind: 'proof', proof: { order: proof[1], gateway: proof[2], body: proof[3] } }
+  const told = text.startsWith('told ') ? text.slice(5) : undefined
+  if (isFleetBody(told)) return { kind: 'told', text: told }
   return undefined
 }
 

@@ -19,6 +19,7 @@ import { createIntake, bodiesOf, type ForeignChannel, type Intake } from './inta
 import type { ForeignOrder } from './inspect-order.ts'
 import { createFleetLink, type FleetLink } from './link.ts'
 import { createMemberBook, type MemberBook } from './member-book.ts'
+import { createFleetQuestions, type FleetQuestions } from './questions.ts'
 import { createFleetProofs, type FleetProofs } from './proofs.ts'
 import type { Shelf } from './shelf.ts'
 import { shelve } from './shelve.ts'
@@ -44,6 +45,8 @@ export interface FleetDeps {
   /** Origin of this gateway's control plane, as peers reach it. */
   readonly address: () => string | undefined
   /** The workers' lease: until both ends, or not at all. */
+  /** What another gateway asks of this one; absent: nothing is answered. */
+  readonly answer?: (question: unknown) => Promise<object | undefined>
   readonly onLease: (ends: Moment | undefined) => void
 }
 
@@ -54,6 +57,7 @@ export interface FleetParts {
   readonly link: FleetLink
   readonly intake: Intake
   readonly proofs: FleetProofs
+  readonly questions: FleetQuestions
   readonly look: WholeLook
   /** Hash of the table that is in force. */
   readonly table: () => string
@@ -94,6 +98,10 @@ export function createFleetParts(deps: FleetDeps): FleetParts {
   const parts = {
     ...{ deps, book, roster, intake, courier, compareRoster },
     proofs: createFleetProofs({ store, seal, clock, logger }),
+    questions: createFleetQuestions({
+      ...{ store, seal, logger, randomness: deps.randomness },
+      answer: deps.answer ?? (() => Promise.resolve(undefined)),
+    }),
     acceptedMs: new Map<string, number>(),
     table: () => tableHash(desk.ledger),
   }

@@ -55,6 +55,7 @@ function admitSession(exchange: Exchange, route: Route, gateway: Gateway): Decis
   // A cut that came before this grant was of another permit, by which nothing was sent.
   exchange.severedBy = undefined
   exchange.permit = grantPermit(route, late.epoch)
+  gateway.ring.note(exchange, route)
   return exchange.permit
 }
 

@@ -34,6 +34,7 @@ beforeEach(async () => {
       onProof: (proof) => {
         parts.proofs.hear(proof)
       },
+      onTold: () => undefined,
       onRoster: () => undefined,
       onConnected: () => undefined,
       onLost: () => undefined,
