@@ -21,14 +21,15 @@ export interface ControlListener {
 /** Rejects with an Error of one line where the address is taken or the certificate is no good. Closed by `cleanUp`. */
 export async function openControlListener(
   app: RequestListener,
-  control: ControlConfig,
+  control: Pick<ControlConfig, 'listen' | 'tls'>,
   needs: Needs,
+  section = 'control',
 ): Promise<ControlListener> {
   const opened =
     control.tls === undefined
       ? { server: createServer(CONTROL_SERVER_OPTIONS, app), problems: () => [] }
-      : await openSecure(app, control.tls, needs)
-  const address = await claimListen('control.listen', control.listen)
+      : await openSecure(app, control.tls, needs, section)
+  const address = await claimListen(`${section}.listen`, control.listen)
   await new Promise<void>((resolve, reject) => {
     opened.server.once('error', reject).listen(address, resolve)
   })
@@ -38,13 +39,19 @@ export async function openControlListener(
   return { problems: opened.problems, port }
 }
 
-async function openSecure(app: RequestListener, files: CertificateFiles, { clock, logger, cleanUp }: Needs) {
+async function openSecure(
+  app: RequestListener,
+  files: CertificateFiles,
+  { clock, logger, cleanUp }: Needs,
+  section: string,
+) {
   const material = await readTlsFiles(files, clock.now())
-  if ('problems' in material) throw new Error(material.problems.map((problem) => `control.tls: ${problem}`).join('\n'))
+  if ('problems' in material)
+    throw new Error(material.problems.map((problem) => `${section}.tls: ${problem}`).join('\n'))
   const secure = (texts: typeof material) => serverTlsOptions(texts, CONTROL_SERVER_OPTIONS.headersTimeout)
   const server = createTlsServer({ ...CONTROL_SERVER_OPTIONS, ...secure(material) }, app)
   const watch = watchTlsFiles({
-    key: 'control.tls',
+    key: `${section}.tls`,
     files,
     material,
     now: () => clock.now(),

@@ -18,6 +18,7 @@ import type { Clock } from '../ports/clock.ts'
 import type { CleanUp } from './clean-up.ts'
 import { openControl, type Control } from './control.ts'
 import { openDataPlane } from './data-plane.ts'
+import { openEvents } from './events.ts'
 import { openFleet, openFleetBase } from './fleet.ts'
 import { createMeters } from './meters.ts'
 import { createNoDataPlane } from './no-data-plane.ts'
@@ -57,6 +58,7 @@ export async function startGateway(deps: GatewayDeps): Promise<RunningGateway> {
   const port = await pool?.start(hashedTable(desk.ledger))
   await desk.start()
   const control = await openControl(parts, watches)
+  await openEvents(parts)
   parts.fleet?.start()
   trail.main.append({ kind: 'start', time: clock.now(), version: packageVersion(), epoch: desk.ledger.epoch })
   logger.info('ready', { gateway: trail.gatewayName, epoch: desk.ledger.epoch, port, vkey: trail.sealer.vkey })

@@ -1,6 +1,6 @@
 // What of a document becomes the config of sessions beside its issuers.
 import type { ForwardedClaim, OtpProof } from '../core/policy.ts'
-import type { OpaqueConfig, SessionConfig } from './config.ts'
+import type { EventsConfig, OpaqueConfig, SessionConfig } from './config.ts'
 import { DEFAULTS } from './defaults.ts'
 import type { ConfigDocument } from './schema.ts'
 
@@ -11,11 +11,12 @@ export function sessionExtrasOf(
   session: SessionDocument,
   absolute: Resolve,
 ): Omit<SessionConfig, 'issuers' | 'clockToleranceMs'> {
-  const { from, remember, opaque, dpop } = session
+  const { from, remember, opaque, events, dpop } = session
   return {
     from: [...new Set(from)],
     rememberedMax: remember,
     ...(opaque === undefined ? {} : { opaque: opaqueOf(opaque, absolute) }),
+    ...(events === undefined ? {} : { events: eventsOf(events, absolute) }),
     dpop: {
       origins: dpop.origins.map((origin) => new URL(origin).origin),
       nonce: dpop.nonce,
@@ -53,6 +54,23 @@ function opaqueOf(opaque: NonNullable<SessionDocument['opaque']>, absolute: Reso
       timeoutMs: timeout ?? DEFAULTS.session.redis.timeoutMs,
       ...(passwordFile === undefined ? {} : { passwordFile: absolute(passwordFile) }),
     },
+  }
+}
+
+function eventsOf(events: NonNullable<SessionDocument['events']>, absolute: Resolve): EventsConfig {
+  const { listen, tls, responder, keyFile, transmitters } = events
+  return {
+    listen: 'path' in listen ? { path: absolute(listen.path) } : listen,
+    ...(tls === undefined ? {} : { tls: { cert: absolute(tls.cert), key: absolute(tls.key) } }),
+    responder,
+    keyFile: absolute(keyFile),
+    transmitters: transmitters.map(({ issuer, jwks, algorithms, audience, speaksFor }) => ({
+      issuer,
+      jwks: jwks.file === undefined ? { url: jwks.url ?? '' } : { file: absolute(jwks.file) },
+      algorithms: [...new Set(algorithms)],
+      audience,
+      speaksFor: [...new Set(speaksFor ?? [issuer])],
+    })),
   }
 }
 

@@ -220,6 +220,7 @@ export function findRestartNeeded(running: Config, next: Config): readonly strin
     'gateway.tls': config.gateway?.tls === undefined ? 'off' : 'on',
     'control.listen': formatListen(config.control.listen),
     'control.tls': JSON.stringify(config.control.tls),
+    'session.events': JSON.stringify(config.session.events),
     'store.dir': config.store.dir,
     'store.lease': config.store.leaseMs,
     'store.redis': JSON.stringify(config.store.redis),

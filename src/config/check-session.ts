@@ -1,13 +1,15 @@
 // Rules across the keys of sessions: opaque ones, proofs, carriers, and the fields that claims become.
+import { mayOrder } from '../core/responder.ts'
 import type { Report } from './check-routes.ts'
 import type { Draft } from './draft.ts'
 import { findEffective, type RouteDraft } from './effective.ts'
-import { isLoopbackHost } from './listen.ts'
+import { isLoopback, isLoopbackHost } from './listen.ts'
 import { quote, type Path } from './problem.ts'
 
 export function checkSessions(draft: Draft, report: Report): void {
   checkOpaque(draft, report)
   checkCarriers(draft, report)
+  checkEvents(draft, report)
   for (const [index, origin] of (draft.session?.dpop?.origins ?? []).entries()) {
     if (origin !== undefined && !isOrigin(origin))
       report(
@@ -35,6 +37,35 @@ function checkOpaque(draft: Draft, report: Report): void {
       [...at, 'redis', 'url'],
       'must be a rediss:// URL without a password (redis:// is taken on loopback); the password stands in passwordFile',
     )
+}
+
+function checkEvents(draft: Draft, report: Report): void {
+  const events = draft.session?.events
+  if (events === undefined) return
+  const at: Path = ['session', 'events']
+  if (events.listen !== undefined && !isLoopback(events.listen) && !('tls' in events))
+    report([...at, 'listen'], 'is reached from other machines and needs session.events.tls, with cert and key')
+  const responders = draft.control?.responders
+  const named = responders?.find((each) => each?.name === events.responder)
+  if (events.responder !== undefined && responders !== undefined && named === undefined)
+    report(
+      [...at, 'responder'],
+      `there is no responder ${quote(events.responder)}: add { name: ${events.responder}, role: receiver, key: ... } to control.responders`,
+    )
+  if (named?.role !== undefined && !mayOrder(named.role, 'revoke'))
+    report(
+      [...at, 'responder'],
+      `${quote(named.name ?? '')} is a ${named.role}, who may not revoke: give it the role receiver`,
+    )
+  for (const [index, transmitter] of (events.transmitters ?? []).entries()) {
+    const jwks = transmitter?.jwks
+    if (jwks === undefined) continue
+    const place: Path = [...at, 'transmitters', index, 'jwks']
+    if (['file', 'url'].filter((key) => key in jwks).length !== 1)
+      report(place, 'must name a file or a url, and one of them')
+    if (jwks.url !== undefined && !isSafeUrl(jwks.url, 'http'))
+      report([...place, 'url'], 'must be an https URL without credentials (http is taken on loopback)')
+  }
 }
 
 function isSafeUrl(value: string, scheme: 'http' | 'redis'): boolean {

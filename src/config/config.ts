@@ -105,6 +105,23 @@ export interface OpaqueConfig {
     | { readonly redis: string; readonly passwordFile?: string; readonly key: string; readonly timeoutMs: number }
 }
 
+/** Receiver of security events (RFC 8935). Paths are absolute. */
+export interface EventsConfig {
+  readonly listen: Listen
+  readonly tls?: CertificateFiles
+  /** Name of the responder whose key signs what is reported. */
+  readonly responder: string
+  readonly keyFile: string
+  readonly transmitters: readonly {
+    readonly issuer: string
+    readonly jwks: { readonly file: string } | { readonly url: string }
+    readonly algorithms: readonly string[]
+    readonly audience: string
+    /** Issuers of whose sessions it may speak. */
+    readonly speaksFor: readonly string[]
+  }[]
+}
+
 export interface SessionConfig {
   readonly issuers: readonly IssuerConfig[]
   readonly clockToleranceMs: number
@@ -112,6 +129,7 @@ export interface SessionConfig {
   readonly from: readonly string[]
   readonly rememberedMax: number
   readonly opaque?: OpaqueConfig
+  readonly events?: EventsConfig
   readonly dpop: {
     readonly origins: readonly string[]
     readonly nonce: boolean

@@ -1,8 +1,8 @@
 // The shape of what sessions are made of beside JWTs of an issuer: where the credential stands, opaque sessions, proofs, events.
 import { z } from 'zod'
 import { DEFAULTS } from './defaults.ts'
-import { algorithm, claim, duration, list, oneOf, says, text, whole } from './scalars.ts'
-import { path, withDefault } from './schema-parts.ts'
+import { algorithm, claim, duration, list, listen, nameOf, oneOf, says, text, whole } from './scalars.ts'
+import { certificateKeys, path, withDefault } from './schema-parts.ts'
 
 const amr = list(text('must be a value of amr, as in otp'), 'must be a list of values of amr, as in [otp, sms]')
 const acr = list(text('must be a value of acr, as in urn:loa:3'), 'must be a list of values of acr, as in [urn:loa:3]')
@@ -110,6 +110,40 @@ const dpopSchema = z
   .prefault({})
   .describe('Proofs of possession (RFC 9449).')
 
+const eventsSchema = z
+  .strictObject({
+    listen: listen.describe('Address of the receiver: host:port. Off loopback it needs tls.'),
+    tls: z.strictObject(certificateKeys).optional().describe('Certificate of the receiver; needed off loopback.'),
+    responder: nameOf('the name of a responder').describe(
+      'Responder (role: receiver) whose key signs what is reported: by it every gateway of a fleet checks it.',
+    ),
+    keyFile: path.describe('File with the private key of that responder, as "portcullis keygen" makes it.'),
+    transmitters: list(
+      z.strictObject({
+        issuer: text('must be the iss of its events, as in https://idp.example.in').describe(
+          'The `iss` of its events.',
+        ),
+        jwks: z
+          .strictObject({
+            file: path.optional().describe('File with the JWK Set. Or `url`.'),
+            url: text('must be an https URL').optional().describe('URL of the JWK Set; https, or http on loopback.'),
+          })
+          .describe('Its public keys (RFC 7517).'),
+        algorithms: list(algorithm, 'must be a list of algorithms, as in [ES256]')
+          .min(1, { error: 'must name at least one algorithm, as in [ES256]' })
+          .describe('Algorithms that its events may be signed with.'),
+        audience: text('must be the aud of events for this gateway').describe('The `aud` that its events have.'),
+        speaksFor: list(text('must be the iss of sessions'), 'must be a list of issuers')
+          .optional()
+          .describe('Issuers of whose sessions it may speak. Default: its own name.'),
+      }),
+      'must be a list of transmitters',
+    )
+      .min(1, { error: 'must name at least one transmitter' })
+      .describe('Who may send events.'),
+  })
+  .describe('Receiver of session-revoked (OpenID CAEP) as signed tokens by push (RFC 8417, RFC 8935), at /events.')
+
 export const sessionKeys = {
   from: withDefault(
     list(carrier, 'must be a list of carriers, as in [bearer, cookie.session]').min(1, {
@@ -124,5 +158,6 @@ export const sessionKeys = {
     'How many verified tokens each worker remembers; some 270 bytes each.',
   ),
   opaque: opaqueSchema.optional(),
+  events: eventsSchema.optional(),
   dpop: dpopSchema,
 }

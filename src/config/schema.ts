@@ -28,7 +28,7 @@ import { upstreamSchema } from './schema-upstreams.ts'
 const responderSchema = z.strictObject({
   name: nameOf("the responder's name").describe('The `kid` of their orders.'),
   role: oneOf(ROLES).describe(
-    'viewer reads; auditor also searches and exports; responder also locks, revokes and proposes; commander also approves.',
+    'viewer reads; auditor also searches and exports; responder also locks, revokes and proposes; commander also approves. receiver revokes what an issuer reports, and does nothing else.',
   ),
   key: publicKey.describe('Raw Ed25519 public key, base64url; "portcullis keygen NAME" prints it.'),
   retired: date

@@ -1,6 +1,6 @@
-// A responder: a person who gives orders, and what their role lets them order.
+// A responder: a person who gives orders, or a receiver that passes revocations on, and what their role lets them order.
 
-export const ROLES = ['viewer', 'auditor', 'responder', 'commander'] as const
+export const ROLES = ['viewer', 'auditor', 'receiver', 'responder', 'commander'] as const
 export type Role = (typeof ROLES)[number]
 
 export interface Responder {
@@ -30,7 +30,7 @@ export function isBrowserKey({ keyId }: Pick<Responder, 'keyId'>): boolean {
 export type OrderKind =
   'lock' | 'release' | 'approve' | 'revoke' | 'enrol' | 'retire' | 'exempt' | 'drill' | 'genesis' | 'forget'
 
-const RANK: Readonly<Record<Role, number>> = { viewer: 0, auditor: 1, responder: 2, commander: 3 }
+const RANK: Readonly<Record<Role, number>> = { receiver: -1, viewer: 0, auditor: 1, responder: 2, commander: 3 }
 const NEEDED: Readonly<Record<OrderKind, Role>> = {
   lock: 'responder',
   release: 'responder',
@@ -46,8 +46,15 @@ const NEEDED: Readonly<Record<OrderKind, Role>> = {
 
 export const ORDER_KINDS = Object.keys(NEEDED) as readonly OrderKind[]
 
+/** A receiver's key lies on a gateway's disk and signs what an issuer reports: it ends sessions, and does nothing else. */
 export function mayOrder(role: Role, kind: OrderKind): boolean {
+  if (role === 'receiver') return kind === 'revoke'
   return RANK[role] >= RANK[NEEDED[kind]]
+}
+
+/** May see what is told of people: the trail, their pseudonyms, single decisions. */
+export function mayAudit(role: Role): boolean {
+  return RANK[role] >= RANK.auditor
 }
 
 export function neededRole(kind: OrderKind): Role {

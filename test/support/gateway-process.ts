@@ -109,6 +109,10 @@ export interface GatewayOptions {
   readonly isControlOnly?: boolean
   /** The `store` section in flow style; by default the embedded one. */
   readonly store?: string
+  /** Further lines of the `session` section, indented. */
+  readonly sessionExtra?: string
+  /** One for a fleet. */
+  readonly pseudonymKeyFile?: string
 }
 
 export interface GatewayProcess {
@@ -166,7 +170,8 @@ upstreams: { registry: { url: "http://127.0.0.1:${options.upstreamPort}" } }
 defaults: { session: required, stale: frozen, audit: strict }
 session:
   issuers: [{ issuer: "${issuer.issuer}", jwks: { file: ./jwks.json }, algorithms: [ES256], audience: registry, otp: { amr: [otp, sms] } }]
-audit: { dir: ./data/audit, retention: 180d }
+${options.sessionExtra ?? ''}
+audit: { dir: ./data/audit, retention: 180d${options.pseudonymKeyFile === undefined ? '' : `, pseudonyms: { keyFile: "${options.pseudonymKeyFile}" }`} }
 locks: { file: ./locks.yaml }
 ${options.extra ?? ''}
 routes:

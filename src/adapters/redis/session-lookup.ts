@@ -30,10 +30,10 @@ export function createSessionLookup({ url, password, key, ...options }: SessionL
     problem = error.message
   })
   const connect = (): void => {
-    client.connect().catch(() => undefined)
+    if (!isClosed) client.connect().catch(() => undefined)
   }
   client.on('end', () => {
-    if (!isClosed) setTimeout(connect, options.timeoutMs).unref()
+    setTimeout(connect, options.timeoutMs).unref()
   })
   connect()
   return {

@@ -1,5 +1,6 @@
 // Server-sent events: locks, releases and proofs as they come; to who asks for them, also what is decided meanwhile.
 import type { Response } from 'express'
+import { mayAudit } from '../../core/responder.ts'
 import type { DecisionsEvent, FleetProofEvent } from '../../ports/control-api.ts'
 import type { ControlDeps } from '../control-deps.ts'
 import type { DeskChange } from '../ledger-keeper.ts'
@@ -65,7 +66,7 @@ function tellLive({ live, rates }: ControlDeps, response: Response, caller: Call
   const stopRates = rates?.listen((second) => {
     send(response, 'counters', second)
   })
-  const maySee = caller.kind === 'responder' && caller.responder.role !== 'viewer'
+  const maySee = caller.kind === 'responder' && mayAudit(caller.responder.role)
   let missed = 0
   const stopLive = maySee
     ? live?.listen(({ decisions, untold }) => {

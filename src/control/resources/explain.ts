@@ -2,6 +2,7 @@
 import { didYouMean } from '../../core/did-you-mean.ts'
 import { explain, type Described } from '../../core/explain.ts'
 import { isPseudonym } from '../../core/pseudonym.ts'
+import { mayAudit } from '../../core/responder.ts'
 import { compileRoutes, isWrongMethod, matchRoute, type Route } from '../../core/route.ts'
 import { parseInstant } from '../../core/time.ts'
 import type { ExplanationView } from '../../ports/control-api.ts'
@@ -17,7 +18,7 @@ export function explainResource(deps: ControlDeps): Resource {
     access: 'read',
     methods: {
       POST: (request, response, caller) => {
-        if (caller.kind !== 'responder' || caller.responder.role === 'viewer') {
+        if (caller.kind !== 'responder' || !mayAudit(caller.responder.role)) {
           sendProblem(response, 'forbidden', 'reasons are told to responders and auditors who have logged in')
           return
         }

@@ -2,6 +2,7 @@
 import type { Request } from 'express'
 import type { PseudonymRecord } from '../../core/audit-record.ts'
 import type { PseudonymKind } from '../../core/pseudonym.ts'
+import { mayAudit } from '../../core/responder.ts'
 import type { ControlDeps } from '../control-deps.ts'
 import { sendProblem } from '../problem.ts'
 import { bodyField, sendJson, type Resource } from '../resource.ts'
@@ -20,7 +21,7 @@ export function pseudonymResource(deps: ControlDeps): Resource {
     methods: {
       POST: async (request, response, caller) => {
         // Whoever may ask can tell whether a name stands for a person: a viewer has no need to.
-        if (caller.kind === 'responder' && caller.responder.role === 'viewer') {
+        if (caller.kind === 'responder' && !mayAudit(caller.responder.role)) {
           sendProblem(response, 'forbidden', 'a viewer makes no pseudonyms')
           return
         }
