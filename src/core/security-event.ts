@@ -22,7 +22,8 @@ export function parseSecurityEvent(claims: Fields, now: Instant): EventEffect {
   if (!isFields(event)) return { problem: 'the event must be an object' }
   const subject = claims.sub_id ?? event.subject
   if (!isFields(subject)) return { problem: 'sub_id must name a session or a person (RFC 9493)' }
-  const at = [event.event_timestamp, claims.iat].find((time) => time !== undefined) ?? now / 1000
+  const told = event.event_timestamp === undefined ? claims.iat : event.event_timestamp
+  const at = told === undefined ? now / 1000 : told
   if (typeof at !== 'number' || !Number.isFinite(at) || at < 0) return { problem: 'event_timestamp must be seconds' }
   const ends = endedBy(subject, before(at, now))
   return ends === undefined ? { problem: 'sub_id names neither a session nor a person by iss and sub' } : { ends }
