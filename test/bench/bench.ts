@@ -1,22 +1,22 @@
-// `npm run bench`: CPU a request and requests a second beside nginx and HAProxy, same upstream, same load, pinned, rounds in turn.
-// Usage: npm run bench -- [--rounds 3] [--seconds 6] [--connections 64]
-import { createHash, generateKeyPairSync, sign } from 'node:crypto'
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
+// `npm run bench`: CPU a request and requests a second beside nginx, HAProxy, Caddy and http-proxy: same upstream, same load, pinned, rounds in turn.
+// Usage: npm run bench -- [--rounds 5] [--seconds 4] [--warm 12] [--connections 64] [--profile DIR]
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
+import { answering, createSessions, freePort } from './gateway.ts'
 import { measure, median, writeScript, type Reading } from './load.ts'
-import { haproxyChecksConfig, haproxyPlainConfig, nginxConfig, upstreamConfig } from './peers.ts'
+import { caddyConfig, haproxyChecksConfig, haproxyPlainConfig, nginxConfig, upstreamConfig } from './peers.ts'
 import { residentBytes, startPinned, stopAll } from './process.ts'
 
-const root = path.resolve(import.meta.dirname, '../..')
 const { values } = parseArgs({
   options: {
-    rounds: { type: 'string', default: '3' },
-    seconds: { type: 'string', default: '6' },
+    rounds: { type: 'string', default: '5' },
+    seconds: { type: 'string', default: '4' },
+    warm: { type: 'string', default: '12' },
     connections: { type: 'string', default: '64' },
+    profile: { type: 'string' },
   },
 })
 const rounds = Number(values.rounds)
@@ -24,175 +24,153 @@ const seconds = Number(values.seconds)
 const connections = Number(values.connections)
 const dir = mkdtempSync(path.join(os.tmpdir(), 'portcullis-bench-'))
 
-const missing = ['nginx', 'haproxy', 'wrk', 'taskset'].filter(
-  (program) => !['/usr/bin', '/usr/sbin', '/bin', '/sbin'].some((each) => existsSync(path.join(each, program))),
-)
+const has = (program: string): boolean =>
+  ['/usr/bin', '/usr/sbin', '/bin', '/sbin'].some((each) => existsSync(path.join(each, program)))
+const missing = ['nginx', 'haproxy', 'wrk', 'taskset'].filter((program) => !has(program))
 if (missing.length > 0) {
   console.error(`npm run bench needs ${missing.join(', ')} (on Debian: apt-get install nginx haproxy wrk util-linux).`)
   process.exit(1)
 }
 
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as { port: number }
-  await new Promise((resolve) => server.close(resolve))
-  return port
-}
-
-const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
-const b64 = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url')
-function token(n: number): string {
-  const now = Math.floor(Date.now() / 1000)
-  const claims = {
-    iss: 'https://otp.example.in',
-    aud: 'registry',
-    sub: `u${String(n)}`,
-    sid: `s${String(n)}`,
-    iat: now,
-    exp: now + 3600,
-    auth_time: now,
-    amr: ['otp'],
-  }
-  const input = `${b64({ alg: 'ES256', kid: 'k1', typ: 'JWT' })}.${b64(claims)}`
-  return `${input}.${sign('sha256', Buffer.from(input), { key: privateKey, dsaEncoding: 'ieee-p1363' }).toString('base64url')}`
-}
-
-const readToken = 'bench'
-
-/** A gateway with every check on; `audit` is the duty of its one route. */
-async function startGateway(
-  name: string,
-  upstream: number,
-  audit: 'strict' | 'best-effort',
-  frozen = false,
-): Promise<{ port: number; pid: number }> {
-  const [port, control] = [await freePort(), await freePort()]
-  const home = path.join(dir, name)
-  const file = path.join(dir, `${name}.yaml`)
-  writeFileSync(
-    path.join(dir, 'jwks.json'),
-    JSON.stringify({ keys: [{ ...publicKey.export({ format: 'jwk' }), kid: 'k1', alg: 'ES256', use: 'sig' }] }),
-  )
-  writeFileSync(
-    file,
-    `gateway: { listen: "127.0.0.1:${String(port)}", workers: 1, limits: { requestsPerConnection: 1000000 } }
-control: { listen: "127.0.0.1:${String(control)}", responders: [], readToken: { sha256: "${createHash('sha256').update(readToken).digest('hex')}" } }
-store: { kind: embedded, dir: ${home} }
-upstreams: { registry: { url: "http://127.0.0.1:${String(upstream)}" } }
-session: { issuers: [{ issuer: "https://otp.example.in", jwks: { file: ./jwks.json }, algorithms: [ES256], audience: registry, otp: { amr: [otp] } }] }
-routes: [{ id: rec, path: "/api/v2/beneficiaries/{id}", methods: [GET], upstream: registry, tags: [pii], lock: ${frozen ? 'deny' : 'open'}, session: required, audit: ${audit}, throttle: { requests: 100000000/m } }]
-`,
-  )
-  const log: string[] = []
-  const child = startPinned(
-    0,
-    process.execPath,
-    ['--disable-warning=ExperimentalWarning', path.join(root, 'src/main.ts'), 'serve', '--config', file],
-    (text) => log.push(text),
-  )
-  for (let tries = 0; tries < 150; tries++) {
-    if (
-      await fetch(`http://127.0.0.1:${String(control)}/readyz`).then(
-        (answer) => answer.ok,
-        () => false,
-      )
-    )
-      return { port, pid: child.pid ?? 0 }
-    await delay(100)
-  }
-  throw new Error(`the gateway was not ready: ${log.join('')}`)
-}
-
-function startPeer(program: string, args: readonly string[], port: number): { port: number; pid: number } {
-  return { port, pid: startPinned(0, program, args).pid ?? 0 }
+interface Arm {
+  readonly port: number
+  readonly pid: number
 }
 
 const STRICT = 'portcullis, all checks, strict'
 const BEST_EFFORT = 'portcullis, all checks, best-effort'
 const FROZEN = 'portcullis, frozen (refusals)'
+const TWO_WORKERS = 'portcullis, two workers, both cores'
 const HAPROXY_CHECKS = 'haproxy, same checks'
+const HAPROXY = 'haproxy, plain'
 const NGINX = 'nginx, plain'
+const CADDY = 'caddy, plain'
 const HTTP_PROXY = 'http-proxy 1.18.1, plain'
+const FLOOR = 'node:http alone, no proxying'
+
+async function startArms(upstream: number): Promise<{ arms: Map<string, Arm>; tokens: readonly string[] }> {
+  const sessions = createSessions(dir)
+  const arms = new Map<string, Arm>()
+  const peer = async (name: string, program: string, args: (port: number) => readonly string[]): Promise<void> => {
+    const port = await freePort()
+    arms.set(name, { port, pid: startPinned('0', program, args(port)).pid ?? 0 })
+    await answering(port)
+  }
+  const script = (name: string, ...args: readonly number[]): string[] => [
+    path.join(import.meta.dirname, name),
+    ...args.map(String),
+  ]
+  const nodeArgs = values.profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${values.profile}`]
+  arms.set(STRICT, await sessions.startGateway({ name: 'strict', upstream, audit: 'strict', nodeArgs }))
+  arms.set(BEST_EFFORT, await sessions.startGateway({ name: 'best-effort', upstream, audit: 'best-effort' }))
+  arms.set(FROZEN, await sessions.startGateway({ name: 'frozen', upstream, audit: 'best-effort', frozen: true }))
+  const two = { name: 'two', upstream, audit: 'best-effort', workers: 2, cores: '0,1' } as const
+  arms.set(TWO_WORKERS, await sessions.startGateway(two))
+  const { publicKeyPem } = sessions
+  await peer(HAPROXY_CHECKS, 'haproxy', (port) => ['-db', '-f', haproxyChecksConfig(dir, port, upstream, publicKeyPem)])
+  await peer(HAPROXY, 'haproxy', (port) => ['-db', '-f', haproxyPlainConfig(dir, port, upstream)])
+  await peer(NGINX, 'nginx', (port) => ['-c', nginxConfig(dir, port, upstream)])
+  if (has('caddy')) {
+    await peer(CADDY, 'caddy', (port) => [
+      'run',
+      '--adapter',
+      'caddyfile',
+      '--config',
+      caddyConfig(dir, port, upstream),
+    ])
+  }
+  await peer(HTTP_PROXY, process.execPath, (port) => script('http-proxy-peer.mjs', port, upstream))
+  await peer(FLOOR, process.execPath, (port) => script('floor-peer.mjs', port))
+  return { arms, tokens: sessions.tokens }
+}
+
+type Readings = ReadonlyMap<string, Reading[]>
+
+async function run(arms: ReadonlyMap<string, Arm>, script: string): Promise<Readings> {
+  const readings = new Map<string, Reading[]>([...arms.keys()].map((name) => [name, []]))
+  // The compiler of JavaScript takes its time: what is measured is what a gateway does all day.
+  for (const { port, pid } of arms.values())
+    await measure({ script, port, pid, seconds: Number(values.warm), connections })
+  for (let round = 0; round < rounds; round++) {
+    for (const [name, { port, pid }] of arms)
+      readings.get(name)?.push(await measure({ script, port, pid, seconds, connections }))
+  }
+  return readings
+}
+
+function printTable(arms: ReadonlyMap<string, Arm>, readings: Readings): void {
+  const cells = (name: string, ...rest: readonly string[]): string =>
+    name.padEnd(38) + rest.map((each, index) => each.padStart([15, 12, 9, 10, 11][index] ?? 10)).join('')
+  console.log(cells('arm', 'CPU us/request', 'requests/s', 'p99 ms', 'refused', 'memory MB'))
+  for (const [name, { pid }] of arms) {
+    const of = (read: (reading: Reading) => number): number => median((readings.get(name) ?? []).map(read))
+    const megabytes = (residentBytes(pid) / 1e6).toFixed(0)
+    const p99 = of((each) => each.p99Ms).toFixed(2)
+    const refused = String(of((each) => each.refused))
+    console.log(
+      cells(
+        name,
+        of((each) => each.cpuUs).toFixed(1),
+        of((each) => each.perSecond).toFixed(0),
+        p99,
+        refused,
+        megabytes,
+      ),
+    )
+  }
+}
+
+/** Of two arms in the same round, so that what slows the machine for a while slows both: the median over the rounds. */
+function ratioOf(readings: Readings, one: string, other: string, read: (reading: Reading) => number): number {
+  const others = readings.get(other) ?? []
+  return median((readings.get(one) ?? []).map((each, round) => read(each) / read(others[round] ?? each)))
+}
+
+/** Returns how many targets were missed. */
+function printRatios(readings: Readings): number {
+  let missed = 0
+  const line = (
+    kind: 'CPU' | 'requests/s',
+    one: string,
+    other: string,
+    target?: { min?: number; max?: number },
+  ): void => {
+    if (!readings.has(one) || !readings.has(other)) return
+    const value = ratioOf(readings, one, other, (each) => (kind === 'CPU' ? each.cpuUs : each.perSecond))
+    const { min, max } = target ?? {}
+    // A tenth past the line is this machine's noise; more is a target that was missed.
+    const isMissed = (min !== undefined && value < min * 0.9) || (max !== undefined && value > max * 1.1)
+    if (isMissed) missed += 1
+    const wanted =
+      min !== undefined ? `at least ${min.toFixed(2)}` : max !== undefined ? `at most ${max.toFixed(2)}` : ''
+    const label = `${kind}: ${one} / ${other}`.padEnd(72)
+    console.log(`${label}${`${value.toFixed(2)}x`.padStart(8)}  ${wanted}${isMissed ? ' MISSED' : ''}`)
+  }
+  line('requests/s', STRICT, HAPROXY_CHECKS, { min: 2 })
+  line('CPU', STRICT, HAPROXY_CHECKS)
+  line('CPU', STRICT, NGINX, { max: 2.2 })
+  line('CPU', BEST_EFFORT, NGINX, { max: 1.7 })
+  line('CPU', STRICT, HAPROXY)
+  line('CPU', STRICT, HTTP_PROXY, { max: 0.4 })
+  line('CPU', STRICT, CADDY, { max: 0.45 })
+  line('CPU', FROZEN, STRICT, { max: 0.35 })
+  line('CPU', BEST_EFFORT, FLOOR)
+  // Where fewer than four cores are there, the load and the upstream take what the second worker would have.
+  line('requests/s', TWO_WORKERS, BEST_EFFORT, os.availableParallelism() >= 4 ? { min: 1.8 } : undefined)
+  return missed
+}
 
 try {
   const upstream = await freePort()
-  startPinned(1, 'nginx', ['-c', upstreamConfig(dir, upstream)])
-  const [nginx, plain, checks, naive, floor] = [
-    await freePort(),
-    await freePort(),
-    await freePort(),
-    await freePort(),
-    await freePort(),
-  ]
-  const peer = (name: string): string => path.join(import.meta.dirname, name)
-  const arms = {
-    [STRICT]: await startGateway('strict', upstream, 'strict'),
-    [BEST_EFFORT]: await startGateway('best-effort', upstream, 'best-effort'),
-    [FROZEN]: await startGateway('frozen', upstream, 'best-effort', true),
-    [HAPROXY_CHECKS]: startPeer(
-      'haproxy',
-      ['-db', '-f', haproxyChecksConfig(dir, checks, upstream, publicKey.export({ type: 'spki', format: 'pem' }))],
-      checks,
-    ),
-    'haproxy, plain': startPeer('haproxy', ['-db', '-f', haproxyPlainConfig(dir, plain, upstream)], plain),
-    [NGINX]: startPeer('nginx', ['-c', nginxConfig(dir, nginx, upstream)], nginx),
-    [HTTP_PROXY]: startPeer(process.execPath, [peer('http-proxy-peer.mjs'), String(naive), String(upstream)], naive),
-    'node:http alone, no proxying': startPeer(process.execPath, [peer('floor-peer.mjs'), String(floor)], floor),
-  }
-  await delay(1000)
-  const script = writeScript(
-    dir,
-    Array.from({ length: 1000 }, (_, n) => token(n)),
-  )
-  const readings = new Map<string, Reading[]>(Object.keys(arms).map((name) => [name, []]))
-  // The first round warms up and is thrown away.
-  for (let round = 0; round <= rounds; round++) {
-    for (const [name, { port, pid }] of Object.entries(arms)) {
-      const reading = await measure({ script, port, pid, seconds: round === 0 ? 2 : seconds, connections })
-      if (round > 0) readings.get(name)?.push(reading)
-    }
-  }
-  const figure = (name: string, read: (reading: Reading) => number): number =>
-    median((readings.get(name) ?? []).map(read))
-  const cpu = (name: string): number => figure(name, (each) => each.cpuUs)
-  const rate = (name: string): number => figure(name, (each) => each.perSecond)
+  startPinned('1', 'nginx', ['-c', upstreamConfig(dir, upstream)])
+  const { arms, tokens } = await startArms(upstream)
+  const readings = await run(arms, writeScript(dir, tokens))
   console.log(
-    `${String(rounds)} rounds of ${String(seconds)} s, ${String(connections)} connections; gate on core 0, wrk and upstream on core 1; medians\n`,
+    `${String(rounds)} rounds of ${String(seconds)} s after ${values.warm} s of warming up, ${String(connections)} connections; gate on core 0, wrk and upstream on core 1; medians\n`,
   )
-  console.log(
-    `${'arm'.padEnd(38)}${'CPU us/request'.padStart(15)}${'requests/s'.padStart(12)}${'p99 ms'.padStart(9)}${'refused'.padStart(10)}${'memory MB'.padStart(11)}`,
-  )
-  for (const [name, { pid }] of Object.entries(arms)) {
-    const cells = [
-      cpu(name).toFixed(1).padStart(15),
-      rate(name).toFixed(0).padStart(12),
-      figure(name, (each) => each.p99Ms)
-        .toFixed(2)
-        .padStart(9),
-      String(figure(name, (each) => each.refused)).padStart(10),
-      (residentBytes(pid) / 1e6).toFixed(0).padStart(11),
-    ]
-    console.log(name.padEnd(38) + cells.join(''))
-  }
-  // A tenth past the line is this machine's noise; more is a target that was missed.
-  const missed: string[] = []
-  const ratio = (label: string, value: number, target?: { readonly min?: number; readonly max?: number }): void => {
-    const { min = 0, max = Infinity } = target ?? {}
-    const isMissed = value < min * 0.9 || value > max * 1.1
-    if (isMissed) missed.push(label)
-    const wanted = target === undefined ? '' : min > 0 ? `at least ${min.toFixed(2)}` : `at most ${max.toFixed(2)}`
-    console.log(`${label.padEnd(70)}${`${value.toFixed(2)}x`.padStart(8)}  ${wanted}${isMissed ? ' MISSED' : ''}`)
-  }
+  printTable(arms, readings)
   console.log('')
-  ratio(`requests/s: ${STRICT} / ${HAPROXY_CHECKS}`, rate(STRICT) / rate(HAPROXY_CHECKS), { min: 2 })
-  ratio(`CPU: ${STRICT} / ${HAPROXY_CHECKS}`, cpu(STRICT) / cpu(HAPROXY_CHECKS))
-  ratio(`CPU: ${STRICT} / ${NGINX}`, cpu(STRICT) / cpu(NGINX), { max: 2.2 })
-  ratio(`CPU: ${BEST_EFFORT} / ${NGINX}`, cpu(BEST_EFFORT) / cpu(NGINX), { max: 1.7 })
-  ratio(`CPU: ${STRICT} / haproxy, plain`, cpu(STRICT) / cpu('haproxy, plain'))
-  ratio(`CPU: ${STRICT} / ${HTTP_PROXY}`, cpu(STRICT) / cpu(HTTP_PROXY), { max: 0.4 })
-  ratio(`CPU: ${FROZEN} / ${STRICT}`, cpu(FROZEN) / cpu(STRICT), { max: 0.35 })
-  if (missed.length > 0) process.exitCode = 1
+  if (printRatios(readings) > 0) process.exitCode = 1
 } finally {
   stopAll()
   await delay(500)

@@ -78,6 +78,28 @@ backend b
   )
 }
 
+export function caddyConfig(dir: string, port: number, upstream: number): string {
+  return write(
+    dir,
+    'Caddyfile',
+    `{
+  admin off
+  auto_https off
+}
+http://127.0.0.1:${String(port)} {
+  log {
+    output file ${dir}/caddy.log
+  }
+  reverse_proxy 127.0.0.1:${String(upstream)} {
+    transport http {
+      keepalive_idle_conns_per_host 256
+    }
+  }
+}
+`,
+  )
+}
+
 function write(dir: string, name: string, text: string): string {
   const file = path.join(dir, name)
   writeFileSync(file, text)

@@ -5,14 +5,14 @@ import { readdirSync, readFileSync } from 'node:fs'
 const TICK_US = 1e6 / Number(execFileSync('getconf', ['CLK_TCK']).toString())
 const running = new Set<ChildProcess>()
 
-/** Starts a program on one core. */
+/** Starts a program on these cores, as taskset takes them. */
 export function startPinned(
-  core: number,
+  cores: string,
   program: string,
   args: readonly string[],
   log: (text: string) => void = () => undefined,
 ): ChildProcess {
-  const child = spawn('taskset', ['-c', String(core), program, ...args], {
+  const child = spawn('taskset', ['-c', cores, program, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true,
   })
