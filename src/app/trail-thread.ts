@@ -9,7 +9,7 @@ import { createWebhookSink, parseWebhookSecret } from '../adapters/node/webhook-
 import { createStreamSink } from '../adapters/redis/export-stream.ts'
 import { createExporter, type Exporter } from '../audit/export/exporter.ts'
 import { compressOld } from '../audit/retention.ts'
-import { buildIndex, readIndexState } from '../audit/search/index-files.ts'
+import { buildIndex, readIndexState } from '../audit/search/build-index.ts'
 import { createSearcher, type Searcher } from '../audit/search/searcher.ts'
 import type { ExportConfig } from '../config/config.ts'
 import type { ExportSink } from '../ports/export-sink.ts'

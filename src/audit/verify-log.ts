@@ -1,13 +1,12 @@
 // The log itself, re-derived: every entry to its hash, every hash to its tile, every tile to the root.
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type BundleFile, DamagedBundle, readBundleFileSync } from './bundle-file.ts'
-import { codeOf } from './files.ts'
 import type { Findings } from './findings.ts'
 import { type Hash, leafHash } from './merkle.ts'
 import type { RecordSequence } from './record-sequence.ts'
 import { type OnFullTile, TileTree } from './tile-tree.ts'
 import { boundsOf, HASH_BYTES, hashesOf, TILE_WIDTH, tilePath, widthAt } from './tiles.ts'
+import { type Ahead, createReadAhead, readBundle, readIfThere } from './verify-read.ts'
 
 export interface LogPass {
   readonly dir: string
@@ -48,18 +47,6 @@ export interface LogResult {
 interface Mismatch {
   readonly index: number
   readonly offset: number
-}
-
-export function readIfThere(dir: string, path: string, findings: Findings): Buffer | undefined {
-  try {
-    return readFileSync(join(dir, path))
-  } catch (error) {
-    findings.problem(
-      codeOf(error) === 'ENOENT' ? 'this file is missing' : `this file cannot be read: ${codeOf(error)}`,
-      { file: path },
-    )
-    return undefined
-  }
 }
 
 /** The first hash of a tile that is not as derived; -1 where the tile is right to the byte. */
@@ -179,10 +166,10 @@ class Derivation {
 }
 
 /** The hashes that a level-0 tile holds. */
-function readHashes({ dir, size, findings }: LogPass, index: number): Hash[] {
+function readHashes({ dir, size, findings }: LogPass, index: number, ahead?: Buffer): Hash[] {
   const width = widthAt(size, 0, index)
   const file = tilePath({ level: 0, index, width })
-  const tile = readIfThere(dir, file, findings)
+  const tile = ahead ?? readIfThere(dir, file, findings)
   if (tile === undefined) return []
   if (tile.length !== width * HASH_BYTES) {
     const offset = Math.min(tile.length, width * HASH_BYTES)
@@ -204,27 +191,12 @@ function checkFraming(findings: Findings, file: string, bundle: Buffer, first: n
   return bounds
 }
 
-/** The bundle with its path, decompressed where it is old; undefined where it is missing or damaged, which is said. */
-function readBundle(pass: LogPass, index: number, width: number): BundleFile | undefined {
-  const name = { level: 'entries', index, width } as const
-  try {
-    const found = readBundleFileSync(pass.dir, name)
-    if (found !== undefined) return found
-    pass.findings.problem('this file is missing', { file: tilePath(name) })
-  } catch (error) {
-    if (error instanceof DamagedBundle)
-      pass.findings.problem('this compressed bundle was changed', { file: error.file })
-    else pass.findings.problem(`this file cannot be read: ${codeOf(error)}`, { file: tilePath(name) })
-  }
-  return undefined
-}
-
 /** Hashes one bundle against its tile. Returns false where not even a hash is left of some entry. */
-function verifyTile(pass: LogPass, index: number, derivation: Derivation): boolean {
+function verifyTile(pass: LogPass, index: number, derivation: Derivation, ahead: Ahead): boolean {
   const width = widthAt(pass.size, 0, index)
   const first = index * TILE_WIDTH
-  const hashes = readHashes(pass, index)
-  const found = readBundle(pass, index, width)
+  const hashes = readHashes(pass, index, ahead.tile)
+  const found = ahead.bundle ?? readBundle(pass, index, width)
   const file = found?.file ?? ''
   const bounds = found === undefined ? [] : checkFraming(pass.findings, file, found.bytes, first, width)
   const bundle = found?.bytes ?? Buffer.alloc(0)
@@ -277,9 +249,10 @@ export async function verifyLog(pass: LogPass): Promise<LogResult> {
     pass.sequence.resume(pass.resumed.sequence)
     countLeaves(pass, pass.resumed.size)
   }
+  const readAhead = createReadAhead(pass)
   let isWhole = deriveDeleted(pass, derivation)
   for (let index = derivation.size / TILE_WIDTH; index * TILE_WIDTH < pass.size && isWhole; index += 1) {
-    isWhole = verifyTile(pass, index, derivation)
+    isWhole = verifyTile(pass, index, derivation, await readAhead(index))
     if (index % TILES_A_TURN !== TILES_A_TURN - 1) continue
     pass.onProgress?.((index + 1) * TILE_WIDTH)
     if (derivation.isClean && pass.findings.problems.length === 0)

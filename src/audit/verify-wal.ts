@@ -65,6 +65,7 @@ export async function verifyWal(files: Files, dir: string, findings: Findings): 
   }
   return {
     onLeaf: (leaf) => {
+      if (sealed.size === 0) return
       const count = sealed.get(leaf)
       if (count !== undefined) sealed.set(leaf, count + 1)
     },

@@ -29,6 +29,7 @@ const LISTED_FOR_SHOW = new Set([
   'defaults.session.level',
   'audit.holds',
   'audit.exports',
+  'audit.exports.*.format',
 ])
 
 /** Every key of the schema: its path, with `*` for items and free names. */

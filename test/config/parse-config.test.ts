@@ -98,6 +98,9 @@ describe('a right configuration', () => {
       dir: '/etc/portcullis/data/audit',
       retentionMs: 180 * 86_400_000,
       pseudonymKeyFile: '/etc/portcullis/data/pseudonym.key',
+      index: true,
+      holds: [],
+      exports: {},
     })
     expect(config.upstreams.reports).toEqual({
       targets: ['http://10.0.0.1:9000', 'http://10.0.0.2:9000'],

@@ -113,6 +113,8 @@ export interface GatewayOptions {
   readonly sessionExtra?: string
   /** One for a fleet. */
   readonly pseudonymKeyFile?: string
+  /** More of the `audit` section, in flow style. */
+  readonly audit?: string
 }
 
 export interface GatewayProcess {
@@ -171,7 +173,7 @@ defaults: { session: required, stale: frozen, audit: strict }
 session:
   issuers: [{ issuer: "${issuer.issuer}", jwks: { file: ./jwks.json }, algorithms: [ES256], audience: registry, otp: { amr: [otp, sms] } }]
 ${options.sessionExtra ?? ''}
-audit: { dir: ./data/audit, retention: 180d${options.pseudonymKeyFile === undefined ? '' : `, pseudonyms: { keyFile: "${options.pseudonymKeyFile}" }`} }
+audit: { dir: ./data/audit, retention: 180d${options.pseudonymKeyFile === undefined ? '' : `, pseudonyms: { keyFile: "${options.pseudonymKeyFile}" }`}${options.audit === undefined ? '' : `, ${options.audit}`} }
 locks: { file: ./locks.yaml }
 ${options.extra ?? ''}
 routes:

@@ -6,7 +6,7 @@ import { type Files, messageOf, nodeFiles } from '../files.ts'
 import { parseRecord } from '../locate.ts'
 import { type Bundle, entryAt, readBundle, readExtent } from '../reader.ts'
 import { TILE_WIDTH } from '../tiles.ts'
-import { openPart } from './index-files.ts'
+import { openPart } from './build-index.ts'
 import { type Hit, scanTrail } from './scan.ts'
 import { locksByScan, whoseByScan } from './whose.ts'
 

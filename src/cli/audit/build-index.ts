@@ -29,7 +29,7 @@ export const define: Define = (command, context) => {
 async function buildIndexOf(dir: string, flags: IndexFlags, context: Context): Promise<ExitCode> {
   checkDir(dir)
   const { printer } = context
-  const { buildIndex, readIndexState } = await import('../../audit/search/index-files.ts')
+  const { buildIndex, readIndexState } = await import('../../audit/search/build-index.ts')
   const index = await openIndexForBuilding(dir, flags, context)
   try {
     const added = await buildIndex(dir, index, join(indexDirOf(dir, flags), `build-${process.pid}.lines`), {
