@@ -1,8 +1,9 @@
 // Where a record is in the log: by its receipt or by its id, newest first, without any index.
 import { join } from 'node:path'
+import type { AnyRecord } from '../core/trail-query.ts'
 import { type Files, nodeFiles } from './files.ts'
 import type { Hash } from './merkle.ts'
-import { entryAt, type Extent, readBundle, readExtent } from './reader.ts'
+import { type Bundle, entryAt, type Extent, readBundle, readExtent } from './reader.ts'
 import { HASH_BYTES, TILE_WIDTH, tilePath, widthAt } from './tiles.ts'
 
 export interface Located {
@@ -83,33 +84,41 @@ const SLACK_MS = 60_000
 export async function findById(dir: string, id: string, options: LocateOptions = {}): Promise<readonly Located[]> {
   const files = options.files ?? nodeFiles
   const { minimum, size } = await readExtent(dir, files)
-  const word = Buffer.from(`"id":${JSON.stringify(id)}`)
   const found: Located[] = []
-  let since = -Infinity
+  let since: number | undefined
   for (let tile = Math.ceil(size / TILE_WIDTH) - 1; tile >= Math.floor(minimum / TILE_WIDTH); tile -= 1) {
     const bundle = await readBundle(files, dir, tile, size)
-    if (found.length > 0 && (timeOf(entryAt(bundle, bundle.first)) ?? 0) < since) break
+    if (since !== undefined && (timeOf(entryAt(bundle, bundle.first)) ?? 0) < since) break
     if (tile % 64 === 0) options.onProgress?.(size - tile * TILE_WIDTH, size - minimum)
-    if (!bundle.bytes.includes(word)) continue
-    for (let i = bundle.bounds.length / 2 - 1; i >= 0; i -= 1) {
-      const entry = entryAt(bundle, bundle.first + i)
-      const record = entry.includes(word) ? parseRecord(entry) : undefined
-      if (record?.id !== id) continue
-      found.push({ index: bundle.first + i, entry: Buffer.from(entry) })
-      if (typeof record.time === 'number' && since === -Infinity)
-        since = record.time - (typeof record.durationMs === 'number' ? record.durationMs : 0) - SLACK_MS
+    for (const { record, ...located } of withId(bundle, id)) {
+      found.push(located)
+      since ??= beginOf(record)
     }
   }
   return found
 }
 
+/** The last first. */
+function* withId(bundle: Bundle, id: string): Generator<Located & { readonly record: AnyRecord }> {
+  const word = Buffer.from(`"id":${JSON.stringify(id)}`)
+  if (!bundle.bytes.includes(word)) return
+  for (let i = bundle.bounds.length / 2 - 1; i >= 0; i -= 1) {
+    const entry = entryAt(bundle, bundle.first + i)
+    const record = entry.includes(word) ? parseRecord(entry) : undefined
+    if (record?.id === id) yield { index: bundle.first + i, entry: Buffer.from(entry), record }
+  }
+}
+
+/** Before this time no record of the exchange can have been written. */
+function beginOf({ time, durationMs }: AnyRecord): number {
+  return Number(time) - (typeof durationMs === 'number' ? durationMs : 0) - SLACK_MS
+}
+
 /** A record of any kind; undefined where the entry is no JSON object. */
-export function parseRecord(entry: Buffer): Readonly<Record<string, unknown>> | undefined {
+export function parseRecord(entry: Buffer): AnyRecord | undefined {
   try {
     const record: unknown = JSON.parse(entry.toString())
-    return typeof record === 'object' && record !== null && !Array.isArray(record)
-      ? (record as Readonly<Record<string, unknown>>)
-      : undefined
+    return typeof record === 'object' && record !== null && !Array.isArray(record) ? (record as AnyRecord) : undefined
   } catch {
     return undefined
   }

@@ -29,22 +29,22 @@ export function formatProof({ index, hashes, checkpoint }: Proof): string {
 /** Reads a proof, with or without `extra` data, which is not authenticated and left out. */
 export function parseProof(text: string): Proof | Refused {
   const end = text.indexOf('\n\n')
-  const lines = text.slice(0, Math.max(0, end)).split('\n')
-  if (end < 0 || lines.shift() !== FIRST_LINE)
-    return { problem: `this is no proof: it does not begin with ${FIRST_LINE}` }
+  const [first, ...lines] = text.slice(0, Math.max(0, end)).split('\n')
+  if (end < 0 || first !== FIRST_LINE) return { problem: `this is no proof: it does not begin with ${FIRST_LINE}` }
   if (lines[0]?.startsWith('extra ') === true && parseBase64(lines.shift()?.slice(6) ?? '') === undefined)
     return { problem: 'the extra data is not base64' }
-  const index = INDEX_LINE.exec(lines.shift() ?? '')?.[1]
-  if (index === undefined || !Number.isSafeInteger(Number(index)))
-    return { problem: 'the proof has no valid index line' }
+  const index = Number(INDEX_LINE.exec(lines.shift() ?? '')?.[1])
+  if (!Number.isSafeInteger(index)) return { problem: 'the proof has no valid index line' }
   if (lines.length > HASHES_MAX) return { problem: `the proof has more than ${HASHES_MAX} hashes` }
-  const hashes: Hash[] = []
-  for (const line of lines) {
-    const bytes = parseBase64(line)
-    if (bytes?.length !== 32) return { problem: 'a line of the proof is not 32 bytes of base64' }
-    hashes.push(bytes.toString('latin1'))
-  }
-  return { index: Number(index), hashes, checkpoint: text.slice(end + 2) }
+  const hashes = lines.map(parseHash)
+  return hashes.every((hash) => hash !== undefined)
+    ? { index, hashes, checkpoint: text.slice(end + 2) }
+    : { problem: 'a line of the proof is not 32 bytes of base64' }
+}
+
+function parseHash(line: string): Hash | undefined {
+  const bytes = parseBase64(line)
+  return bytes?.length === 32 ? bytes.toString('latin1') : undefined
 }
 
 /** The checkpoint of a trail with its size. Throws an Error where there is none that can be read. */

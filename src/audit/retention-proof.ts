@@ -1,10 +1,10 @@
 // What retention has left and deleted, with the two things that show it: a signed statement, and a proof of the oldest record.
 import { join } from 'node:path'
-import { type Files, nodeFiles } from './files.ts'
+import { type Files, messageOf, nodeFiles } from './files.ts'
 import { readEntry, timeOf } from './locate.ts'
 import { leafHash } from './merkle.ts'
-import { MINIMUM_INDEX_FILE, openMinimumIndex } from './minimum-index.ts'
-import { parseVkey } from './note.ts'
+import { MINIMUM_INDEX_FILE, type MinimumIndex, openMinimumIndex } from './minimum-index.ts'
+import { parseVkey, type Vkey } from './note.ts'
 import { checkProof, createProof, readCheckpoint } from './proof.ts'
 
 export interface RetentionState {
@@ -24,30 +24,50 @@ export async function proveRetention(dir: string, vkeyText: string, files: Files
   if ('problem' in vkey) problems.push(`the key is no verification key: ${vkey.problem}`)
   const key = 'problem' in vkey ? undefined : vkey
   const { size } = await readCheckpoint(dir, files)
-  const text = (await files.read(join(dir, MINIMUM_INDEX_FILE)))?.toString()
-  let statement = text === undefined ? undefined : openMinimumIndex(text, key)
-  if (statement !== undefined && 'problem' in statement) {
-    problems.push(`the statement of what was deleted does not hold: ${statement.problem}`)
-    statement = openMinimumIndex(text ?? '', undefined)
-  }
-  const deleted = statement === undefined || 'problem' in statement ? undefined : statement
-  const minimum = deleted?.index ?? 0
-  if (minimum >= size) return { minimum, size, problems }
-  let oldest: number | undefined
-  try {
-    const entry = await readEntry(dir, minimum, files)
-    oldest = timeOf(entry)
-    const proof = key && checkProof(await createProof(dir, minimum, files), leafHash(entry), key)
-    if (proof !== undefined && 'problem' in proof) problems.push(proof.problem)
-    if (deleted !== undefined && oldest !== undefined && oldest < deleted.before - DAY_MS)
-      problems.push('the oldest entry that is left is older than what is said to be deleted')
-  } catch (error) {
-    problems.push(error instanceof Error ? error.message : String(error))
-  }
+  const statement = await readStatement(dir, key, files, problems)
+  const minimum = statement?.index ?? 0
+  const oldest = minimum >= size ? undefined : await proveOldest(dir, minimum, key, files, problems)
+  if (statement !== undefined && oldest !== undefined && oldest < statement.before - DAY_MS)
+    problems.push('the oldest entry that is left is older than what is said to be deleted')
   return {
     ...{ minimum, size, problems },
     ...(oldest === undefined ? {} : { oldest }),
-    ...(deleted === undefined ? {} : { deleted: { before: deleted.before, at: deleted.at } }),
+    ...(statement === undefined ? {} : { deleted: { before: statement.before, at: statement.at } }),
+  }
+}
+
+/** The statement, also where its signature does not hold, which is a problem. */
+async function readStatement(
+  dir: string,
+  key: Vkey | undefined,
+  files: Files,
+  problems: string[],
+): Promise<MinimumIndex | undefined> {
+  const text = (await files.read(join(dir, MINIMUM_INDEX_FILE)))?.toString()
+  if (text === undefined) return undefined
+  const statement = openMinimumIndex(text, key)
+  if (!('problem' in statement)) return statement
+  problems.push(`the statement of what was deleted does not hold: ${statement.problem}`)
+  const claimed = openMinimumIndex(text, undefined)
+  return 'problem' in claimed ? undefined : claimed
+}
+
+/** The time of the oldest entry, which must be provable. */
+async function proveOldest(
+  dir: string,
+  index: number,
+  key: Vkey | undefined,
+  files: Files,
+  problems: string[],
+): Promise<number | undefined> {
+  try {
+    const entry = await readEntry(dir, index, files)
+    const proven = key && checkProof(await createProof(dir, index, files), leafHash(entry), key)
+    if (proven !== undefined && 'problem' in proven) problems.push(proven.problem)
+    return timeOf(entry)
+  } catch (error) {
+    problems.push(messageOf(error))
+    return undefined
   }
 }
 

@@ -32,7 +32,7 @@ export class TileTree {
 
   /** Appends a full tile of level 0 by the hash that stands for it. The tree's size must be a multiple of 256. */
   appendTile(hash: Hash, onFullTile: OnFullTile): void {
-    this.#edge[0] ??= []
+    if (this.#edge.length === 0) this.#edge.push([])
     this.#size += TILE_WIDTH
     this.#push(hash, 1, Math.floor((this.#size - 1) / TILE_WIDTH ** 2), onFullTile)
   }

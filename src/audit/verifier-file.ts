@@ -81,7 +81,7 @@ function add(url: URL, modules: Module[], builtins: Set<string>): void {
 
 /** Node says of each use that it is an experiment: of no interest to whoever asked for an export. */
 function quietly<T>(run: () => T): T {
-  const { emitWarning } = process
+  const emitWarning = process.emitWarning.bind(process)
   process.emitWarning = () => undefined
   try {
     return run()

@@ -2,7 +2,7 @@
 import { createReadStream, existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { openCheckpoint } from './checkpoint.ts'
+import { type Checkpoint, openCheckpoint } from './checkpoint.ts'
 import { type Hash, isIncluded, leafHash } from './merkle.ts'
 import { parseBase64, parseVkey } from './note.ts'
 
@@ -21,7 +21,6 @@ export function isPack(dir: string): boolean {
 
 /** `vkey`: kept elsewhere. Never rejects for what it finds. */
 export async function verifyPack(dir: string, vkey: string | undefined): Promise<PackVerdict> {
-  const problems: string[] = []
   const given = vkey ?? read(dir, 'vkey')
   const key = parseVkey(given.trim())
   const keyStatement =
@@ -32,27 +31,42 @@ export async function verifyPack(dir: string, vkey: string | undefined): Promise
   const checkpoint = openCheckpoint(read(dir, 'checkpoint'), key)
   if ('problem' in checkpoint)
     return { ok: false, records: 0, problems: [`the checkpoint does not hold: ${checkpoint.problem}`], keyStatement }
+  const faults = await verifyRecords(dir, checkpoint)
+  return { ok: faults.problems.length === 0, ...faults, keyStatement }
+}
+
+async function verifyRecords(
+  dir: string,
+  checkpoint: Checkpoint,
+): Promise<{ readonly records: number; readonly problems: readonly string[] }> {
+  const problems: string[] = []
   const proofs = linesOf(join(dir, 'proofs.ndjson'))
   let records = 0
   let last = -1
   for await (const line of linesOf(join(dir, 'records.ndjson'))) {
     records += 1
     const proof = parseLine((await proofs.next()).value ?? '')
-    const fault =
-      proof === undefined
-        ? 'its proof is missing or malformed'
-        : proof.index === last
-          ? 'it stands here twice'
-          : isIncluded({ ...proof, ...checkpoint, leaf: leafHash(Buffer.from(line)) })
-            ? undefined
-            : `the log does not have it as entry ${proof.index}`
+    const fault = faultOf(line, proof, last, checkpoint)
     last = proof?.index ?? last
     if (fault !== undefined && problems.length < PROBLEMS_MAX)
       problems.push(`records.ndjson, line ${records}: ${fault}`)
   }
   if ((await proofs.next()).done !== true)
     problems.push('proofs.ndjson has more lines than there are records: some were taken out')
-  return { ok: problems.length === 0, records, problems, keyStatement }
+  return { records, problems }
+}
+
+function faultOf(
+  line: string,
+  proof: ReturnType<typeof parseLine>,
+  last: number,
+  { size, root }: Checkpoint,
+): string | undefined {
+  if (proof === undefined) return 'its proof is missing or malformed'
+  if (proof.index <= last) return 'it does not stand in the order of the log, or stands here twice'
+  return isIncluded({ ...proof, size, root, leaf: leafHash(Buffer.from(line)) })
+    ? undefined
+    : `the log does not have it as entry ${proof.index}`
 }
 
 function read(dir: string, file: string): string {

@@ -71,4 +71,3 @@ export function readBundle(pass: Place, index: number, width: number): BundleFil
   }
   return undefined
 }
-

@@ -60,8 +60,13 @@ export async function verifyTrail(dir: string, options: VerifyOptions = {}): Pro
   let verdict = await verifyOnce(dir, options)
   if (!verdict.ok && verdict.resumedFrom > 0) {
     // What was verified then may be another trail, or was changed since: all of it is read to find the place.
-    const { resume: _resume, ...anew } = options
-    return verifyTrail(dir, anew)
+    const { vkey, checkpoint, onPosition, onProgress } = options
+    return verifyTrail(dir, {
+      ...(vkey === undefined ? {} : { vkey }),
+      ...(checkpoint === undefined ? {} : { checkpoint }),
+      ...(onPosition === undefined ? {} : { onPosition }),
+      ...(onProgress === undefined ? {} : { onProgress }),
+    })
   }
   // A gateway at work changes the trail between two reads; what was found may have been its doing, and is gone at another look.
   for (let attempt = 0; attempt < 3 && !verdict.ok && isDirectory(walDir(dir)); attempt += 1) {

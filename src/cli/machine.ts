@@ -17,11 +17,11 @@ type Recover = (options: {
 /** What reading a trail offline needs beyond files. */
 export interface Forensics {
   /** Rejects where the package of the index's engine is not installed. */
-  openIndex(dir: string): Promise<TrailIndex>
+  readonly openIndex: (dir: string) => Promise<TrailIndex>
   /** Throws an Error where the file holds no key. */
-  pseudonymize(keyFile: string, kind: PseudonymKind, values: readonly string[]): readonly string[]
+  readonly pseudonymize: (keyFile: string, kind: PseudonymKind, values: readonly string[]) => readonly string[]
   /** The account that runs this. */
-  accountName(): string
+  readonly accountName: () => string
 }
 
 export interface Machine {

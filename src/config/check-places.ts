@@ -47,13 +47,17 @@ export function checkDirectories(draft: Draft, places: Places, report: Report): 
   }
   checkOutside(audit?.pseudonyms?.keyFile, ['audit', 'pseudonyms', 'keyFile'], places, report)
   for (const { file, path } of tlsFilesOf(draft)) checkOutside(file, path, places, report)
+  checkExports(audit, places, report)
+  checkOutside(locks?.file, ['locks', 'file'], places, report)
+  checkOutside(store?.redis?.secretFile, ['store', 'redis', 'secretFile'], places, report)
+  checkOutside(store?.redis?.passwordFile, ['store', 'redis', 'passwordFile'], places, report)
+}
+
+function checkExports(audit: Draft['audit'], places: Places, report: Report): void {
   for (const [name, each] of Object.entries(audit?.exports ?? {})) {
     for (const key of ['path', 'secretFile', 'urlFile'] as const)
       checkOutside(each?.[key], ['audit', 'exports', name, key], places, report)
   }
-  checkOutside(locks?.file, ['locks', 'file'], places, report)
-  checkOutside(store?.redis?.secretFile, ['store', 'redis', 'secretFile'], places, report)
-  checkOutside(store?.redis?.passwordFile, ['store', 'redis', 'passwordFile'], places, report)
 }
 
 function checkStore(store: Draft['store'], report: Report): void {

@@ -89,27 +89,40 @@ function listProblem(name: ListName, value: unknown): string | undefined {
 
 export type AnyRecord = Readonly<Record<string, unknown>>
 
-/** Whether the record answers the query. `incidents` of it must have been resolved (search.ts): `locksOfIncidents` are their locks. */
+/** Whether the record answers the query. `locksOfIncidents` are the locks of the query's incidents. */
 export function matchesQuery(query: Query, record: AnyRecord, locksOfIncidents: ReadonlySet<string>): boolean {
-  const { time } = record
-  if (query.from !== undefined && !(typeof time === 'number' && time >= query.from)) return false
-  if (query.to !== undefined && !(typeof time === 'number' && time < query.to)) return false
   return (
-    isAmong(query.kinds, record.kind) &&
-    isAmong(query.routes, record.route) &&
-    isAmong(query.decisions, record.decision) &&
-    isAmong(query.ids, record.id) &&
-    isAmong(query.sessions, record.session) &&
-    isAmong(query.principals, record.principal) &&
-    (query.clients === undefined ||
-      isAmong(query.clients, record.client) ||
-      isAmong(query.clients, record.application)) &&
+    isWithin(query, record.time) &&
+    PLAIN.every(([list, member]) => isAmong(query[list], record[member])) &&
+    isOfClients(query.clients, record) &&
     (query.subjects === undefined || hasAmong(query.subjects, record.subjects)) &&
-    (query.locks === undefined || isAmong(query.locks, record.lock) || hasAmong(query.locks, record.locks)) &&
-    (query.incidents === undefined ||
-      isAmong(query.incidents, record.incident) ||
-      (typeof record.lock === 'string' && locksOfIncidents.has(record.lock)))
+    isOfLocks(query, record, locksOfIncidents)
   )
+}
+
+/** Lists whose values stand in one member of the record. */
+const PLAIN = [
+  ['kinds', 'kind'],
+  ['routes', 'route'],
+  ['decisions', 'decision'],
+  ['ids', 'id'],
+  ['sessions', 'session'],
+  ['principals', 'principal'],
+] as const satisfies readonly (readonly [ListName, string])[]
+
+function isWithin({ from, to }: Query, time: unknown): boolean {
+  if (from === undefined && to === undefined) return true
+  return typeof time === 'number' && time >= (from ?? -Infinity) && time < (to ?? Infinity)
+}
+
+function isOfClients(clients: readonly string[] | undefined, { client, application }: AnyRecord): boolean {
+  return clients === undefined || isAmong(clients, client) || isAmong(clients, application)
+}
+
+function isOfLocks({ locks, incidents }: Query, record: AnyRecord, ofIncidents: ReadonlySet<string>): boolean {
+  const { lock, incident } = record
+  if (locks !== undefined && !isAmong(locks, lock) && !hasAmong(locks, record.locks)) return false
+  return incidents === undefined || isAmong(incidents, incident) || (typeof lock === 'string' && ofIncidents.has(lock))
 }
 
 function isAmong(wanted: readonly string[] | undefined, value: unknown): boolean {

@@ -50,7 +50,9 @@ async function generate(): Promise<void> {
     const application = random(APPLICATIONS)
     const isRefused = random(20) === 0
     const caller = random(CALLERS)
-    const answer = isRefused ? '"decision":"forbidden","epoch":4,"status":403' : '"decision":"allow","epoch":4,"status":200'
+    const answer = isRefused
+      ? '"decision":"forbidden","epoch":4,"status":403'
+      : '"decision":"allow","epoch":4,"status":200'
     const person = people[random(PEOPLE)] ?? ''
     entries.push(
       Buffer.from(
@@ -70,7 +72,10 @@ const main = path.resolve(import.meta.dirname, '../../src/main.ts')
 /** The command as its user types it, with the start of the process and all. */
 function time(what: string, ...args: readonly string[]): number {
   const started = performance.now()
-  const { status, stderr } = spawnSync(process.execPath, [main, 'audit', ...args], { encoding: 'utf8', maxBuffer: 1 << 28 })
+  const { status, stderr } = spawnSync(process.execPath, [main, 'audit', ...args], {
+    encoding: 'utf8',
+    maxBuffer: 1 << 28,
+  })
   const ms = Math.round(performance.now() - started)
   if (status !== 0) throw new Error(`${what}: ${stderr}`)
   console.log(`${what.padEnd(46)} ${String(ms).padStart(8)} ms`)
@@ -83,7 +88,18 @@ const built = time('audit index (beforehand, in the background)', 'index', dir)
 console.log(`${''.padEnd(46)} ${String(Math.round(records / built)).padStart(8)} records a millisecond`)
 const whose = ['whose', '--dir', dir, '--route', 'route.3', '--client', 'partner-5', '--since', '2026-01-01T00:00:00Z']
 for (let round = 0; round < 3; round += 1) time('audit whose --route --client --since', ...whose)
-time('audit search --client --decision (100)', 'search', '--dir', dir, '--client', 'partner-7', '--decision', 'forbidden', '--limit', '100')
+time(
+  'audit search --client --decision (100)',
+  'search',
+  '--dir',
+  dir,
+  '--client',
+  'partner-7',
+  '--decision',
+  'forbidden',
+  '--limit',
+  '100',
+)
 const verified = time('audit verify', 'verify', dir)
 console.log(`${''.padEnd(46)} ${String(Math.round((records / verified) * 1000)).padStart(8)} records a second`)
 if (values.dir === undefined) rmSync(root, { recursive: true, force: true })

@@ -57,8 +57,7 @@ afterAll(async () => {
   receiver.close()
 })
 
-const metrics = async (): Promise<string> =>
-  (await fetch(`http://127.0.0.1:${gateway.controlPort}/metrics`)).text()
+const metrics = async (): Promise<string> => (await fetch(`http://127.0.0.1:${gateway.controlPort}/metrics`)).text()
 
 test('a receiver that is down delays nobody and loses nothing; what it gets is what the file has', async () => {
   const started = performance.now()

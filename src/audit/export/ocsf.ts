@@ -80,38 +80,18 @@ function request(index: number, record: AnyRecord): Event {
   const decision = text(record.decision) ?? 'error'
   const status = number(record.status)
   const activity = CRUD[method] ?? 99
-  const route = text(record.route)
   const refused = decision !== 'allow'
   const base = common(index, record, 6003, activity, refused ? SEVERITY.low : SEVERITY.info)
-  const principal = text(record.principal)
-  const subjects = Array.isArray(record.subjects) ? record.subjects.filter((each) => typeof each === 'string') : []
   return of({
     ...base,
     activity_name: activity === 99 ? method : undefined,
     metadata: { ...(base.metadata as Event), profiles: ['security_control'] },
-    actor: of({
-      user: principal === undefined ? undefined : { uid: principal },
-      session:
-        text(record.session) === undefined
-          ? undefined
-          : of({ uid: record.session, issuer: text(record.issuer), is_mfa: record.otp === true }),
-      app_uid: text(record.application),
-      invoked_by: text(record.application) ?? 'anonymous',
-    }),
-    api: of({
-      operation: `${method} ${route ?? 'unmatched'}`,
-      request: text(record.id) === undefined ? undefined : { uid: record.id },
-      response: status === undefined ? undefined : { code: status },
-      service: { name: route ?? 'unmatched' },
-    }),
+    actor: actorOf(record),
+    api: apiOf(method, status, record),
     src_endpoint: endpoint(text(record.client)),
-    http_request: of({
-      http_method: method,
-      uid: text(record.id),
-      url: text(record.path) === undefined ? undefined : { path: record.path },
-    }),
+    http_request: of({ http_method: method, uid: text(record.id), url: named(record.path, 'path') }),
     http_response: status === undefined ? undefined : of({ code: status, length: number(record.bytes) }),
-    resources: subjects.length === 0 ? undefined : subjects.map((uid) => ({ uid, type: 'person' })),
+    resources: peopleOf(record.subjects),
     action_id: refused ? 2 : 1,
     disposition_id: DISPOSITIONS[decision] ?? 0,
     policy: text(record.lock) === undefined ? undefined : { uid: record.lock, type: 'lock' },
@@ -119,6 +99,39 @@ function request(index: number, record: AnyRecord): Event {
     status_detail: text(record.reason),
     unmapped: unmapped(record, ['epoch', 'durationMs', 'upstreamMs', 'pii', 'received']),
   })
+}
+
+/** An object of one member, where there is a text for it. */
+function named(value: unknown, name: string): Event | undefined {
+  return text(value) === undefined ? undefined : { [name]: value }
+}
+
+function actorOf(record: AnyRecord): Event {
+  const session = text(record.session)
+  return of({
+    user: named(record.principal, 'uid'),
+    session:
+      session === undefined
+        ? undefined
+        : of({ uid: session, issuer: text(record.issuer), is_mfa: record.otp === true }),
+    app_uid: text(record.application),
+    invoked_by: text(record.application) ?? 'anonymous',
+  })
+}
+
+function apiOf(method: string, status: number | undefined, record: AnyRecord): Event {
+  const route = text(record.route) ?? 'unmatched'
+  return of({
+    operation: `${method} ${route}`,
+    request: named(record.id, 'uid'),
+    response: status === undefined ? undefined : { code: status },
+    service: { name: route },
+  })
+}
+
+function peopleOf(subjects: unknown): readonly Event[] | undefined {
+  const people = Array.isArray(subjects) ? subjects.filter((each) => typeof each === 'string') : []
+  return people.length === 0 ? undefined : people.map((uid) => ({ uid, type: 'person' }))
 }
 
 function endpoint(client: string | undefined): Event {

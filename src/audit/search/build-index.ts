@@ -14,6 +14,9 @@ export const STRETCH = TILE_WIDTH ** 2
 /** One file takes up to so many stretches where several wait. */
 const STRETCHES_MAX = 8
 
+/** More entries than this are not written out as lines for one question: reading the trail is as fast. */
+const TAIL_MAX = 8 * STRETCH
+
 const NAME = /^(\d+)-(\d+)-([0-9a-f]+)$/
 
 /** The hash of the entries from `from` to `to`, both multiples of a stretch. */
@@ -41,22 +44,27 @@ export interface IndexState {
 
 export async function readIndexState(dir: string, index: TrailIndex, files: Files = nodeFiles): Promise<IndexState> {
   const extent = await readExtent(dir, files)
-  const closed = Math.floor(extent.size / STRETCH) * STRETCH
   const fine: (Span & { readonly name: string })[] = []
   const stale: string[] = []
-  let end = 0
   for (const name of await index.files()) {
-    const [, from = '', to = '', hash] = NAME.exec(name) ?? []
-    const span = { from: Number(from), to: Number(to) }
-    const isSpan = span.from % STRETCH === 0 && span.to % STRETCH === 0 && span.from < span.to
-    const isOurs = isSpan && span.from >= end && span.to <= closed && span.to > extent.minimum
-    if (isOurs && (await hashOf(files, dir, extent.size, span).catch(() => '')) === hash) {
-      fine.push({ ...span, name })
-      end = span.to
-    } else {
-      stale.push(name)
-    }
+    const span = await spanOf(name, dir, extent, files)
+    if (span !== undefined && span.from >= (fine.at(-1)?.to ?? 0)) fine.push({ ...span, name })
+    else stale.push(name)
   }
+  return { extent, files: fine, missing: missingOf(extent, fine), stale }
+}
+
+/** What a file of this name covers; undefined where it is not of this trail as it is now. */
+async function spanOf(name: string, dir: string, extent: Extent, files: Files): Promise<Span | undefined> {
+  const [, from = '', to = '', hash] = NAME.exec(name) ?? []
+  const span = { from: Number(from), to: Number(to) }
+  const isSpan = span.from % STRETCH === 0 && span.to % STRETCH === 0 && span.from < span.to
+  if (!isSpan || span.to > extent.size || span.to <= extent.minimum) return undefined
+  return (await hashOf(files, dir, extent.size, span).catch(() => '')) === hash ? span : undefined
+}
+
+function missingOf(extent: Extent, fine: readonly Span[]): readonly Span[] {
+  const closed = Math.floor(extent.size / STRETCH) * STRETCH
   const missing: Span[] = []
   // Of a stretch that retention has begun to delete the rest is read as it is.
   let at = Math.ceil(extent.minimum / STRETCH) * STRETCH
@@ -65,7 +73,7 @@ export async function readIndexState(dir: string, index: TrailIndex, files: File
       missing.push({ from: at, to: Math.min(next.from, at + STRETCHES_MAX * STRETCH) })
     at = Math.max(at, next.to)
   }
-  return { extent, files: fine, missing, stale }
+  return missing
 }
 
 export interface BuildOptions {
@@ -116,6 +124,8 @@ export async function openPart(
   const used = state.files.filter(({ to }) => to <= start)
   const head = Math.min(used[0]?.from ?? start, start)
   if (head > minimum) throw new Error('the index does not begin where the trail does: build it anew')
+  if (size - start > TAIL_MAX)
+    throw new Error(`it lacks ${size - start} entries: portcullis audit index brings it up to date`)
   await writeLines(dir, { from: start, to: size }, scratch, files)
   const names = used.map(({ name }) => name)
   return { files: names, tail: scratch, from: minimum, before: size, fromIndex: start - minimum }

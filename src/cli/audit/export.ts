@@ -41,35 +41,49 @@ export const define: Define = (command, context) => {
 }
 
 async function exportTrail(flags: ExportFlags, context: Context): Promise<ExitCode> {
-  const { printer } = context
-  const { dir, out, format } = flags
-  if (dir === undefined) throw usageFailure('--dir DIR: an export is made from the trail itself, or a copy of it')
-  if (out === undefined) throw usageFailure('--out DIR: say where the export goes, or - for stdout')
-  if (out !== '-' && existsSync(out))
-    throw new CommandFailure(EXIT.failed, `${out} exists, and is not overwritten: name another`)
-  if (out === '-' && format === 'parquet') throw usageFailure('--format parquet cannot go to stdout: name a directory')
+  const { dir, out, format } = checked(flags)
   const query = await queryOf(flags, dir, context)
   const access = await openAccess(flags, 'export', query, context)
   const found = pagesOf(access, query, { limit: limitOf(flags.limit, 0), newestFirst: false })
   let count = 0
   try {
-    if (out === '-') count = await toStdout(found, format as Exclude<typeof format, 'parquet'>, context)
-    else if (format === 'parquet') count = await toParquet(found, out, dir, context)
-    else count = await toPack(found, { ...flags, dir, out, format }, context)
+    if (format === 'parquet') count = await toParquet(found, out, dir, context)
+    else if (out === '-') count = await toStdout(found, format, context)
+    else count = await toPack(found, { dir, out, format, proofs: flags.proofs !== false }, context)
   } catch (error) {
     throw error instanceof CommandFailure ? error : new CommandFailure(EXIT.failed, `${out}: ${reasonOf(error)}`)
   } finally {
     await access.close(count)
   }
-  printer.progress('')
-  if (out === '-') printer.note(`${count} records`)
-  else if (flags.json === true) printer.json({ out, format, records: count, query })
+  context.printer.progress('')
+  print({ ...flags, out, format }, count, context)
+  return EXIT.done
+}
+
+interface Checked {
+  readonly dir: string
+  readonly out: string
+  readonly format: ExportFlags['format']
+}
+
+function checked({ dir, out, format }: ExportFlags): Checked {
+  if (dir === undefined) throw usageFailure('--dir DIR: an export is made from the trail itself, or a copy of it')
+  if (out === undefined) throw usageFailure('--out DIR: say where the export goes, or - for stdout')
+  if (out !== '-' && existsSync(out))
+    throw new CommandFailure(EXIT.failed, `${out} exists, and is not overwritten: name another`)
+  if (out === '-' && format === 'parquet') throw usageFailure('--format parquet cannot go to stdout: name a directory')
+  return { dir, out, format }
+}
+
+function print(flags: ExportFlags & { readonly out: string }, records: number, { printer }: Context): void {
+  const { out, format, json, proofs } = flags
+  if (out === '-') printer.note(`${records} records`)
+  else if (json === true) printer.json({ out, format, records })
   else {
-    printer.out({ style: 'green', text: 'EXPORTED' }, `  ${count} records to ${out}`)
-    if (format === 'ndjson' && flags.proofs !== false)
+    printer.out({ style: 'green', text: 'EXPORTED' }, `  ${records} records to ${out}`)
+    if (format === 'ndjson' && proofs !== false)
       printer.out(`  check it    node ${join(out, 'verify.mjs')} ${out} --key VKEY`)
   }
-  return EXIT.done
 }
 
 type Found = AsyncIterable<{ readonly index: number; readonly entry: string }>
@@ -98,11 +112,11 @@ async function toStdout(found: Found, format: 'ndjson' | 'ocsf' | 'csv', context
 
 async function toPack(
   found: Found,
-  { dir, out, format, proofs }: { dir: string; out: string; format: 'ndjson' | 'ocsf' | 'csv'; proofs?: boolean },
+  { dir, out, format, proofs }: { dir: string; out: string; format: 'ndjson' | 'ocsf' | 'csv'; proofs: boolean },
   context: Context,
 ): Promise<number> {
   const { writePack } = await import('../../audit/export/pack.ts')
-  return writePack({ dir, out, format, withProofs: proofs !== false }, entriesOf(found, context))
+  return writePack({ dir, out, format, withProofs: proofs }, entriesOf(found, context))
 }
 
 /** By way of lines, which are removed again. */

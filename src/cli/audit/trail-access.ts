@@ -159,7 +159,10 @@ function openRemote(flags: ClientFlags, { machine, printer }: Context): TrailAcc
       const { records, ...page } = body
       if (!Array.isArray(records))
         throw new CommandFailure(EXIT.failed, `${control} answered with something else than records`)
-      return { ...page, hits: records.map(({ index, record }) => ({ index, entry: JSON.stringify(record) })) }
+      return {
+        ...page,
+        hits: (records as RemotePage['records']).map(({ index, record }) => ({ index, entry: JSON.stringify(record) })),
+      }
     },
     whose: async (query, limit) =>
       (await ask('/api/v1/audit/whose', { ...query, limit })) as WhoseAnswer & { readonly size: number },

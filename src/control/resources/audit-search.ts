@@ -82,62 +82,65 @@ interface Asked {
 /** `identifiers` are pseudonyms from here on. Singular names are taken for lists of one. */
 function parseAsked(body: unknown, deps: ControlDeps, limit: number, limitMax: number): Asked | readonly string[] {
   if (typeof body !== 'object' || body === null || Array.isArray(body)) return ['the body must be an object']
-  const {
-    limit: wanted = limit,
-    after,
-    newestFirst = false,
-    identifiers,
-    ...rest
-  } = body as Readonly<Record<string, unknown>>
-  const fields = Object.fromEntries(
-    Object.entries(rest).map(([name, value]) => {
+  const { limit: most, after, newestFirst, identifiers, ...rest } = body as Fields
+  const named = namesOf(identifiers, deps)
+  const parsed = parseQuery({ ...withLists(rest), ...('problem' in named ? {} : named.names) })
+  const problems = [
+    ...pageProblems({ limit: most, after, newestFirst }, limitMax),
+    ...('problem' in named ? [named.problem] : []),
+    ...('problems' in parsed ? parsed.problems : []),
+  ]
+  if (problems.length > 0 || 'problems' in parsed) return problems
+  return {
+    query: parsed.query,
+    limit: typeof most === 'number' ? Math.min(most, limitMax) : limit,
+    newestFirst: newestFirst === true,
+    ...(typeof after === 'number' ? { after } : {}),
+  }
+}
+
+type Fields = Readonly<Record<string, unknown>>
+
+function withLists(fields: Fields): Fields {
+  return Object.fromEntries(
+    Object.entries(fields).map(([name, value]) => {
       const list = LISTS.find((each) => each === `${name}s`)
       return list !== undefined && typeof value === 'string' ? [list, [value]] : [name, value]
     }),
   )
-  const problems: string[] = []
-  if (
-    typeof wanted !== 'number' ||
-    !Number.isSafeInteger(wanted) ||
-    wanted < 1 ||
-    wanted > Math.max(limitMax, Number.MAX_SAFE_INTEGER * Number(limitMax === WHOSE_LIMIT_MAX))
-  )
-    problems.push(`limit must be from 1 to ${limitMax}`)
-  if (after !== undefined && !(typeof after === 'number' && Number.isSafeInteger(after) && after >= 0))
-    problems.push('after must be the next of the page before')
-  if (typeof newestFirst !== 'boolean') problems.push('newestFirst must be true or false')
-  const named = namesOf(identifiers, deps)
-  if (Array.isArray(named)) problems.push(...(named as readonly string[]))
-  const parsed = parseQuery({ ...fields, ...(Array.isArray(named) ? {} : named) })
-  if ('problems' in parsed) problems.push(...parsed.problems)
-  if (problems.length > 0 || 'problems' in parsed) return problems
-  return {
-    query: parsed.query,
-    limit: Math.min(wanted as number, limitMax),
-    newestFirst: newestFirst === true,
-    ...(after === undefined ? {} : { after: after as number }),
-  }
+}
+
+/** A larger limit than there can be is no problem: it is cut, and the answer's `next` says that there is more. */
+function pageProblems({ limit, after, newestFirst }: Fields, limitMax: number): readonly string[] {
+  const isCount = (value: unknown, least: number): boolean =>
+    value === undefined || (typeof value === 'number' && Number.isSafeInteger(value) && value >= least)
+  return [
+    ...(isCount(limit, 1) ? [] : [`limit must be from 1 to ${limitMax}`]),
+    ...(isCount(after, 0) ? [] : ['after must be the next of the page before']),
+    ...(newestFirst === undefined || typeof newestFirst === 'boolean' ? [] : ['newestFirst must be true or false']),
+  ]
 }
 
 /** Pseudonyms of the identifiers that were given, or what is wrong with them; no value is repeated. */
-function namesOf(identifiers: unknown, { pseudonyms }: ControlDeps): Partial<Query> | readonly string[] {
-  if (identifiers === undefined) return {}
-  const usage = [
-    `identifiers must be an object of ${PEOPLE_LISTS.join(', ')}, each a list of 1 to ${IDENTIFIERS_MAX} texts`,
-  ]
-  if (typeof identifiers !== 'object' || identifiers === null || Array.isArray(identifiers)) return usage
-  const query: Record<string, readonly string[]> = {}
-  for (const [name, values] of Object.entries(identifiers)) {
+function namesOf(
+  identifiers: unknown,
+  { pseudonyms }: ControlDeps,
+): { readonly names: Readonly<Record<string, readonly string[]>> } | { readonly problem: string } {
+  if (identifiers === undefined) return { names: {} }
+  const problem = `identifiers must be an object of ${PEOPLE_LISTS.join(', ')}, each a list of 1 to ${IDENTIFIERS_MAX} texts`
+  if (typeof identifiers !== 'object' || identifiers === null || Array.isArray(identifiers)) return { problem }
+  const names: Record<string, readonly string[]> = {}
+  for (const [name, values] of Object.entries(identifiers as Fields)) {
     const list = PEOPLE_LISTS.find((each) => each === name)
-    const isList =
-      Array.isArray(values) &&
-      values.length > 0 &&
-      values.length <= IDENTIFIERS_MAX &&
-      values.every((each) => typeof each === 'string' && each !== '')
-    if (list === undefined || !isList) return usage
-    query[list] = (values as readonly string[]).map((value) => pseudonyms.of(KIND_OF[list], value))
+    if (list === undefined || !isTexts(values)) return { problem }
+    names[list] = values.map((value) => pseudonyms.of(KIND_OF[list], value))
   }
-  return query
+  return { names }
+}
+
+function isTexts(values: unknown): values is readonly string[] {
+  const isList = Array.isArray(values) && values.length > 0 && values.length <= IDENTIFIERS_MAX
+  return isList && values.every((each) => typeof each === 'string' && each !== '')
 }
 
 function isFine(asked: Asked | readonly string[], response: Response): asked is Asked {
@@ -157,10 +160,14 @@ function mayAsk(caller: Caller, response: Response): boolean {
   return false
 }
 
+function shortened(value: unknown): unknown {
+  return Array.isArray(value) ? value.slice(0, VALUES_IN_RECORD) : value
+}
+
 function recordOf(deps: ControlDeps, caller: Caller, action: AccessRecord['action'], query: Query): AccessRecord {
-  const cut = Object.entries(query).map(([name, value]) => [
+  const cut = Object.entries(query as Fields).map(([name, value]): readonly [string, unknown] => [
     name,
-    Array.isArray(value) ? value.slice(0, VALUES_IN_RECORD) : value,
+    shortened(value),
   ])
   const by = caller.kind === 'responder' ? caller.responder.name : 'read-token'
   return {
