@@ -62,13 +62,18 @@ export function lowerCased(name: string): string | undefined {
   if (before !== undefined) return before
   if (!TOKEN.test(name)) return undefined
   const lower = name.toLowerCase()
-  // Copied: a slice would keep the whole section that it was cut from.
-  if (known.size < KNOWN_MAX && name.length <= 64) known.set(copied(name), copied(lower))
-  return lower
+  if (known.size >= KNOWN_MAX || name.length > 64) return lower
+  const kept = interned(lower)
+  known.set(interned(name), kept)
+  return kept
 }
 
-function copied(text: string): string {
-  return Buffer.from(text, 'latin1').toString('latin1')
+/**
+ * The one copy of this text that the engine has for names of properties: it is told from another by its address alone, and does
+ * not keep the whole section that a slice was cut from.
+ */
+function interned(text: string): string {
+  return Object.keys({ [text]: 0 })[0] ?? text
 }
 
 /**
