@@ -107,7 +107,7 @@ export const gatewaySchema = z
     trustedProxies: withDefault(
       list(cidr, 'must be a list of networks, as in [10.0.0.0/8]'),
       DEFAULTS.gateway.trustedProxies,
-      'Networks whose X-Forwarded-For and Forwarded are believed.',
+      'Networks whose X-Forwarded-For is believed, with its proto and host.',
     ),
     drainTimeout: withDefault(
       duration(),
