@@ -20,6 +20,8 @@ export interface FleetSeal {
   readonly gateway: string
   /** `payload` is canonical JSON (RFC 8785). */
   seal(type: EnvelopeType, payload: string): string
+  /** What an envelope says, believed by nobody yet: undefined where it says nothing. Never throws. */
+  peek(envelope: string): unknown
   /** Undefined where anything does not hold. Never throws. */
   open(type: EnvelopeType, envelope: string): OpenedEnvelope | undefined
 }

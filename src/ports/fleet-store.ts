@@ -27,6 +27,12 @@ export interface FleetStore {
   /** What members last said of themselves, by gateway. Never expires. */
   roster(): Promise<ReadonlyMap<string, string>>
 
+  /**
+   * What members have said of themselves after that version of the roster; undefined where the store cannot tell: read it whole.
+   * So a fleet that starts at once reads each record once, not all of them at each that is added.
+   */
+  rosterSince(version: number): Promise<ReadonlyMap<string, string> | undefined>
+
   /** Replaces the member's record and counts the roster's version up. `isGone`: also removes its heartbeat. */
   enrol(gateway: string, record: string, isGone: boolean): Promise<void>
 

@@ -220,6 +220,12 @@ describe.each(KINDS)('the fleet store: %s', (_name, start) => {
     expect(after.rosterVersion).toBe(before.rosterVersion + 3)
     expect(after.generation).toBe(before.generation)
     expect(Object.fromEntries(await one.roster())).toEqual({ one: 'record-1', two: 'left' })
+    const since = async (version: number) => Object.fromEntries((await one.rosterSince(version)) ?? [['unknown', '']])
+    expect(await since(before.rosterVersion)).toEqual({ one: 'record-1', two: 'left' })
+    expect(await since(before.rosterVersion + 1)).toEqual({ two: 'left' })
+    expect(await since(after.rosterVersion)).toEqual({})
+    // Of another life of the store.
+    expect(await since(after.rosterVersion + 1)).toEqual({ unknown: '' })
     expect([...after.heartbeats.keys()]).toEqual(['one'])
   })
 

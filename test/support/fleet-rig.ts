@@ -221,6 +221,7 @@ function switchable(link: Member['link']): FleetStore {
     snapshot: async () => now().snapshot(),
     append: async (entries) => now().append(entries),
     roster: async () => now().roster(),
+    rosterSince: async (version) => now().rosterSince(version),
     enrol: async (gateway, record, isGone) => now().enrol(gateway, record, isGone),
     heartbeats: async () => now().heartbeats(),
     putProof: async (proof, to) => now().putProof(proof, to),

@@ -26,6 +26,7 @@ PRAGMA synchronous = NORMAL;
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value ANY) STRICT;
 CREATE TABLE IF NOT EXISTS entries (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT UNIQUE NOT NULL, body TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS roster (gateway TEXT PRIMARY KEY, text TEXT NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS enrolled (gateway TEXT PRIMARY KEY, version INTEGER NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS beats (gateway TEXT PRIMARY KEY, text TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS proofs
   (orderId TEXT, gateway TEXT, text TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (orderId, gateway)) STRICT;
@@ -64,12 +65,14 @@ export function openFileFleetStore({ file, gateway, clock, randomness }: FileFle
         () => entries.filter((entry) => append(database, entry)).length,
       ),
     roster: () => step([], [], () => textsOf(database, 'SELECT gateway, text FROM roster')),
+    rosterSince: (version) => step([], [], () => rosterSince(database, version)),
     heartbeats: () => step([], [], () => textsOf(database, 'SELECT gateway, text FROM beats')),
     enrol: (name, record, isGone) =>
       step([name], [record], () => {
-        run(database, 'INSERT OR REPLACE INTO roster VALUES (?, ?)', name, record)
-        if (isGone) run(database, 'DELETE FROM beats WHERE gateway = ?', name)
         run(database, "UPDATE meta SET value = value + 1 WHERE name = 'roster'")
+        run(database, 'INSERT OR REPLACE INTO roster VALUES (?, ?)', name, record)
+        run(database, 'INSERT OR REPLACE INTO enrolled VALUES (?, ?)', name, rosterVersion(database))
+        if (isGone) run(database, 'DELETE FROM beats WHERE gateway = ?', name)
         tell(database, ['', 'roster', '', '', ''])
       }),
     putProof: ({ order, gateway: from, body }, to) =>
@@ -132,6 +135,16 @@ function newest(database: DatabaseSync): string {
   return row === undefined ? '0 ' : `${row.seq} ${row.id}`
 }
 
+function rosterVersion(database: DatabaseSync): number {
+  return Number(database.prepare("SELECT value FROM meta WHERE name = 'roster'").get()?.value)
+}
+
+function rosterSince(database: DatabaseSync, version: number): ReadonlyMap<string, string> | undefined {
+  if (version > rosterVersion(database)) return undefined
+  const sql = 'SELECT gateway, text FROM roster JOIN enrolled USING (gateway) WHERE version > ?'
+  return textsOf(database, sql, version)
+}
+
 type Request = Parameters<FleetStore['exchange']>[0]
 
 function exchange(database: DatabaseSync, { gateway, heartbeat, cursor, wanted }: Request): Exchange {
@@ -145,7 +158,7 @@ function exchange(database: DatabaseSync, { gateway, heartbeat, cursor, wanted }
   const meta = database.prepare('SELECT value FROM meta WHERE name = ?')
   const state = {
     generation: String(meta.get('generation')?.value),
-    rosterVersion: Number(meta.get('roster')?.value),
+    rosterVersion: rosterVersion(database),
     heartbeats,
   }
   const [, digits = '', id = ''] = /^(\d{1,15}) (.*)$/.exec(cursor) ?? []
@@ -165,7 +178,11 @@ function entriesOf(rows: readonly Record<string, unknown>[]): readonly FleetEntr
   return rows.flatMap(({ id, body }) => (isFleetName(id) && isFleetBody(body) ? [{ id, body }] : []))
 }
 
-function textsOf(database: DatabaseSync, sql: string, ...values: readonly string[]): ReadonlyMap<string, string> {
+function textsOf(
+  database: DatabaseSync,
+  sql: string,
+  ...values: readonly SQLInputValue[]
+): ReadonlyMap<string, string> {
   const rows = database.prepare(sql).all(...values)
   return new Map(
     rows.flatMap(({ gateway, text }) => (isFleetName(gateway) && isFleetBody(text) ? [[gateway, text] as const] : [])),

@@ -14,6 +14,8 @@ interface Content {
   readonly ids: Set<string>
   readonly roster: Map<string, string>
   rosterVersion: number
+  /** Version at which each member's record was put. */
+  readonly rosterVersions: Map<string, number>
   readonly heartbeats: Map<string, string>
   /** By order, then by gateway. */
   readonly proofs: Map<string, Map<string, string>>
@@ -29,6 +31,7 @@ export function createMemoryFleet(generation: string): MemoryFleet {
     ids: new Set(),
     roster: new Map(),
     rosterVersion: 0,
+    rosterVersions: new Map(),
     heartbeats: new Map(),
     proofs: new Map(),
   }
@@ -66,11 +69,16 @@ function openStore(content: Content, listeners: Listeners, gateway: string): Fle
         entries.map(({ body }) => body),
       ),
     roster: () => step(() => new Map(content.roster)),
+    rosterSince: (version) =>
+      step(() => {
+        if (version > content.rosterVersion) return undefined
+        return new Map([...content.roster].filter(([name]) => (content.rosterVersions.get(name) ?? 0) > version))
+      }),
     heartbeats: () => step(() => new Map(content.heartbeats)),
     enrol: (name, record, isGone) =>
       step(() => {
         content.roster.set(name, record)
-        content.rosterVersion++
+        content.rosterVersions.set(name, ++content.rosterVersion)
         if (isGone) content.heartbeats.delete(name)
         tell((listener) => {
           listener.onRoster()

@@ -57,6 +57,7 @@ export function createFleetSeal({ fleet, secrets, signer }: FleetSealOptions): F
       const end = isSpoken(type) ? macOf(keys[0], bytes) : signer.sign(bytes)
       return `${body}.${Buffer.from(end).toString('base64url')}`
     },
+    peek: (envelope) => parsePayload(envelope.split('.')[2] ?? ''),
     open(type, envelope) {
       const parts = envelope.split('.')
       // One spelling each: what decodes to the same bytes with other bits at its end is another text.
@@ -130,13 +131,24 @@ function signed(type: EnvelopeType, fleet: string, body: string): Buffer {
   return Buffer.from(`${VERSION} ${type} ${fleet}\n${body}`)
 }
 
+const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
+
+/** The bits of the last letter that belong to no byte are zero (RFC 4648, 3.5): the one spelling of these bytes. */
 function isCanonical(part: string): boolean {
-  return PART.test(part) && Buffer.from(part, 'base64url').toString('base64url') === part
+  const rest = part.length % 4
+  if (!PART.test(part) || rest === 1) return false
+  const unused = rest === 2 ? 0b1111 : rest === 3 ? 0b11 : 0
+  return (ALPHABET.indexOf(part.at(-1) ?? '') & unused) === 0
 }
 
 function opened(gateway: string, key: string, payload: string): OpenedEnvelope | undefined {
+  const words = parsePayload(payload)
+  return words === undefined ? undefined : { gateway, key, payload: words }
+}
+
+function parsePayload(payload: string): unknown {
   try {
-    return { gateway, key, payload: JSON.parse(Buffer.from(payload, 'base64url').toString('utf8')) as unknown }
+    return JSON.parse(Buffer.from(payload, 'base64url').toString('utf8')) as unknown
   } catch {
     return undefined
   }

@@ -10,6 +10,8 @@ export interface Keys {
   /** Hash: gateway -> record. */
   readonly roster: string
   readonly rosterVersion: string
+  /** Sorted set: gateway by the version at which its record was put. */
+  readonly rosterOrder: string
   /** Hash: gateway -> last heartbeat. */
   readonly beats: string
   /** Hash: gateway -> proof; one for each order, with an expiry. */
@@ -30,6 +32,7 @@ export function createKeys(fleet: string): Keys {
     table: `${prefix}table`,
     roster: `${prefix}roster`,
     rosterVersion: `${prefix}roster:version`,
+    rosterOrder: `${prefix}roster:order`,
     beats: `${prefix}beats`,
     proofsOf: (order) => `${prefix}proofs:${order}`,
     news: `${prefix}news`,

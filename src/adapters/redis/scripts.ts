@@ -98,14 +98,36 @@ end
 return {string.match(redis.call('INFO', 'server'), 'run_id:(%w+)') or '', found[1], entries}
 `)
 
-/** KEYS generation, orders, roster, beats, roster version. ARGV generation, channel, gateway, record, 1 where it is gone. */
+/** KEYS generation, orders, roster, beats, roster version, roster order. ARGV generation, channel, gateway, record, 1 where it is gone. */
 export const ENROL = script(`${BEGIN}
 begin(KEYS[1], KEYS[2], ARGV[1])
 redis.call('HSET', KEYS[3], ARGV[3], ARGV[4])
 if ARGV[5] == '1' then redis.call('HDEL', KEYS[4], ARGV[3]) end
-redis.call('INCR', KEYS[5])
+redis.call('ZADD', KEYS[6], redis.call('INCR', KEYS[5]), ARGV[3])
 redis.call('PUBLISH', ARGV[2], 'roster')
 return 1
+`)
+
+/**
+ * KEYS roster, roster version, roster order. ARGV the version, bytes of all at most, bytes of one at most. Gives 1 and name, text,
+ * name, text, ... of what was put after it; 0 where that cannot be told: an older Redis, an evicted key, or too much.
+ */
+export const ROSTER_SINCE = script(`
+local last = redis.call('ZREVRANGE', KEYS[3], 0, 0, 'WITHSCORES')
+local version = tonumber(redis.call('GET', KEYS[2]) or '0')
+if not version or version < tonumber(ARGV[1]) or tonumber(last[2] or '0') ~= version then return {0, {}} end
+if redis.call('ZCARD', KEYS[3]) ~= redis.call('HLEN', KEYS[1]) then return {0, {}} end
+local out, bytes = {}, 0
+for _, name in ipairs(redis.call('ZRANGEBYSCORE', KEYS[3], '(' .. ARGV[1], '+inf')) do
+  local text = redis.call('HGET', KEYS[1], name)
+  if text and #text <= tonumber(ARGV[3]) then
+    bytes = bytes + #text
+    if bytes > tonumber(ARGV[2]) then return {0, {}} end
+    out[#out + 1] = name
+    out[#out + 1] = text
+  end
+end
+return {1, out}
 `)
 
 /** KEYS the order's proofs. ARGV gateway, body, milliseconds to keep, the message, then the channels that it goes to. */

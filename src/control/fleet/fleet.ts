@@ -71,7 +71,7 @@ export interface FleetParts {
   join(): void
   /** A signed leave, so that nobody waits for this gateway. Waits for the store no longer than a second. */
   leave(): Promise<void>
-  compareRoster(): Promise<void>
+  compareRoster(since?: number): Promise<void>
   /** The store was out of reach, and may have lost what was given to it last. */
   redeliver(): void
 }
@@ -87,7 +87,12 @@ export function createFleetParts(deps: FleetDeps): FleetParts {
   for (const [gateway, at] of desk.ledger.forgotten) roster.forget(gateway, at)
   const courier = createCourier({ store, peers: deps.peers, roster, shelf, clock, logger, leaseMs })
   const intake = openIntake(deps)
-  const compareRoster = async (): Promise<void> => {
+  const compareRoster = async (since?: number): Promise<void> => {
+    const changed = since === undefined ? undefined : await store.rosterSince(since)
+    if (changed !== undefined) {
+      book.compare(changed)
+      return
+    }
     const newer = book.compare(await store.roster())
     for (const [gateway, record] of newer) await store.enrol(gateway, record, roster.member(gateway)?.state === 'left')
   }

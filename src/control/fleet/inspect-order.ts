@@ -9,7 +9,6 @@ import type { FleetSeal } from '../../ports/fleet-seal.ts'
 import type { OrderVerifier } from '../../ports/order-verifier.ts'
 import { checkAudience } from '../desk-fleet.ts'
 import { ORDER_TYP } from '../replay-journal.ts'
-import type { TravellingOrder } from './entry-text.ts'
 
 /** An order whose signature, signer and receipt hold. */
 export interface ForeignOrder {
@@ -23,7 +22,7 @@ export interface ForeignOrder {
 
 export interface InspectDeps {
   readonly fleet: string
-  readonly seal: Pick<FleetSeal, 'open'>
+  readonly seal: Pick<FleetSeal, 'open' | 'peek'>
   readonly verifier: OrderVerifier
   /** Of this gateway's own config and of enrolments by order. */
   readonly responders: () => readonly Responder[]
@@ -31,15 +30,13 @@ export interface InspectDeps {
 
 export type Inspected = ForeignOrder | { readonly refused: string }
 
-/** `receiptText` is given apart, since an order without one is not judged here. */
+/** The receipt has been opened. */
 export async function inspectOrder(
-  { jws }: TravellingOrder,
+  jws: string,
+  receipt: Receipt,
   receiptText: string,
   deps: InspectDeps,
 ): Promise<Inspected> {
-  const receipt = openReceipt(receiptText, deps.seal)
-  if (receipt === undefined)
-    return { refused: 'its receipt was signed by no gateway that the fleet secret vouches for' }
   const verified = await deps.verifier.verify(jws, ORDER_TYP, deps.responders())
   if ('refused' in verified) return { refused: verified.detail }
   const { id, by, payload } = verified

@@ -1,6 +1,7 @@
 // Orders from the store and from peers on their way in: each is looked at once, what cannot be taken yet is kept and tried again.
 import type { FleetEntry } from '../../ports/fleet-store.ts'
 import type { Logger } from '../../ports/logger.ts'
+import { parseReceipt } from '../../core/fleet-messages.ts'
 import type { OrderNumbers } from '../../core/order-numbers.ts'
 import { BODY_BYTES_MAX } from '../../core/fleet-limits.ts'
 import { recordableProblems } from '../refusals.ts'
@@ -86,11 +87,14 @@ async function takeOne(state: State, body: string, channel: ForeignChannel): Pro
     await submitOnce(state, travelling.jws)
     return undefined
   }
+  // Each order comes by news and by beat, and again with each contact: of what is here no signature is checked again.
+  const said = parseReceipt(deps.seal.peek(travelling.receipt))
+  if (said === undefined || deps.numbers.has(said)) return undefined
   const receipt = openReceipt(travelling.receipt, deps.seal)
   // Signed by nobody of the fleet: noise, of which nothing is kept.
-  if (receipt === undefined || deps.numbers.has(receipt)) return undefined
+  if (receipt === undefined) return undefined
   const id = `${receipt.order}/${receipt.writer}/${receipt.seq}`
-  const inspected = await inspectOrder(travelling, travelling.receipt, deps)
+  const inspected = await inspectOrder(travelling.jws, receipt, travelling.receipt, deps)
   if (!('refused' in inspected) && (await deps.accept(inspected, channel))) {
     kept.delete(id)
     return inspected

@@ -28,15 +28,15 @@ export interface LinkDeps {
   readonly redeliver: () => void
   /** A neighbour was heard: it may lack what is here. */
   readonly onPeer: (heartbeat: Heartbeat) => void
-  /** Members that the store has and those that are known here. */
-  readonly compareRoster: () => Promise<void>
+  /** Members that the store has and those that are known here: all, or those that were enrolled after that version. */
+  readonly compareRoster: (since?: number) => Promise<void>
   readonly onLease: (ends: Moment | undefined) => void
 }
 
 export interface FleetLink {
   /** One beat. Rejects where the store did not answer: the lease then runs on, and out. */
   beat(): Promise<void>
-  /** A heartbeat that was read elsewhere: it renews nothing, but what it names is missed here. */
+  /** A heartbeat that was read elsewhere: it renews nothing, but the next beat misses what it names. */
   overhear(envelope: string): void
   /** Milliseconds that the view may still be trusted. */
   readonly leaseRemainingMs: number
@@ -58,6 +58,8 @@ interface State {
   readonly lease: FleetLease
   readonly clocks: ClockWatch
   readonly named: Map<string, number>
+  /** What was named in no step with the entries, and may be on its way: the next beat, which is one step, misses it. */
+  readonly overheard: Have[]
   cursor: string
   generation: string | undefined
   rosterVersion: number | undefined
@@ -71,6 +73,7 @@ export function createFleetLink(deps: LinkDeps): FleetLink {
     lease: new FleetLease(deps.leaseMs),
     clocks: new ClockWatch(),
     named: new Map(),
+    overheard: [],
     cursor: '',
     generation: undefined,
     rosterVersion: undefined,
@@ -83,8 +86,7 @@ export function createFleetLink(deps: LinkDeps): FleetLink {
     overhear(envelope) {
       const heartbeat = openHeartbeat(envelope, deps)
       if (heartbeat === undefined || !deps.book.roster.hear(heartbeat, momentOf(deps.clock))) return
-      name(state, heartbeat.have)
-      endIfLacking(state, deps)
+      state.overheard.push(heartbeat.have)
     },
     get leaseRemainingMs() {
       return state.lease.remainingMs(momentOf(deps.clock))
@@ -122,6 +124,7 @@ async function beat(state: State, deps: LinkDeps): Promise<void> {
   // Before the request leaves: whatever is older than it may have changed in the meantime.
   const sent = momentOf(clock)
   state.lease.sent(nonce, sent)
+  for (const have of state.overheard.splice(0)) name(state, have)
   const heartbeat = ownHeartbeat(state, deps, nonce)
   const answer = await store.exchange({
     gateway: seal.gateway,
@@ -133,7 +136,7 @@ async function beat(state: State, deps: LinkDeps): Promise<void> {
   if (answer.timeMs !== undefined) state.clocks.hearStore(sent, state.answeredAt, answer.timeMs)
   await takeEntries(state, deps, answer)
   if (answer.rosterVersion !== state.rosterVersion) {
-    await deps.compareRoster()
+    await deps.compareRoster(state.rosterVersion)
     state.rosterVersion = answer.rosterVersion
   }
   // After the entries: an order that came with this answer is not missed.
@@ -174,6 +177,7 @@ function ownHeartbeat(state: State, deps: LinkDeps, nonce: string): string {
 async function takeEntries(state: State, deps: LinkDeps, answer: Exchange): Promise<void> {
   const isNew = answer.generation !== state.generation
   state.generation = answer.generation
+  if (isNew) state.rosterVersion = undefined
   if (isNew || answer.isCursorLost) {
     const { cursor, pages } = await deps.store.snapshot()
     for await (const page of pages) await deps.take(page)

@@ -11,6 +11,8 @@ export interface FleetRounds {
 
 /** Three beats answer a nonce; so a lease stands on an answer that is half a lease old at most. */
 const BEATS_A_LEASE = 8
+/** Members that a word of the store makes beat sooner. */
+const POKED_MAX = 32
 /** While something is lacking: quicker, but no busy loop. */
 const HUNGRY_BEATS_A_LEASE = 32
 /** The whole fleet is read once a lease, up to this size: in a larger one each costs everybody, and whoever asks has it read. */
@@ -66,7 +68,8 @@ export function startFleetRounds(parts: FleetParts): FleetRounds {
   schedule(0)
   return {
     poke() {
-      if (!isBeating) schedule(deps.leaseMs / HUNGRY_BEATS_A_LEASE)
+      // Of a large fleet that starts at once, everybody would poke everybody: the next beat is soon enough.
+      if (!isBeating && parts.roster.peers.length <= POKED_MAX) schedule(deps.leaseMs / HUNGRY_BEATS_A_LEASE)
     },
     stop() {
       state.isStopped = true
