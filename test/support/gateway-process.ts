@@ -104,6 +104,7 @@ export interface GatewayOptions {
   readonly workers?: number
   readonly extra?: string
   readonly gatewayExtra?: string
+  readonly upstreamExtra?: string
   readonly people?: readonly Person[]
   /** No data plane: a member of a fleet that only carries orders. */
   readonly isControlOnly?: boolean
@@ -168,7 +169,7 @@ control:
   releaseApprovals: 2
   readToken: { sha256: "${createHash('sha256').update(readToken).digest('hex')}" }
 store: ${options.store ?? '{ kind: embedded, dir: ./data, lease: 2s }'}
-upstreams: { registry: { url: "http://127.0.0.1:${options.upstreamPort}" } }
+upstreams: { registry: { url: "http://127.0.0.1:${options.upstreamPort}"${options.upstreamExtra ?? ''} } }
 defaults: { session: required, stale: frozen, audit: strict }
 session:
   issuers: [{ issuer: "${issuer.issuer}", jwks: { file: ./jwks.json }, algorithms: [ES256], audience: registry, otp: { amr: [otp, sms] } }]

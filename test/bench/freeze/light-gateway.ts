@@ -22,6 +22,7 @@ import { compileRoutes } from '../../../src/core/route.ts'
 import { proveRefusals } from '../../../src/gateway/canary.ts'
 import type { Gateway } from '../../../src/gateway/gateway.ts'
 import { InFlight } from '../../../src/gateway/in-flight.ts'
+import { ImpactRing } from '../../../src/gateway/impact-ring.ts'
 import { LOCK_MEMORY_BYTES, lockMemory, LockView } from '../../../src/gateway/lock-view.ts'
 import { GatewayServer } from '../../../src/gateway/server.ts'
 import type { DataPlane } from '../../../src/ports/data-plane.ts'
@@ -151,6 +152,7 @@ export async function startLightGateway({ redisUrl, responders, leaseMs }: Light
       parts.redeliver()
       rounds.poke()
     },
+    onTold: silent,
     onLost: silent,
   })
   return {
@@ -201,6 +203,7 @@ function openLightPlane(signer: ReturnType<typeof makeSigner>): LightPlane {
       verifier: { verify: () => ({ refused: 'invalid', detail: 'unknown' }) },
       upstreams: createUpstreamClient({}, { now: () => performance.now() }),
     },
+    ring: new ImpactRing(1),
     pseudonyms: { of: () => 't.AAAAAAAAAAAAAAAAAAAAAA' },
     trail: createMemoryTrail(),
     telemetry: {
@@ -213,7 +216,7 @@ function openLightPlane(signer: ReturnType<typeof makeSigner>): LightPlane {
         durable: silent,
       },
     },
-  } as Gateway
+  }
   const server = new GatewayServer(gateway, LIMITS)
   const dataPlane: DataPlane = {
     enforce(table) {
