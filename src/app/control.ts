@@ -8,6 +8,7 @@ import { createRates, type Rates } from '../control/live/rates.ts'
 import { createControlServer } from '../control/server.ts'
 import type { StatusView } from '../ports/control-api.ts'
 import { openControlListener, type ControlListener } from './control-listener.ts'
+import type { Notices } from './notices.ts'
 import type { Parts } from './parts.ts'
 import { checkpointOf } from './trail.ts'
 import type { Watches } from './watches.ts'
@@ -17,7 +18,7 @@ export interface Control {
   drain(): void
 }
 
-export async function openControl(parts: Parts, watches: Watches): Promise<Control> {
+export async function openControl(parts: Parts, watches: Watches, notices: Notices): Promise<Control> {
   const { running, trail } = parts
   let draining = false
   // One, once it is open: the app that it serves is asked for its problems.
@@ -29,6 +30,7 @@ export async function openControl(parts: Parts, watches: Watches): Promise<Contr
     ...listeners.flatMap((listener) => listener.problems()),
     ...(parts.fleet?.problems() ?? []),
     ...trailProblems(parts),
+    ...notices.problems,
   ]
   const app = createControlServer({
     desk: parts.desk,
@@ -40,6 +42,7 @@ export async function openControl(parts: Parts, watches: Watches): Promise<Contr
         approvals: control.releaseApprovals,
         names: control.names,
         ...(control.readTokenSha256 === undefined ? {} : { readTokenSha256: control.readTokenSha256 }),
+        ...(control.alertmanager === undefined ? {} : { alertTokenSha256: control.alertmanager.tokenSha256 }),
       }
     },
     verifier: parts.verifier,
@@ -59,6 +62,7 @@ export async function openControl(parts: Parts, watches: Watches): Promise<Contr
     ...(parts.fleet === undefined ? {} : { fleet: parts.fleet.parts }),
     readiness: () => readinessOf(parts, draining),
     impact: parts.impact,
+    ...(running.config.control.alertmanager === undefined ? {} : { suggestions: notices.suggestions }),
     console: readConsole(CONSOLE_DIR),
     ...(parts.pool === undefined ? {} : { live: parts.live, rates: openRates(parts) }),
     metrics: async () => ({

@@ -1,6 +1,6 @@
 // A worker's statement of what it has shown, signed: by a data-plane thread, or by the main thread of a gateway that has none.
 import type { WorkerKey } from '../audit/worker-proof.ts'
-import { canonicalJson } from '../control/canonical-json.ts'
+import { canonicalJson } from '../core/canonical-json.ts'
 import type { CanaryResult, WorkerStatement } from '../core/worker-statement.ts'
 import type { ProveRequest } from '../ports/data-plane.ts'
 

@@ -20,6 +20,7 @@ import { openControl, type Control } from './control.ts'
 import { openDataPlane } from './data-plane.ts'
 import { openEvents } from './events.ts'
 import { openFleet, openFleetBase } from './fleet.ts'
+import { openNotices } from './notices.ts'
 import { createMeters } from './meters.ts'
 import { createNoDataPlane } from './no-data-plane.ts'
 import type { Base, Parts } from './parts.ts'
@@ -54,10 +55,12 @@ export async function startGateway(deps: GatewayDeps): Promise<RunningGateway> {
     { ...parts, targets: () => watches.health.targets, oldestRecord: () => watches.keeper.oldest },
     () => watches.config.lastReloadOk,
   )
+  // Before the desk starts: what the start itself shows may have to be told.
+  const notices = openNotices(parts)
   // Workers start with the table as everything that may lock has left it.
   const port = await pool?.start(hashedTable(desk.ledger))
   await desk.start()
-  const control = await openControl(parts, watches)
+  const control = await openControl(parts, watches, notices)
   await openEvents(parts)
   parts.fleet?.start()
   trail.main.append({ kind: 'start', time: clock.now(), version: packageVersion(), epoch: desk.ledger.epoch })

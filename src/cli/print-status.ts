@@ -21,12 +21,28 @@ export function printStatus(printer: Printer, control: string, status: StatusVie
     section(printer, `Proposals that wait: ${status.pendingReleases.length}`)
     printReleases(printer, status.pendingReleases, now)
   }
+  printSuggestions(printer, status.suggestions ?? [], now)
   section(printer, `Fleet: ${status.fleet.proven} of ${status.fleet.total} proven`)
   for (const line of table(['GATEWAY', 'STATE', 'EPOCH', 'LEASE', 'WORKERS'], status.fleet.gateways.map(gatewayRow)))
     printer.out(...line)
   section(printer, trailText(status))
   printer.out(drillText(status))
   for (const problem of status.problems) printer.out({ style: 'red', text: 'PROBLEM' }, `  ${problem}`)
+}
+
+/** An alert has said so: it holds nothing until a person signs. */
+function printSuggestions(printer: Printer, suggestions: NonNullable<StatusView['suggestions']>, now: Instant): void {
+  if (suggestions.length === 0) return
+  section(printer, `Suggested by alerts: ${suggestions.length}`)
+  for (const { alert, mode, scope, since, command, wouldRefuse } of suggestions) {
+    const refused = wouldRefuse === undefined ? '' : `, would have refused ${wouldRefuse.requests} requests in 15m`
+    printer.out(
+      '  ',
+      { style: 'yellow', text: alert },
+      `  ${mode} on ${scopeText(scope)}, ${spanText(now - Date.parse(since))} ago${refused}`,
+    )
+    printer.out(`    to do it: ${command}`)
+  }
 }
 
 function drillText({ drill }: StatusView): string {

@@ -125,10 +125,12 @@ export async function signOrder(
   claims: Readonly<Record<string, unknown>> = {},
 ): Promise<SignedOrder> {
   const jws = await sign(key, ORDER_TYP, { ...claims, order }, moment)
-  return {
-    jws,
-    id: createHash('sha256')
-      .update(jws.slice(0, jws.lastIndexOf('.')))
-      .digest('base64url'),
-  }
+  return { jws, id: orderIdOf(jws) }
+}
+
+/** SHA-256 of the signing input: all that names an order. */
+export function orderIdOf(jws: string): string {
+  return createHash('sha256')
+    .update(jws.slice(0, jws.lastIndexOf('.')))
+    .digest('base64url')
 }

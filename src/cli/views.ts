@@ -12,6 +12,7 @@ import type {
   ImpactNumbers,
   ImpactView,
   ObservedView,
+  SuggestionView,
   ResponderView,
   ThawStageView,
   ThawView,
@@ -175,6 +176,18 @@ const DRILL = shape({
   proof: optional(PROOF),
 } satisfies Record<keyof DrillView, Check>)
 
+const SUGGESTION = shape({
+  id: isText,
+  action: isText,
+  scope: SCOPE,
+  mode: isText,
+  alert: isText,
+  since: isInstant,
+  lastSaid: isInstant,
+  command: isText,
+  wouldRefuse: optional(shape(NUMBERS)),
+} satisfies Record<keyof SuggestionView, Check>)
+
 const STATUS = shape({
   epoch: isNumber,
   frozen: isBoolean,
@@ -190,6 +203,7 @@ const STATUS = shape({
     checkpoint: optional(shape({ origin: isText, size: isNumber, root: isText })),
   }),
   drill: optional(DRILL),
+  suggestions: optional(listOf(SUGGESTION)),
   problems: listOf(isText),
 } satisfies Record<keyof StatusView, Check>)
 

@@ -42,6 +42,7 @@ export function buildConfig(document: ConfigDocument, file: string): Config {
       })),
       releaseApprovals: control.releaseApprovals,
       ...(control.readToken === undefined ? {} : { readTokenSha256: control.readToken.sha256 }),
+      ...(control.alertmanager === undefined ? {} : { alertmanager: alertmanagerOf(control.alertmanager) }),
     },
     store: {
       dir: places.storeDir,
@@ -63,6 +64,7 @@ export function buildConfig(document: ConfigDocument, file: string): Config {
       pseudonymKeyFile: places.pseudonymKeyFile,
       ...trailOf(document.audit, places.resolve),
     },
+    notify: notifyOf(document.notify, places.resolve),
     ...(places.locksFile === undefined ? {} : { locksFile: places.locksFile }),
     log: { level: document.log.level },
   }
@@ -102,6 +104,30 @@ function gatewayOf(
         }),
     limits: limitsOf(gateway.limits),
     drainTimeoutMs: gateway.drainTimeout,
+  }
+}
+
+function alertmanagerOf({
+  token,
+  rules,
+}: NonNullable<ConfigDocument['control']['alertmanager']>): NonNullable<Config['control']['alertmanager']> {
+  return {
+    tokenSha256: token.sha256,
+    rules: rules.map(({ match, action, scope, mode = 'deny' }) => ({ match, action, scope: scope, mode })),
+  }
+}
+
+function notifyOf(
+  { webhooks, networks, console }: ConfigDocument['notify'],
+  absolute: (path: string) => string,
+): Config['notify'] {
+  return {
+    webhooks: webhooks.map(({ url, secretFile, events }) => ({
+      ...{ url, secretFile: absolute(secretFile) },
+      ...(events === undefined ? {} : { events }),
+    })),
+    networks,
+    ...(console === undefined ? {} : { console }),
   }
 }
 

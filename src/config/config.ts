@@ -1,6 +1,8 @@
 // Config: the parsed, complete configuration. Types only, plain data: it crosses threads by structured clone.
+import type { NoticeType } from '../core/notice.ts'
 import type { Responder } from '../core/responder.ts'
 import type { Route } from '../core/route.ts'
+import type { SuggestionRule } from '../core/suggestion.ts'
 
 /** A TCP address or a unix socket. */
 export type Listen = { readonly host: string; readonly port: number } | { readonly path: string }
@@ -147,6 +149,8 @@ export interface ControlConfig {
   readonly releaseApprovals: number
   /** SHA-256 of the read token, hex. */
   readonly readTokenSha256?: string
+  /** Absent: no alert is taken. */
+  readonly alertmanager?: { readonly tokenSha256: string; readonly rules: readonly SuggestionRule[] }
 }
 
 /** The Redis that the gateways of a fleet share. Paths are absolute. */
@@ -176,6 +180,20 @@ export type ExportConfig = { readonly format: 'ndjson' | 'ocsf' | 'csv' } & (
   | { readonly kind: 'redis'; readonly urlFile: string; readonly key: string; readonly lengthMax: number }
 )
 
+export interface NotifyConfig {
+  readonly webhooks: readonly {
+    /** Not to be logged: its path may be a secret. */
+    readonly url: string
+    /** Absolute. */
+    readonly secretFile: string
+    readonly events?: readonly NoticeType[]
+  }[]
+  /** CIDRs beside the public ones. */
+  readonly networks: readonly string[]
+  /** Origin of a control plane as people reach it. */
+  readonly console?: string
+}
+
 export interface Config {
   /** Absolute path of the file that this was read from. */
   readonly file: string
@@ -195,6 +213,7 @@ export interface Config {
     readonly holds: readonly { readonly incident: string; readonly since?: number }[]
     readonly exports: Readonly<Record<string, ExportConfig>>
   }
+  readonly notify: NotifyConfig
   readonly locksFile?: string
   readonly log: { readonly level: 'error' | 'warn' | 'info' | 'debug' }
 }

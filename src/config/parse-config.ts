@@ -2,6 +2,7 @@
 import type { Instant } from '../core/time.ts'
 import { buildConfig } from './build-config.ts'
 import { checkControl } from './check-control.ts'
+import { checkNotify } from './check-notify.ts'
 import { checkAddresses, checkDirectories } from './check-places.ts'
 import { checkRoutes, type Report } from './check-routes.ts'
 import { checkSessions } from './check-session.ts'
@@ -54,6 +55,7 @@ export function parseConfig(
   const draft = draftOf(document)
   checkRoutes(draft, report)
   checkControl(draft, now, report)
+  checkNotify(draft, report)
   const places = placesOf(draft, file)
   checkAddresses(draft, places, report)
   checkDirectories(draft, places, report)

@@ -18,6 +18,7 @@ import {
 } from './scalars.ts'
 import { controlName } from './scalars-network.ts'
 import { gatewaySchema } from './schema-gateway.ts'
+import { alertmanagerSchema, notifySchema } from './schema-notify.ts'
 import { certificateKeys, path, withDefault } from './schema-parts.ts'
 import { policyKeys, routeSchema } from './schema-routes.ts'
 import { otpKeys, sessionKeys } from './schema-session.ts'
@@ -63,6 +64,7 @@ const controlSchema = z
       .strictObject({ sha256: sha256.describe('SHA-256 of the token, hex.') })
       .optional()
       .describe('Bearer token for read-only use of the API by machines.'),
+    alertmanager: alertmanagerSchema.optional(),
   })
   .prefault({})
   .describe('The control plane.')
@@ -154,6 +156,7 @@ export const documentSchema = z
       .describe('What is let through, by specificity and never by order. Unknown paths get 404.'),
     session: sessionSchema,
     audit: auditSchema,
+    notify: notifySchema,
     locks: z
       .strictObject({ file: path.describe('Lock flags by file, polled each 250 ms.') })
       .optional()

@@ -14,11 +14,14 @@ import type { FleetParts } from './fleet/fleet.ts'
 import type { LiveFeed } from './live/live-feed.ts'
 import type { Rates } from './live/rates.ts'
 import type { ImpactDesk } from './impact-desk.ts'
+import type { Suggestions } from './suggestions.ts'
 import type { DeskSettings, OrderDesk } from './order-desk.ts'
 
 export interface ControlSettings extends DeskSettings {
   /** SHA-256 of the read token, lower-case hex; absent: reading takes a login. */
   readonly readTokenSha256?: string
+  /** SHA-256 of the token that Alertmanager brings, lower-case hex; absent: no alert is taken. */
+  readonly alertTokenSha256?: string
   /** Names, with or without a port, by which this control plane may be asked beside its own address. */
   readonly names: readonly string[]
 }
@@ -55,6 +58,8 @@ export interface ControlDeps {
   readonly fleet?: FleetParts
   /** Absent where nothing remembers what came. */
   readonly impact?: ImpactDesk
+  /** Absent where nobody may suggest. */
+  readonly suggestions?: Suggestions
   /** Absent where the page has not been built. */
   readonly console?: ConsoleFiles | undefined
   /** Absent without a data plane, as `rates` is. */

@@ -180,9 +180,10 @@ export const SCHEMAS = {
         ['checkpoint'],
       ),
       drill: ref('Drill'),
+      suggestions: { ...listOf({ type: 'object' }), description: 'Locks that alerts suggest; they hold nothing.' },
       problems: listOf(text),
     },
-    ['drill'],
+    ['drill', 'suggestions'],
   ),
   Proof: objectOf(
     {

@@ -116,6 +116,18 @@ const PATHS = {
       responses: { 200: json(objectOf({ responders: listOf(ref('Responder')) }), 'Responders'), ...refused(401) },
     },
   },
+  '/api/v1/alertmanager': {
+    post: {
+      security: [{ alertToken: [] }],
+      summary:
+        "Alertmanager's webhook (version 4), with the token of control.alertmanager: suggests locks, and never locks or releases",
+      ...body({ version: { const: '4' }, alerts: listOf({ type: 'object' }) }),
+      responses: {
+        200: json(objectOf({ suggested: listOf(text) }), 'Suggestions that are new'),
+        ...refused(400, 401, 404),
+      },
+    },
+  },
   '/api/v1/impact': {
     post: {
       summary:
@@ -254,6 +266,12 @@ export const OPENAPI = {
   },
   security: [{ bearer: [] }],
   paths: PATHS,
-  components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer' } }, schemas: SCHEMAS },
+  components: {
+    securitySchemes: {
+      bearer: { type: 'http', scheme: 'bearer' },
+      alertToken: { type: 'http', scheme: 'bearer', description: 'The token of control.alertmanager.' },
+    },
+    schemas: SCHEMAS,
+  },
   'x-problems': PROBLEMS,
 } as const

@@ -1,7 +1,7 @@
 // The words of a recovery, and whether this gateway's own key has signed them: a journal that was carried here from elsewhere enrols nobody.
 import { createPublicKey, verify } from 'node:crypto'
 import type { RecoveryEntry, RecoveryWords } from '../core/ledger-entry.ts'
-import { canonicalJson } from './canonical-json.ts'
+import { canonicalJson } from '../core/canonical-json.ts'
 
 /** What is signed: no other statement of the gateway's key begins so. */
 export function recoveryBytes({ id, gateway, responder, reason, at }: RecoveryWords): Uint8Array {

@@ -19,6 +19,7 @@ import { docsResources } from './resources/docs.ts'
 import { eventResource } from './resources/events.ts'
 import { explainResource } from './resources/explain.ts'
 import { fleetOrderResource } from './resources/fleet-orders.ts'
+import { alertmanagerResource } from './resources/alertmanager.ts'
 import { impactResource } from './resources/impact.ts'
 import { healthResources } from './resources/health.ts'
 import { loginResources } from './resources/login.ts'
@@ -69,6 +70,7 @@ function resourcesOf(deps: ControlDeps, sessions: Sessions): readonly Resource[]
     respondersResource(deps),
     explainResource(deps),
     impactResource(deps),
+    alertmanagerResource(deps),
     pseudonymResource(deps),
     ...auditLogResources(deps),
     auditProofResource(deps),

@@ -114,6 +114,7 @@ export function statusView(deps: ControlDeps): StatusView {
     fleet: fleetView(deps),
     audit: deps.audit(),
     ...(drill === undefined ? {} : { drill }),
+    ...(deps.suggestions === undefined ? {} : { suggestions: deps.suggestions.views }),
     problems: [
       ...desk.problems,
       ...deps.problems(),

@@ -46,7 +46,7 @@ export interface RequestRecord extends Common {
 
 export interface OrderRecord extends Common {
   readonly kind: 'order'
-  readonly order: OrderKind | 'freeze' | 'flags' | 'refreeze' | 'recovery' | 'epoch' | 'unknown'
+  readonly order: OrderKind | 'freeze' | 'flags' | 'refreeze' | 'recovery' | 'epoch' | 'suggestion' | 'unknown'
   readonly outcome: 'accepted' | 'pending' | 'released' | 'refused'
   readonly id?: string
   readonly by?: string

@@ -83,6 +83,21 @@ export interface ImpactView extends ImpactNumbers {
   readonly missing: readonly string[]
 }
 
+export interface SuggestionView {
+  /** The alert's fingerprint. */
+  readonly id: string
+  readonly action: 'propose' | 'observe'
+  readonly scope: LockScope
+  readonly mode: string
+  readonly alert: string
+  readonly since: string
+  readonly lastSaid: string
+  /** What a responder would type. */
+  readonly command: string
+  /** Of one that observes: what such a lock would have refused in the last 15 minutes. */
+  readonly wouldRefuse?: ImpactNumbers
+}
+
 export interface ThawStageView {
   readonly passes: 'probes' | 'read-only' | 'percent' | 'all'
   readonly forMs: number
@@ -247,6 +262,8 @@ export interface StatusView {
   }
   /** The last one; absent where there was none. */
   readonly drill?: DrillView
+  /** Locks that alerts have suggested: they hold nothing until a person signs. Absent where no alert is taken. */
+  readonly suggestions?: readonly SuggestionView[]
   /** What an operator should mend: a locks file that cannot be read, a reload that was refused. */
   readonly problems: readonly string[]
 }

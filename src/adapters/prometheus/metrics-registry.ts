@@ -1,5 +1,5 @@
 // What /metrics shows: the sums of the workers' slabs, and gauges that are read when somebody asks.
-import { collectDefaultMetrics, Histogram, Registry } from '@prometheus-io/client'
+import { collectDefaultMetrics, Counter, Histogram, Registry } from '@prometheus-io/client'
 import type { TrafficTotals } from '../../core/thaw-traffic.ts'
 import { FAMILIES, PREFIX, SESSION_RESULTS, type FamilyName } from './families.ts'
 import { registerGauges, type GaugeReadings } from './gauges.ts'
@@ -30,6 +30,8 @@ export interface MetricsRegistry {
   setRoutes(routes: readonly RouteLabels[]): void
   /** From the acceptance of a lock to the proof of every worker, in seconds. */
   locked(seconds: number): void
+  /** What has become of a message to somebody outside. */
+  notified(result: string): void
   /** What the workers have counted on these routes so far, without what locks have refused. */
   traffic(routes: ReadonlySet<string>): TrafficTotals
   /** Requests so far, by route and decision. */
@@ -39,6 +41,7 @@ export interface MetricsRegistry {
   render(): Promise<string>
 }
 
+const NOTIFICATION_RESULTS = ['delivered', 'retried', 'failed', 'dropped'] as const
 const TIME_TO_LOCK_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
 const SINGLE_SERIES = [
   'streams_cut_total',
@@ -60,6 +63,13 @@ export function createMetricsRegistry(options: MetricsRegistryOptions): MetricsR
     buckets: TIME_TO_LOCK_SECONDS,
     registers: [registry],
   })
+  const notifications = new Counter({
+    name: `${PREFIX}notifications_total`,
+    help: 'Messages to receivers outside, by what became of each try.',
+    labelNames: ['result'],
+    registers: [registry],
+  })
+  for (const result of NOTIFICATION_RESULTS) notifications.inc({ result }, 0)
   collectDefaultMetrics({ register: registry, prefix: PREFIX })
 
   const setRoutes = (routes: readonly RouteLabels[]): void => {
@@ -86,6 +96,9 @@ export function createMetricsRegistry(options: MetricsRegistryOptions): MetricsR
     setRoutes,
     locked: (seconds) => {
       timeToLock.observe(seconds > 0 ? seconds : 0)
+    },
+    notified: (result) => {
+      notifications.inc({ result })
     },
     traffic: (routes) => trafficOf(sums, routes),
     decisions: () => decisionsOf(sums),

@@ -7,7 +7,7 @@ import type { ClockReading } from '../../core/worker-statement.ts'
 import type { Clock, Randomness } from '../../ports/clock.ts'
 import type { FleetSeal } from '../../ports/fleet-seal.ts'
 import type { Exchange, FleetEntry, FleetStore } from '../../ports/fleet-store.ts'
-import { canonicalJson } from '../canonical-json.ts'
+import { canonicalJson } from '../../core/canonical-json.ts'
 import type { MemberBook } from './member-book.ts'
 
 export interface LinkDeps {

@@ -4,7 +4,7 @@ import { FleetRoster } from '../../core/fleet-roster.ts'
 import type { FleetMemory } from '../../ports/fleet-memory.ts'
 import type { FleetSeal } from '../../ports/fleet-seal.ts'
 import type { Logger } from '../../ports/logger.ts'
-import { canonicalJson } from '../canonical-json.ts'
+import { canonicalJson } from '../../core/canonical-json.ts'
 
 export interface MemberBook {
   readonly roster: FleetRoster

@@ -6,7 +6,7 @@ import type { Clock } from '../../ports/clock.ts'
 import type { FleetSeal } from '../../ports/fleet-seal.ts'
 import type { FleetStore, StoredProof } from '../../ports/fleet-store.ts'
 import type { Logger } from '../../ports/logger.ts'
-import { canonicalJson } from '../canonical-json.ts'
+import { canonicalJson } from '../../core/canonical-json.ts'
 
 /** Of one gateway: what its workers have signed, and what that says. */
 export interface ShownProof {

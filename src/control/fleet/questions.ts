@@ -4,7 +4,7 @@ import type { Randomness } from '../../ports/clock.ts'
 import type { FleetSeal } from '../../ports/fleet-seal.ts'
 import type { FleetStore } from '../../ports/fleet-store.ts'
 import type { Logger } from '../../ports/logger.ts'
-import { canonicalJson } from '../canonical-json.ts'
+import { canonicalJson } from '../../core/canonical-json.ts'
 
 export interface FleetQuestions {
   /** Answers by gateway, of those who answered within the limit. Never rejects. */

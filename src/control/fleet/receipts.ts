@@ -1,7 +1,7 @@
 // Numbers for what this gateway accepts, signed by its key: peers then take the order without judging its times again.
 import { isLocking } from '../../core/responder.ts'
 import type { FleetSeal } from '../../ports/fleet-seal.ts'
-import { canonicalJson } from '../canonical-json.ts'
+import { canonicalJson } from '../../core/canonical-json.ts'
 import type { DeskFleet } from '../desk-fleet.ts'
 import type { Receipt } from '../../core/fleet-messages.ts'
 import type { Shelf } from './shelf.ts'

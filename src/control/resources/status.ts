@@ -2,7 +2,7 @@
 import type { Certificate } from '../../ports/control-api.ts'
 import { tableOf } from '../../core/ledger.ts'
 import { NO_RESIDUAL } from '../../core/residual.ts'
-import { canonicalJson } from '../canonical-json.ts'
+import { canonicalJson } from '../../core/canonical-json.ts'
 import type { ControlDeps } from '../control-deps.ts'
 import { sendProblem } from '../problem.ts'
 import type { ProvenEpoch } from '../prover.ts'

@@ -2,7 +2,7 @@
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { createFleetSeal } from '../../../src/adapters/node/fleet-seal.ts'
-import { canonicalJson } from '../../../src/control/canonical-json.ts'
+import { canonicalJson } from '../../../src/core/canonical-json.ts'
 import type { EnvelopeType } from '../../../src/ports/fleet-seal.ts'
 import type { Exchange, FleetEntry, FleetStore } from '../../../src/ports/fleet-store.ts'
 import { people } from '../../support/control-desk.ts'

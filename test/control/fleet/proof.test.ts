@@ -9,7 +9,7 @@ import {
   proofWithin,
 } from '../../../src/control/fleet/views.ts'
 import { createProofReader, createWorkerKey, gatewayNameOf, vouch } from '../../../src/audit/worker-proof.ts'
-import { canonicalJson } from '../../../src/control/canonical-json.ts'
+import { canonicalJson } from '../../../src/core/canonical-json.ts'
 import type { WorkerStatement } from '../../../src/core/worker-statement.ts'
 import type { Signer } from '../../../src/ports/signer.ts'
 import { createFleetSeal } from '../../../src/adapters/node/fleet-seal.ts'

@@ -1,0 +1,254 @@
+// Messages to the outside: signed as the standard says, tried again, bounded, and led nowhere that the config has not allowed.
+import { createHmac } from 'node:crypto'
+import { createServer, type IncomingHttpHeaders, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
+import { createAddresses } from '../../src/adapters/ipaddr/addresses.ts'
+import { webhookAddresses } from '../../src/adapters/ipaddr/webhook-addresses.ts'
+import { createWebhookSender } from '../../src/adapters/node/webhook-sender.ts'
+import { createDeskNotices } from '../../src/control/notices/desk-notices.ts'
+import { createNotifier, type Notifier } from '../../src/control/notices/notifier.ts'
+import type { Notice } from '../../src/core/notice.ts'
+import { createRig, people, ROUTES } from '../support/control-desk.ts'
+import { createFakeClock, createFakeLogger, createFakeRandomness, START } from '../support/control-ports.ts'
+import { LOCK_ALL } from '../support/control-signing.ts'
+
+interface Received {
+  readonly headers: IncomingHttpHeaders
+  readonly body: string
+}
+const SECRET = Buffer.from('a key of at least twenty-four bytes')
+const LOOPBACK = ['127.0.0.0/8', '::1/128']
+
+let server: Server
+let received: Received[]
+let answer: (count: number) => number | undefined
+let url: string
+const notifiers: Notifier[] = []
+
+beforeEach(async () => {
+  received = []
+  answer = () => 204
+  server = createServer((request, response) => {
+    let body = ''
+    request.on('data', (chunk: Buffer) => (body += chunk.toString()))
+    request.on('end', () => {
+      received.push({ headers: request.headers, body })
+      const status = answer(received.length)
+      if (status === undefined) return
+      response.writeHead(status, status === 302 ? { location: url } : {}).end('x'.repeat(100_000))
+    })
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/hook/secret-path`
+})
+afterEach(async () => {
+  for (const notifier of notifiers.splice(0)) notifier.close()
+  server.closeAllConnections()
+  await new Promise((resolve) => server.close(resolve))
+})
+
+function open(
+  more: { networks?: readonly string[]; waitsMs?: readonly number[]; events?: string[]; to?: string } = {},
+) {
+  const results: string[] = []
+  const logger = createFakeLogger()
+  const isAllowed = webhookAddresses(createAddresses(), more.networks ?? LOOPBACK)
+  const notifier = createNotifier({
+    sender: createWebhookSender({ timeoutMs: 300, isAllowed }),
+    receivers: () => [
+      {
+        url: more.to ?? url,
+        name: 'hooks',
+        secret: SECRET,
+        ...(more.events === undefined ? {} : { events: more.events }),
+      },
+    ],
+    clock: createFakeClock(),
+    randomness: createFakeRandomness(),
+    logger,
+    onResult: (result) => void results.push(result),
+    idOf: (text) => text.replaceAll(' ', '-'),
+    waitsMs: more.waitsMs ?? [1, 1],
+  })
+  notifiers.push(notifier)
+  return { notifier, results, logger }
+}
+const notice = (about: string, type: Notice['type'] = 'lock.landed'): Notice => ({
+  type,
+  about,
+  at: START,
+  data: { about },
+})
+
+async function eventually(holds: () => boolean): Promise<void> {
+  const until = Date.now() + 5000
+  while (!holds()) {
+    if (Date.now() > until) throw new Error('it did not come')
+    await new Promise((resolve) => setTimeout(resolve, 5))
+  }
+}
+
+describe('a message', () => {
+  test('is signed over its id, time and body, and says what it is', async () => {
+    const { notifier, results } = open()
+    notifier.tell(notice('lock-1'))
+    await eventually(() => results.length === 1)
+    const [{ headers, body } = { headers: {}, body: '' }] = received
+    const { 'webhook-id': id, 'webhook-timestamp': at, 'webhook-signature': signature } = headers
+    expect([id, at]).toEqual(['msg_lock.landed-lock-1', String(START / 1000)])
+    expect(signature).toBe(`v1,${createHmac('sha256', SECRET).update(`${id}.${at}.${body}`).digest('base64')}`)
+    expect(JSON.parse(body)).toEqual({
+      type: 'lock.landed',
+      timestamp: '2026-01-02T03:04:05.000Z',
+      data: { about: 'lock-1' },
+    })
+    expect(results).toEqual(['delivered'])
+  })
+
+  test('is sent again under the same id until it is taken, and only then the next', async () => {
+    answer = (count) => (count < 3 ? 500 : 200)
+    const { notifier, results } = open()
+    notifier.tell(notice('a'))
+    notifier.tell(notice('b'))
+    await eventually(() => results.length === 4)
+    expect(received.map(({ headers }) => headers['webhook-id'])).toEqual(
+      ['a', 'a', 'a', 'b'].map((about) => `msg_lock.landed-${about}`),
+    )
+    expect([results, notifier.problems]).toEqual([['retried', 'retried', 'delivered', 'delivered'], []])
+  })
+
+  test('is given up after the last try: log and status say so, without the path', async () => {
+    answer = (count) => (count === 1 ? undefined : 503)
+    const { notifier, results, logger } = open()
+    notifier.tell(notice('a'))
+    await eventually(() => results.includes('failed'))
+    expect(results).toEqual(['retried', 'retried', 'failed'])
+    expect(logger.lines).toEqual([expect.stringMatching(/^error SOMEBODY COULD NOT BE TOLD/)])
+    expect(notifier.problems).toEqual(['hooks could not be told lock.landed: it answered 503'])
+    expect(JSON.stringify([logger.lines, notifier.problems])).not.toContain('secret-path')
+  })
+
+  test.each([
+    [302, 'it answered 302: redirects are not followed'],
+    [410, 'it answered 410'],
+  ])('that is answered %i is not tried again', async (status, why) => {
+    answer = () => status
+    const { notifier, results } = open()
+    notifier.tell(notice('a'))
+    await eventually(() => results.length > 0)
+    expect([results, received.length, notifier.problems]).toEqual([
+      ['failed'],
+      1,
+      [`hooks could not be told lock.landed: ${why}`],
+    ])
+  })
+
+  test('of a type that the receiver has not asked for is not sent', async () => {
+    const { notifier, results } = open({ events: ['release.pending'] })
+    notifier.tell(notice('a'))
+    notifier.tell(notice('b', 'release.pending'))
+    await eventually(() => results.length === 1)
+    expect(received.map(({ body }) => (JSON.parse(body) as Notice).type)).toEqual(['release.pending'])
+  })
+
+  test('beyond the bound drops the oldest that waits, and says so', async () => {
+    answer = () => undefined
+    const { notifier, results } = open({ waitsMs: [60_000] })
+    for (let index = 0; index < 300; index++) notifier.tell(notice(String(index)))
+    expect(results.filter((result) => result === 'dropped').length).toBe(44)
+    expect(notifier.problems.join()).toMatch(/more than 256 messages wait for hooks/)
+  })
+})
+
+describe('no message goes', () => {
+  test.each([
+    ['to this machine', url],
+    ['to this machine by name', 'localhost'],
+    ['to a private network', 'http://10.1.2.3/'],
+    ["to a cloud's metadata", 'http://169.254.169.254/latest'],
+    ['to IPv6 that is link-local', 'http://[fe80::1]/'],
+    ['to IPv4 in IPv6', 'http://[::ffff:127.0.0.1]/'],
+  ])('%s where the config has not named it', async (_name, to) => {
+    const target = to === 'localhost' ? url.replace('127.0.0.1', 'localhost') : (to ?? url)
+    const { notifier, results } = open({ networks: [], waitsMs: [], to: target })
+    notifier.tell(notice('a'))
+    await eventually(() => results.length === 1)
+    expect([results, received.length]).toEqual([['failed'], 0])
+    expect(notifier.problems.join()).toMatch(/its address is not public and not in notify.networks/)
+  })
+
+  test('to link-local addresses, whatever the config has named', () => {
+    const isAllowed = webhookAddresses(createAddresses(), ['0.0.0.0/0', '::/0'])
+    expect(['169.254.169.254', 'fe80::1', '::ffff:169.254.169.254'].map(isAllowed)).toEqual([false, false, false])
+    expect(['10.0.0.1', '203.0.113.9', '1.1.1.1'].map(isAllowed)).toEqual([true, true, true])
+  })
+})
+
+describe('of the desk', () => {
+  async function watched(isOwn = true) {
+    const rig = await createRig()
+    const told: Notice[] = []
+    const notices = createDeskNotices({
+      ...{ desk: rig.desk, clock: rig.clock, routes: () => ROUTES, gatewayName: 'gw-1', isOwn: () => isOwn },
+      control: () => 'https://ops.example.in',
+      missingOf: ({ missing }) => Promise.resolve(missing),
+      tell: (each) => void told.push(each),
+    })
+    return { rig, told, notices }
+  }
+
+  test('a lock, a proposal with how to approve it, and the release are told', async () => {
+    const { rig, told } = await watched()
+    const lock = await rig.lockAll()
+    const proposed = await rig.order(people.desk, { kind: 'release', locks: [lock], reason: 'mended' })
+    const id = 'id' in proposed ? proposed.id : ''
+    await rig.accept(people.lead, { kind: 'approve', release: id })
+    expect(told.map(({ type }) => type)).toEqual(['lock.landed', 'release.pending', 'lock.released'])
+    expect(told[0]?.data).toMatchObject({
+      gateway: 'gw-1',
+      locks: [
+        { id: lock, by: 'night-desk', incident: 'INC-7', isEverything: true, covers: ROUTES.map((each) => each.id) },
+      ],
+      status: 'portcullis status --control https://ops.example.in',
+    })
+    expect(told[1]?.data).toMatchObject({
+      ...{ id, signed: ['night-desk'], required: 2 },
+      approve: {
+        command: `portcullis approve ${id} --control https://ops.example.in`,
+        link: `https://ops.example.in/console/#/release?id=${id}`,
+      },
+    })
+  })
+
+  test('who takes back their own lock is named; a worker that has not proven it as well', async () => {
+    const { rig, told } = await watched()
+    rig.dataPlane.silent.add('worker-2')
+    const lock = await rig.lockAll()
+    await new Promise((resolve) => setImmediate(resolve))
+    await rig.accept(people.desk, { kind: 'release', locks: [lock], reason: 'wrong tag', withdraw: true })
+    await new Promise((resolve) => setImmediate(resolve))
+    const found = new Map(told.map(({ type, data }) => [type, data]))
+    expect(found.get('proof.missing')).toMatchObject({ order: lock, missing: ['worker-2'] })
+    expect(found.get('lock.withdrawn')).toMatchObject({ locks: [lock], by: 'night-desk' })
+  })
+
+  test('what was forgotten nags once a day; what another gateway accepted is told there', async () => {
+    const { rig, told, notices } = await watched()
+    await rig.accept(people.desk, { ...LOCK_ALL, mode: 'observe' })
+    notices.nag()
+    rig.clock.advance(25 * 3_600_000)
+    for (let look = 0; look < 3; look++) notices.nag()
+    rig.clock.advance(24 * 3_600_000)
+    notices.nag()
+    const nags = told.filter(({ type }) => type === 'lock.overdue')
+    expect(nags.map(({ data }) => data.problem)).toEqual([
+      expect.stringMatching(/of night-desk has observed for 1 d and has no end/),
+      expect.stringMatching(/for 2 d/),
+    ])
+    expect(new Set(nags.map(({ about }) => about)).size).toBe(2)
+    const other = await watched(false)
+    await other.rig.lockAll()
+    expect(other.told).toEqual([])
+  })
+})
