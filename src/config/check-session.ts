@@ -45,27 +45,31 @@ function checkEvents(draft: Draft, report: Report): void {
   const at: Path = ['session', 'events']
   if (events.listen !== undefined && !isLoopback(events.listen) && !('tls' in events))
     report([...at, 'listen'], 'is reached from other machines and needs session.events.tls, with cert and key')
-  const responders = draft.control?.responders
-  const named = responders?.find((each) => each?.name === events.responder)
-  if (events.responder !== undefined && responders !== undefined && named === undefined)
-    report(
-      [...at, 'responder'],
-      `there is no responder ${quote(events.responder)}: add { name: ${events.responder}, role: receiver, key: ... } to control.responders`,
-    )
-  if (named?.role !== undefined && !mayOrder(named.role, 'revoke'))
-    report(
-      [...at, 'responder'],
-      `${quote(named.name ?? '')} is a ${named.role}, who may not revoke: give it the role receiver`,
-    )
+  checkReceiver(draft, events.responder, [...at, 'responder'], report)
   for (const [index, transmitter] of (events.transmitters ?? []).entries()) {
-    const jwks = transmitter?.jwks
-    if (jwks === undefined) continue
     const place: Path = [...at, 'transmitters', index, 'jwks']
-    if (['file', 'url'].filter((key) => key in jwks).length !== 1)
-      report(place, 'must name a file or a url, and one of them')
-    if (jwks.url !== undefined && !isSafeUrl(jwks.url, 'http'))
-      report([...place, 'url'], 'must be an https URL without credentials (http is taken on loopback)')
+    if (transmitter?.jwks !== undefined) checkKeys(transmitter.jwks, place, report)
   }
+}
+
+function checkReceiver({ control }: Draft, name: string | undefined, at: Path, report: Report): void {
+  const responders = control?.responders
+  if (name === undefined || responders === undefined) return
+  const named = responders.find((each) => each?.name === name)
+  if (named === undefined)
+    report(
+      at,
+      `there is no responder ${quote(name)}: add { name: ${name}, role: receiver, key: ... } to control.responders`,
+    )
+  else if (named.role !== undefined && !mayOrder(named.role, 'revoke'))
+    report(at, `${quote(name)} is of role ${named.role}, which may not revoke: give it the role receiver`)
+}
+
+function checkKeys(jwks: { readonly url?: string | undefined }, at: Path, report: Report): void {
+  if (['file', 'url'].filter((key) => key in jwks).length !== 1)
+    report(at, 'must name a file or a url, and one of them')
+  if (jwks.url !== undefined && !isSafeUrl(jwks.url, 'http'))
+    report([...at, 'url'], 'must be an https URL without credentials (http is taken on loopback)')
 }
 
 function isSafeUrl(value: string, scheme: 'http' | 'redis'): boolean {

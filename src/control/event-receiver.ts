@@ -8,7 +8,7 @@ import type { Logger } from '../ports/logger.ts'
 import type { Pseudonyms } from '../ports/pseudonyms.ts'
 import type { OrderDesk } from './order-desk.ts'
 
-export const EVENTS_PATH = '/events'
+const EVENTS_PATH = '/events'
 
 export interface EventReceiverDeps {
   readonly verifier: EventVerifier
@@ -24,11 +24,14 @@ const BODY_BYTES_MAX = 65_536
 const TYPE = /^application\/secevent\+jwt *(?:;|$)/i
 /** Events that were taken: one that is sent again is acknowledged, and makes no second order. */
 const TAKEN_MAX = 10_000
+/** Each order stays in the ledger for good: more than these a minute are put off, and are sent again. */
+const ORDERS_PER_MINUTE = 600
+const MINUTE_MS = 60_000
 
 export function createEventReceiver(deps: EventReceiverDeps): RequestListener {
-  const taken = new Set<string>()
+  const memory: Memory = { taken: new Set(), minute: 0, orders: 0 }
   return (request, response) => {
-    answer(request, response, taken, deps).catch((error: unknown) => {
+    answer(request, response, memory, deps).catch((error: unknown) => {
       deps.logger.error('the receiver of events failed to answer', {
         error: error instanceof Error ? error.message : 'unknown',
       })
@@ -37,10 +40,23 @@ export function createEventReceiver(deps: EventReceiverDeps): RequestListener {
   }
 }
 
+interface Memory {
+  readonly taken: Set<string>
+  minute: number
+  orders: number
+}
+
+function isPutOff(memory: Memory, now: number): boolean {
+  const minute = Math.floor(now / MINUTE_MS)
+  if (minute !== memory.minute) Object.assign(memory, { minute, orders: 0 })
+  memory.orders += 1
+  return memory.orders > ORDERS_PER_MINUTE
+}
+
 async function answer(
   request: IncomingMessage,
   response: ServerResponse,
-  taken: Set<string>,
+  memory: Memory,
   deps: EventReceiverDeps,
 ): Promise<void> {
   if (request.url !== EVENTS_PATH) {
@@ -68,7 +84,7 @@ async function answer(
     else refuse(response, verified.refused, verified.detail)
     return
   }
-  await take(verified, response, taken, deps)
+  await take(verified, response, memory, deps)
 }
 
 /** Undefined where it is longer than it may be. */
@@ -88,10 +104,11 @@ type Verified = Exclude<EventVerification, { refused: unknown }>
 async function take(
   event: Verified,
   response: ServerResponse,
-  taken: Set<string>,
+  memory: Memory,
   { clock, desk, logger, ...deps }: EventReceiverDeps,
 ): Promise<void> {
   const name = JSON.stringify([event.transmitter, event.jti])
+  const { taken } = memory
   const effect = taken.has(name) ? 'nothing' : parseSecurityEvent(event.claims, clock.now())
   if (effect !== 'nothing') {
     if ('problem' in effect) {
@@ -101,6 +118,10 @@ async function take(
     const orders = ordersOf(effect.ends, event, deps.pseudonyms)
     if (orders.length === 0) {
       refuse(response, 'invalid_issuer', 'it speaks of sessions of another issuer')
+      return
+    }
+    if (isPutOff(memory, clock.now())) {
+      send(response, 429)
       return
     }
     for (const order of orders) {
@@ -144,6 +165,6 @@ function refuse(response: ServerResponse, err: string, description: string): voi
 function send(response: ServerResponse, status: number, body = ''): void {
   response.setHeader('Cache-Control', 'no-store')
   if (status >= 400) response.setHeader('Connection', 'close')
-  if (status === 503) response.setHeader('Retry-After', '5')
+  if (status === 503 || status === 429) response.setHeader('Retry-After', status === 429 ? '60' : '5')
   response.writeHead(status, { 'Content-Length': Buffer.byteLength(body) }).end(body)
 }

@@ -318,7 +318,7 @@ const people: readonly Case[] = [
     [['role: responder', 'role: boss']],
     'boss, key: SzO7VZvAN',
     'control.responders[0].role',
-    /must be viewer, auditor, responder or commander, not "boss"/,
+    /must be viewer, auditor, receiver, responder or commander, not "boss"/,
   ],
   [
     'a read token in clear',

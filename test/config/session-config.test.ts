@@ -7,6 +7,9 @@ const withSession = (lines: string): string => SAMPLE.replace(/^session:\n/m, `s
 const OPAQUE =
   '  opaque: { issuer: "https://o.example", introspection: { url: "https://o.example/i", clientId: g, secretFile: ./s } }\n'
 
+const EVENTS =
+  '  events: { listen: "127.0.0.1:9090", responder: desk, keyFile: ./k, transmitters: [{ issuer: i, jwks: { file: ./j }, algorithms: [ES256], audience: a }] }\n'
+
 function problemsOf(text: string): readonly string[] {
   const parsed = parseConfig(text, { file: '/etc/portcullis.yaml', env: {}, now: Date.UTC(2026, 10, 24) })
   return 'problems' in parsed ? parsed.problems.map(({ path, message }) => `${path}: ${message}`) : []
@@ -94,6 +97,27 @@ describe('refused with the place and what would be right', () => {
       'mtls without TLS',
       edited(['session: { level: required', 'session: { level: required, binding: mtls']),
       /mtls needs the certificate of the caller, and gateway\.tls is not set/,
+    ],
+    ['a receiver in clear', withSession(EVENTS.replace('127.0.0.1', '0.0.0.0')), /needs session\.events\.tls/],
+    [
+      'a receiver that nobody knows',
+      withSession(EVENTS.replace('responder: desk', 'responder: dsk')),
+      /there is no responder "dsk"/,
+    ],
+    [
+      'keys of nowhere',
+      withSession(EVENTS.replace('jwks: { file: ./j }', 'jwks: {}')),
+      /must name a file or a url, and one/,
+    ],
+    [
+      'keys in clear',
+      withSession(EVENTS.replace('file: ./j', 'url: "http://i.example/j"')),
+      /must be an https URL without/,
+    ],
+    [
+      'a receiver that may not revoke',
+      withSession(EVENTS).replace('role: responder', 'role: viewer'),
+      /which may not revoke/,
     ],
     [
       'an OTP of nothing',

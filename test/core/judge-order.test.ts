@@ -3,6 +3,7 @@ import { describe, expect, test } from '@jest/globals'
 import { isExpired, ORDER_SKEW_MS } from '../../src/core/judge-order.ts'
 import { tableOf } from '../../src/core/ledger.ts'
 import type { Order } from '../../src/core/order.ts'
+import { mayAudit, ROLES } from '../../src/core/responder.ts'
 import { aDesk, aLockOrder, anApproval, aRelease, AUDITOR, CHIEF, DESK, GUARD, LEAD } from './desk.ts'
 import { aLock, aResponder, NOON, PEOPLE } from './fixtures.ts'
 
@@ -29,12 +30,20 @@ describe('one signature locks', () => {
   test.each([
     ['a viewer locks', aResponder('viewer', 'viewer'), aLockOrder()],
     ['an auditor locks', AUDITOR, aLockOrder()],
+    ['a receiver locks', aResponder('idp', 'receiver'), aLockOrder()],
+    ['a receiver proposes', aResponder('idp', 'receiver'), aRelease(['lock-1'])],
+    ['a receiver approves', aResponder('idp', 'receiver'), anApproval('release-1')],
     ['an auditor revokes', AUDITOR, REVOKE],
     ['an auditor proposes', AUDITOR, aRelease(['lock-1'])],
     ['a responder approves', DESK, anApproval('release-1')],
   ])('%s: 403', (_name, by, order) => {
     const desk = aDeskWithProposal()
     expect(desk.give('x', order, by)).toMatchObject({ refused: 'role' })
+  })
+
+  test('a receiver revokes, and is no auditor', () => {
+    expect(aDesk().give('revoke-1', REVOKE, aResponder('idp', 'receiver'))).toBeUndefined()
+    expect(ROLES.filter(mayAudit)).toEqual(['auditor', 'responder', 'commander'])
   })
 
   test('who has been retired orders nothing, from that very instant on', () => {

@@ -7,7 +7,7 @@ import { createKeySource, type KeySource } from './key-source.ts'
 import { parseStrictObject } from './strict-json.ts'
 import { isSignedBy, parseJws, TOKEN_BYTES_MAX } from './token.ts'
 
-export interface Transmitter {
+interface Transmitter {
   readonly issuer: string
   readonly jwks: { readonly file: string } | { readonly url: string }
   readonly algorithms: readonly string[]
@@ -48,15 +48,12 @@ export function createEventVerifier(options: EventVerifierOptions): RefreshingEv
       if (known === undefined) return refuse('invalid_issuer', 'its issuer may not send events here')
       const { transmitter, source } = known
       if (!transmitter.algorithms.includes(jws.alg)) return refuse('invalid_key', "its algorithm is not the issuer's")
-      const { aud, jti, iat } = claims
-      if (![aud].flat().includes(transmitter.audience)) return refuse('invalid_audience', 'it is for somebody else')
-      if (typeof jti !== 'string' || jti === '') return refuse('invalid_request', 'it has no jti')
-      if (typeof iat !== 'number' || iat * 1000 > now + options.clockToleranceMs)
-        return refuse('invalid_request', 'its iat is no time until now')
+      const problem = checkEvent(claims, transmitter.audience, now + options.clockToleranceMs)
+      if (problem !== undefined) return problem
       const key = await obtainKey(source, jws.alg, jws.kid)
       if (typeof key === 'string') return refuse(key, 'it cannot be verified with a key of its issuer')
       if (!(await isSignedBy(jws, key)) || key.retired) return refuse('invalid_key', 'its signature does not hold')
-      return { transmitter: transmitter.issuer, jti, speaksFor: transmitter.speaksFor, claims }
+      return { transmitter: transmitter.issuer, jti: claims.jti as string, speaksFor: transmitter.speaksFor, claims }
     },
     refresh: async () => {
       const all = [...sources.values()]
@@ -64,6 +61,19 @@ export function createEventVerifier(options: EventVerifierOptions): RefreshingEv
       return all.flatMap(({ source }) => (source.problem === undefined ? [] : [source.problem]))
     },
   }
+}
+
+/** RFC 8417, 2.2: `aud`, `jti` and `iat`; there is no `exp`, since what has happened stays so. */
+function checkEvent(
+  { aud, jti, iat }: Readonly<Record<string, unknown>>,
+  audience: string,
+  latest: Instant,
+): EventVerification | undefined {
+  if (![aud].flat().includes(audience)) return refuse('invalid_audience', 'it is for somebody else')
+  if (typeof jti !== 'string' || jti === '') return refuse('invalid_request', 'it has no jti')
+  return typeof iat === 'number' && iat * 1000 <= latest
+    ? undefined
+    : refuse('invalid_request', 'its iat is no time until now')
 }
 
 async function obtainKey(

@@ -1,5 +1,6 @@
 // An issuer's key set (RFC 7517), reduced to the public keys that can verify its pinned algorithms.
-import { calculateJwkThumbprint, importJWK, type CryptoKey, type JWK } from 'jose'
+import { KeyObject } from 'node:crypto'
+import { calculateJwkThumbprint, importJWK, type JWK } from 'jose'
 import { checkRsaStrength } from './rsa-strength.ts'
 import { isObject, parseStrictObject } from './strict-json.ts'
 
@@ -9,7 +10,7 @@ export interface VerificationKey {
   readonly id: string
   readonly kid?: string
   readonly alg: string
-  readonly key: CryptoKey
+  readonly key: KeyObject
   /** Set once the issuer no longer lists it: whatever was verified with it counts no more. */
   retired: boolean
 }
@@ -44,7 +45,7 @@ export function isSupportedAlgorithm(alg: string): boolean {
 
 /** Undefined where the bytes are no key set at all. A well-formed set is taken at its word, also where no key of it can be used. */
 export async function parseKeySet(bytes: Uint8Array, algorithms: readonly string[]): Promise<KeySet | undefined> {
-  const members = parseStrictObject(bytes)?.keys
+  const members = parseStrictObject(Buffer.from(bytes))?.keys
   if (!Array.isArray(members) || members.length > KEYS_MAX) return undefined
   const keys: VerificationKey[] = []
   const problems: string[] = []
@@ -101,7 +102,7 @@ async function importMember(member: Readonly<Record<string, unknown>>, algorithm
 async function importKey(jwk: JWK, alg: string, id: string, kid: string | undefined): Promise<VerificationKey> {
   const key = await importJWK(jwk, alg)
   if (key instanceof Uint8Array || key.type !== 'public') throw new TypeError('not a public key')
-  return { id, alg, key, retired: false, ...(kid === undefined ? {} : { kid }) }
+  return { id, alg, key: KeyObject.from(key), retired: false, ...(kid === undefined ? {} : { kid }) }
 }
 
 function fits(member: Readonly<Record<string, unknown>>, alg: string): boolean {

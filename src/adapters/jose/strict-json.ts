@@ -1,4 +1,5 @@
 // JSON that can be read in one way only: what a token or a key set says must not depend on who reads it.
+import { isUtf8 } from 'node:buffer'
 
 const DEPTH_MAX = 16
 
@@ -6,9 +7,10 @@ const DEPTH_MAX = 16
  * A JSON object (RFC 8259) in strict UTF-8, or undefined. Duplicate members are refused (readers differ on which one counts), so
  * are byte order marks and more than 16 levels. `__proto__` is a member like any other, and nothing here assigns by its name.
  */
-export function parseStrictObject(bytes: Uint8Array): Readonly<Record<string, unknown>> | undefined {
+export function parseStrictObject(bytes: Buffer): Readonly<Record<string, unknown>> | undefined {
   try {
-    const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
+    if (!isUtf8(bytes)) return undefined
+    const text = bytes.toString('utf8')
     const members = countMembers(text)
     const value: unknown = members === undefined ? undefined : JSON.parse(text)
     return isObject(value) && countKeys(value) === members ? value : undefined

@@ -25,17 +25,16 @@ const CURVES: Readonly<Record<string, Curve>> = {
 /**
  * The one other spelling of a token that holds just when it does. From an ECDSA signature (r, s) anyone makes the second,
  * (r, n - s) (SEC 1, 4.1.4). Signers write the greater s half of the time (RFC 7515, A.3.1 is one), so that it is no ground to
- * refuse: the two are remembered as one (docs/decisions/0013). Takes canonical base64url; undefined where there is none.
+ * refuse: the two are remembered as one (docs/decisions/0013). `signature`: its bytes. Undefined where there is none.
  */
-export function twinOf(token: string, alg: string): string | undefined {
+export function twinOf(token: string, alg: string, signature: Buffer): string | undefined {
   const curve = CURVES[alg]
   if (curve === undefined) return undefined
-  const end = token.lastIndexOf('.') + 1
-  const bytes = Buffer.from(token.slice(end), 'base64url')
   const { scalarBytes, order } = curve
+  const bytes = Buffer.from(signature)
   if (bytes.length !== 2 * scalarBytes || bytes.compare(order, 0, scalarBytes, scalarBytes) >= 0) return undefined
   negate(bytes.subarray(scalarBytes), order)
-  return token.slice(0, end) + bytes.toString('base64url')
+  return token.slice(0, token.lastIndexOf('.') + 1) + bytes.toString('base64url')
 }
 
 /** n - s, in place. */

@@ -88,7 +88,7 @@ export function createTokenVerifier(options: TokenVerifierOptions): RefreshingTo
       if (issuer === undefined) return invalid('its issuer is not trusted')
       const problem = checkToken(parsed, issuer.config, now, options.clockToleranceMs)
       if (problem !== undefined) return invalid(problem)
-      const twin = twinOf(token, parsed.alg)
+      const twin = twinOf(token, parsed.alg, parsed.signature)
       const twinName = twin === undefined ? undefined : nameToken(twin)
       const same = twinName === undefined ? undefined : recall(twinName, now)
       if (same !== undefined) return same

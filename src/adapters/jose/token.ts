@@ -1,5 +1,5 @@
 // A compact JWS taken apart before anything of it is believed, and the check of its signature.
-import type { webcrypto } from 'node:crypto'
+import { constants, verify } from 'node:crypto'
 import type { Claims } from './claims.ts'
 import type { VerificationKey } from './key-set.ts'
 import { parseStrictObject } from './strict-json.ts'
@@ -10,10 +10,10 @@ export interface UnverifiedJws {
   readonly header: Readonly<Record<string, unknown>>
   readonly alg: string
   readonly kid?: string
-  readonly payload: Uint8Array
+  readonly payload: Buffer
   /** Header and payload as they were signed. */
   readonly signingInput: string
-  readonly signature: Uint8Array
+  readonly signature: Buffer
 }
 
 export interface UnverifiedToken extends UnverifiedJws {
@@ -36,53 +36,83 @@ export function parseToken(token: string): UnverifiedToken | string {
  * not looked at.
  */
 export function parseJws(token: string, types: readonly unknown[] = TYPES): UnverifiedJws | string {
-  const parts = token.split('.')
-  const [head, payload, mark] = parts.map(decodeCanonical)
-  if (parts.length !== 3 || head === undefined || payload === undefined || mark === undefined)
-    return 'it is no compact JWS in canonical base64url'
-  const header = parseStrictObject(head)
+  const first = token.indexOf('.')
+  const second = token.indexOf('.', first + 1)
+  const isCompact = first !== -1 && second !== -1 && !token.includes('.', second + 1)
+  const payload = isCompact ? decodeCanonical(token.slice(first + 1, second)) : undefined
+  const signature = isCompact ? decodeCanonical(token.slice(second + 1)) : undefined
+  if (payload === undefined || signature === undefined) return MALFORMED
+  const header = readHeader(token.slice(0, first), types)
+  return typeof header === 'string' ? header : { ...header, payload, signature, signingInput: token.slice(0, second) }
+}
+
+const MALFORMED = 'it is no compact JWS in canonical base64url'
+
+type Header = Pick<UnverifiedJws, 'header' | 'alg' | 'kid'>
+
+/** Headers of plain tokens that were well before: an issuer has one for each key. They come from strangers, so memory is bounded. */
+const headers = new Map<string, Header>()
+const HEADERS_MAX = 200
+const HEADER_LENGTH_MAX = 256
+
+function readHeader(text: string, types: readonly unknown[]): Header | string {
+  const known = types === TYPES ? headers.get(text) : undefined
+  if (known !== undefined) return known
+  const bytes = decodeCanonical(text)
+  if (bytes === undefined) return MALFORMED
+  const header = parseStrictObject(bytes)
   if (header === undefined) return 'its header is no JSON object without duplicates'
   const problem = checkHeader(header, types)
   if (problem !== undefined) return problem
   const { alg, kid } = header as { alg: string; kid?: string }
-  const signingInput = token.slice(0, token.lastIndexOf('.'))
-  return { header, alg, payload, signingInput, signature: mark, ...(kid === undefined ? {} : { kid }) }
+  const found = { header, alg, ...(kid === undefined ? {} : { kid }) }
+  if (types === TYPES && text.length <= HEADER_LENGTH_MAX) {
+    if (headers.size >= HEADERS_MAX) headers.clear()
+    // Copied: a slice would keep the whole token.
+    headers.set(Buffer.from(text, 'latin1').toString('latin1'), found)
+  }
+  return found
 }
 
 /**
- * Off this thread, by WebCrypto; false also where the key cannot be used. jose imports the keys and binds each to its algorithm; it
- * would take the token apart once more to check it, which costs as much as all the rest of the session stage.
+ * Off this thread, in libuv's pool; false also where the key cannot be used. jose imports the keys and binds each to its algorithm; to
+ * check a token it would take it apart once more, and WebCrypto costs a quarter more than this (docs/decisions/0013).
  */
-export async function isSignedBy(
+export function isSignedBy(
   { alg, signingInput, signature }: UnverifiedJws,
   { alg: wanted, key }: Pick<VerificationKey, 'alg' | 'key'>,
 ): Promise<boolean> {
-  if (alg !== wanted) return false
-  try {
-    return await crypto.subtle.verify(
-      paramsOf(alg),
-      key,
-      signature as NodeJS.BufferSource,
-      Buffer.from(signingInput, 'latin1'),
-    )
-  } catch {
-    return false
-  }
+  if (alg !== wanted) return NOT_SIGNED
+  const { digest, ...options } = PARAMS[alg.slice(0, 2)]?.(`sha${alg.slice(2)}`) ?? { digest: null }
+  return new Promise((resolve) => {
+    try {
+      verify(digest, Buffer.from(signingInput, 'latin1'), { ...options, key }, signature, (error, holds) => {
+        resolve(error === null && holds)
+      })
+    } catch {
+      resolve(false)
+    }
+  })
 }
 
-/** RFC 7518, 3.3 to 3.5, and RFC 8037. */
-function paramsOf(alg: string): webcrypto.AlgorithmIdentifier | webcrypto.EcdsaParams | webcrypto.RsaPssParams {
-  const bits = Number(alg.slice(2))
-  switch (alg.slice(0, 2)) {
-    case 'ES':
-      return { name: 'ECDSA', hash: `SHA-${bits}` }
-    case 'PS':
-      return { name: 'RSA-PSS', saltLength: bits / 8 }
-    case 'RS':
-      return { name: 'RSASSA-PKCS1-v1_5' }
-    default:
-      return { name: 'Ed25519' }
-  }
+const NOT_SIGNED = Promise.resolve(false)
+
+interface Params {
+  readonly digest: string | null
+  readonly dsaEncoding?: 'ieee-p1363'
+  readonly padding?: number
+  readonly saltLength?: number
+}
+
+/** RFC 7518, 3.3 to 3.5; Ed25519 (RFC 8037) has none. */
+const PARAMS: Readonly<Record<string, (digest: string) => Params>> = {
+  ES: (digest) => ({ digest, dsaEncoding: 'ieee-p1363' }),
+  RS: (digest) => ({ digest, padding: constants.RSA_PKCS1_PADDING }),
+  PS: (digest) => ({
+    digest,
+    padding: constants.RSA_PKCS1_PSS_PADDING,
+    saltLength: constants.RSA_PSS_SALTLEN_DIGEST,
+  }),
 }
 
 function checkHeader(
@@ -97,8 +127,15 @@ function checkHeader(
   return undefined
 }
 
+const BASE64URL = /^[A-Za-z0-9_-]*$/
+/** Of the last character of a group that is not whole: those whose unused bits are zero. */
+const LAST_OF_TWO = 'AQgw'
+const LAST_OF_THREE = 'AEIMQUYcgkosw048'
+
 /** Undefined where another text gives the same bytes: one token has one spelling, so that it is remembered and revoked once. */
-function decodeCanonical(part: string): Uint8Array | undefined {
-  const bytes = Buffer.from(part, 'base64url')
-  return bytes.toString('base64url') === part ? bytes : undefined
+function decodeCanonical(part: string): Buffer | undefined {
+  const rest = part.length % 4
+  if (rest === 1 || !BASE64URL.test(part)) return undefined
+  if (rest !== 0 && !(rest === 2 ? LAST_OF_TWO : LAST_OF_THREE).includes(part.at(-1) ?? '')) return undefined
+  return Buffer.from(part, 'base64url')
 }

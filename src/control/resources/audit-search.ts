@@ -1,6 +1,7 @@
 // The trail, searched by those who may: each use is in the trail itself before anything is answered.
 import type { Request, Response } from 'express'
 import type { AccessRecord } from '../../core/audit-record.ts'
+import { mayAudit } from '../../core/responder.ts'
 import { LISTS, parseQuery, PEOPLE_LISTS, type Query } from '../../core/trail-query.ts'
 import type { ControlDeps } from '../control-deps.ts'
 import { sendProblem } from '../problem.ts'
@@ -151,7 +152,7 @@ function isFine(asked: Asked | readonly string[], response: Response): asked is 
 
 /** Contract, 4: auditors search; a viewer reads what stands now. */
 function mayAsk(caller: Caller, response: Response): boolean {
-  if (caller.kind !== 'responder' || caller.responder.role !== 'viewer') return true
+  if (caller.kind !== 'responder' || mayAudit(caller.responder.role)) return true
   sendProblem(
     response,
     'forbidden',

@@ -16,6 +16,9 @@ const open = (entriesMax: number, hotMax = 4) =>
     unpack: (text) => JSON.parse(text) as { n: number },
   })
 
+const twin = (token: string, alg: string): string | undefined =>
+  twinOf(token, alg, Buffer.from(token.slice(token.lastIndexOf('.') + 1), 'base64url'))
+
 describe('the memory', () => {
   test('holds the last ones up to its bound, in bounded bytes, however many come', () => {
     const memory = open(1_000)
@@ -107,11 +110,11 @@ describe('the two spellings of an ECDSA signature', () => {
   test('are each the twin of the other, and no other algorithm has one', () => {
     for (const alg of ['ES256', 'ES384', 'ES512'] as const) {
       const token = makeToken(makeKey(alg, alg))
-      const twin = twinOf(token, alg) ?? ''
-      expect(twin).not.toBe(token)
-      expect(twinOf(twin, alg)).toBe(token)
-      expect(twinOf(token, 'EdDSA')).toBeUndefined()
-      expect(twinOf(`${token.slice(0, token.lastIndexOf('.'))}.${'_'.repeat(86)}`, alg)).toBeUndefined()
+      const other = twin(token, alg) ?? ''
+      expect(other).not.toBe(token)
+      expect(twin(other, alg)).toBe(token)
+      expect(twin(token, 'EdDSA')).toBeUndefined()
+      expect(twin(`${token.slice(0, token.lastIndexOf('.'))}.${'_'.repeat(86)}`, alg)).toBeUndefined()
     }
   })
 
@@ -119,10 +122,10 @@ describe('the two spellings of an ECDSA signature', () => {
     for (let n = 0; n < 8; n++) {
       const { verify } = openVerifier([key.jwk])
       const token = makeToken(key, { sid: `s${String(n)}` })
-      const twin = twinOf(token, 'ES256') ?? ''
-      const { session } = (await openVerifier([key.jwk]).verify(twin)) as Proven
+      const other = twin(token, 'ES256') ?? ''
+      const { session } = (await openVerifier([key.jwk]).verify(other)) as Proven
       await verify(token)
-      expect(verify(twin)).toMatchObject({ session })
+      expect(verify(other)).toMatchObject({ session })
       const input = token.slice(0, token.lastIndexOf('.'))
       expect(verify(`${input}.${signBytes(input, key)}`)).toBeInstanceOf(Promise)
     }
