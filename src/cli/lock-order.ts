@@ -76,7 +76,11 @@ export async function orderLock(flags: LockFlags, context: Context, whole: LockS
   if (flags.json === true)
     printer.json({ ...deliveryJson(signed, deliveries, wait !== undefined), mode, scope, incident })
   else {
-    const undo = `to open it again: portcullis release ${signed.id} --reason TEXT, which another person approves`
+    const observe = `to see what it meets: portcullis impact --lock ${signed.id}`
+    const undo =
+      mode === 'observe'
+        ? observe
+        : `to open it again: portcullis release ${signed.id} --reason TEXT, which another person approves`
     printAccepted(printer, { done, reach: scopeText(scope), id: signed.id, incident, undo }, deliveries)
   }
   printShortfall(printer, `NOT ${done}`, deliveries, wait !== undefined)

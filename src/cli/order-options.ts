@@ -51,6 +51,15 @@ export function checkOrder(order: Readonly<Record<string, unknown>>): void {
 function flagText(problem: string): string {
   return problem.replace(
     /^order[.]([A-Za-z]+)(?= )/,
-    (_, key: string) => `--${key.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`,
+    (_, key: string) => WORDS[key] ?? `--${key.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`,
   )
+}
+
+/** What is no flag, or a flag of another name. */
+const WORDS: Readonly<Record<string, string>> = {
+  key: '--public-key',
+  name: 'the name',
+  gateway: 'the gateway',
+  release: 'the id of the release',
+  locks: 'the ids of the locks',
 }

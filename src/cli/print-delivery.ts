@@ -22,11 +22,15 @@ export function printAccepted(printer: Printer, headline: Headline, deliveries: 
   printer.out({ style: 'red', text: headline.done }, `  ${headline.reach}`)
   printer.out('  id        ', { style: 'bold', text: headline.id })
   printer.out('  incident  ', headline.incident)
-  for (const delivery of accepted) printGateway(printer, delivery)
+  for (const delivery of accepted) printGateway(printer, delivery, headline.done !== 'DRILLED')
   if (headline.undo !== undefined) printer.out({ style: 'dim', text: headline.undo })
 }
 
-function printGateway(printer: Printer, { control, accepted }: ReturnType<typeof acceptedOf>[number]): void {
+function printGateway(
+  printer: Printer,
+  { control, accepted }: ReturnType<typeof acceptedOf>[number],
+  isLock: boolean,
+): void {
   const { epoch, covers, durable, proof } = accepted
   const reach = covers.length > 0 ? `, ${routeCount(covers.length)}` : ''
   const kept: Segment = durable ? '' : { style: 'yellow', text: ', held in memory alone: its disk did not answer' }
@@ -36,7 +40,8 @@ function printGateway(printer: Printer, { control, accepted }: ReturnType<typeof
   printer.out(
     `            ${proof.proven.length} of ${proof.proven.length + proof.missing.length} proven in ${Math.round(proof.elapsedMs)} ms`,
   )
-  if (proof.residual !== undefined) printer.out('  too late  ', residualText(proof.residual))
+  // A drill cuts nothing.
+  if (isLock && proof.residual !== undefined) printer.out('  too late  ', residualText(proof.residual))
   for (const gateway of proof.missingGateways ?? [])
     printer.out('  missing   ', { style: 'red', text: missingText(gateway) })
 }

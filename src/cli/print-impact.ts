@@ -11,7 +11,7 @@ export function printImpact(printer: Printer, control: string, view: ImpactView)
   const { scope, mode, windowSeconds, seenSeconds, covers } = view
   printer.out(
     { style: 'bold', text: 'IMPACT' },
-    `  ${mode} on ${scopeText(scope)}, ${covers.length} routes, ${control}`,
+    `  ${mode} on ${scopeText(scope)}, ${counted(covers.length, 'route', 'routes')}, ${control}`,
   )
   const seen = seenSeconds < windowSeconds ? ` (only ${spanText(seenSeconds * 1000)} are known)` : ''
   printer.out(`In the last ${spanText(windowSeconds * 1000)}${seen} it would have refused:`)
@@ -21,7 +21,7 @@ export function printImpact(printer: Printer, control: string, view: ImpactView)
     `  ${sparkline(view.perMinute)}`,
   )
   printer.out(`  of         ${peopleText(view)}`)
-  printer.out(`  open now   ${view.open} exchanges would be cut`)
+  printer.out(`  open now   ${counted(view.open, 'exchange', 'exchanges')} would be cut`)
   list(
     printer,
     ['ROUTE', 'REQUESTS'],
@@ -71,8 +71,8 @@ export function observedLines({ since, until, isFinal, predicted, came }: Observ
   return [
     predicted === undefined
       ? 'predicted  not known: the gateway was started since'
-      : `predicted  ${about(predicted)}${predicted.requests} requests of ${peopleText(predicted)}`,
-    `came       ${about(came)}${came.requests} requests of ${peopleText(came)}, ${head}`,
+      : `predicted  ${about(predicted)}${counted(predicted.requests, 'request', 'requests')} of ${peopleText(predicted)}`,
+    `came       ${about(came)}${counted(came.requests, 'request', 'requests')} of ${peopleText(came)}, ${head}`,
   ]
 }
 
@@ -88,7 +88,16 @@ function list(printer: Printer, heading: readonly string[], rows: readonly (read
 }
 
 function peopleText({ sessions, clients, subjects, addresses }: ImpactNumbers): string {
-  return `${sessions} sessions, ${clients} clients, ${subjects} subjects, ${addresses} addresses`
+  return [
+    counted(sessions, 'session', 'sessions'),
+    counted(clients, 'client', 'clients'),
+    counted(subjects, 'subject', 'subjects'),
+    counted(addresses, 'address', 'addresses'),
+  ].join(', ')
+}
+
+function counted(count: number, one: string, many: string): string {
+  return `${count} ${count === 1 ? one : many}`
 }
 
 function about({ isSampled }: ImpactNumbers): string {

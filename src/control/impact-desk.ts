@@ -60,6 +60,7 @@ interface FleetObserved {
 
 const ANSWER_LIMIT_MS = 2_000
 const OBSERVED_MAX = 64
+const ID_SHOWN = 12
 
 interface State {
   readonly deps: ImpactDeps
@@ -162,10 +163,10 @@ async function refreshed(state: State, lock: Lock, predicted?: Impact): Promise<
   return { lock: lock.id, since: lock.since, until, isFinal, came, ...(predicted === undefined ? {} : { predicted }) }
 }
 
-async function askObserved(state: State, id: string): ReturnType<ImpactDesk['askObserved']> {
-  const own = state.observed.get(id)
+async function askObserved(state: State, given: string): ReturnType<ImpactDesk['askObserved']> {
+  const own = findObserved(state, given)
   if (own === undefined) return undefined
-  const others = await askOthers(state, { observed: id })
+  const others = await askOthers(state, { observed: own.lock })
   const part = (key: 'predicted' | 'came') => (words: unknown) =>
     isFields(words) ? parseImpact(words[key]) : undefined
   const { lock, since, until, isFinal } = own
@@ -174,6 +175,12 @@ async function askObserved(state: State, id: string): ReturnType<ImpactDesk['ask
     came: countedOf(state, own.came, others, part('came')),
     ...(own.predicted === undefined ? {} : { predicted: countedOf(state, own.predicted, others, part('predicted')) }),
   }
+}
+
+/** By its whole id, or by as much of it as status shows where only one begins so. */
+function findObserved({ observed }: State, given: string): Observed | undefined {
+  const found = [...observed.values()].filter(({ lock }) => lock.startsWith(given))
+  return observed.get(given) ?? (given.length >= ID_SHOWN && found.length === 1 ? found[0] : undefined)
 }
 
 /** Whoever asks is of the fleet, and is answered what it asks; a question that is none is not. */

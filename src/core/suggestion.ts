@@ -60,7 +60,9 @@ function parseAlert(value: unknown): Alert | undefined {
 
 export function ruleFor(rules: readonly SuggestionRule[], alert: Alert): SuggestionRule | undefined {
   return rules.find(({ match }) =>
-    Object.entries(match).every(([label, value]) => Object.hasOwn(alert.labels, label) && alert.labels[label] === value),
+    Object.entries(match).every(
+      ([label, value]) => Object.hasOwn(alert.labels, label) && alert.labels[label] === value,
+    ),
   )
 }
 

@@ -110,7 +110,8 @@ withRedis('two gateways of two workers each', () => {
       isFinal: false,
     })
     const status = await cli('status')
-    expect(status.stdout).toMatch(/predicted {2}\d requests of .*\n.*came {7}3 requests of 1 sessions/)
+    expect(status.stdout).toMatch(/predicted {2}\d requests of .*\n.*came {7}3 requests of 1 session,/)
+    expect((await cli('impact', '--lock', id.slice(0, 12), '--json')).stdout).toContain(id)
     expect((await cli('impact', '--lock', 'no-such-lock')).code).toBe(1)
   }, 60_000)
 

@@ -25,7 +25,10 @@ export const define: Define = (command, context) => {
     .addOption(
       new Option('--mode <mode>', 'what would be refused (deny unless said)').choices(['deny', 'read-only', 'step-up']),
     )
-    .option('--lock <id>', 'instead: what this observing lock has met, beside what was predicted; by its whole id')
+    .option(
+      '--lock <id>',
+      'instead: what this observing lock has met, beside what was predicted; by its id or the first 12 characters of it or more',
+    )
   addClientOptions(command)
   examples(
     command,

@@ -100,7 +100,12 @@ export function createNotifier(deps: NotifierDeps): Notifier {
 }
 
 /** Undefined once it is over with this message; else how long to wait. */
-async function attempt(deps: NotifierDeps, receiver: Receiver, lane: Lane, waiting: Waiting): Promise<number | undefined> {
+async function attempt(
+  deps: NotifierDeps,
+  receiver: Receiver,
+  lane: Lane,
+  waiting: Waiting,
+): Promise<number | undefined> {
   const { notice } = waiting
   waiting.tries += 1
   try {

@@ -32,7 +32,7 @@ function impact(deps: ControlDeps): Answer {
         sendProblem(
           response,
           'not-found',
-          'no lock with this id observes here: it takes mode observe, and its whole id',
+          'no lock with this id observes here: it takes a lock in mode observe, by its id or the first 12 characters of it or more',
         )
       else sendJson(response, 200, fleetObservedView(observed))
       return
