@@ -22,7 +22,7 @@ module.exports = {
     {
       name: 'no-orphans',
       severity: 'error',
-      from: { orphan: true, pathNot: '^src/(main|app/worker|app/trail-thread)[.]ts$' },
+      from: { orphan: true, pathNot: '^src/(main|app/worker|app/trail-reader)[.]ts$' },
       to: {},
     },
     only('core-is-closed', 'core/', []),

@@ -1,8 +1,12 @@
 // Retention of the running gateway: what is older than it, and not held, is deleted; the trail says so first.
-import { applyRetention, cutoffOf, planRetention, sweep } from '../audit/retention.ts'
 import { readEntry, timeOf } from '../audit/locate.ts'
 import { readExtent } from '../audit/reader.ts'
-import type { Parts } from './parts.ts'
+import { applyRetention, cutoffOf, planRetention, sweep } from '../audit/retention.ts'
+import type { Config } from '../config/config.ts'
+import type { AuditTrail } from '../ports/audit-trail.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { Logger } from '../ports/logger.ts'
+import type { Signer } from '../ports/signer.ts'
 
 export interface TrailKeeper {
   /** Time of the oldest record, epoch milliseconds, as it was at the last look; undefined where there is none. */
@@ -11,25 +15,28 @@ export interface TrailKeeper {
   look(): Promise<void>
 }
 
-export function createTrailKeeper({
-  running,
-  trail,
-  clock,
-  logger,
-}: Pick<Parts, 'running' | 'trail' | 'clock' | 'logger'>): TrailKeeper {
+export interface TrailKeeperDeps {
+  /** Read anew at each look, so that a hold takes effect with a reload. */
+  readonly running: { readonly config: Pick<Config, 'audit'> }
+  readonly trail: { readonly main: Pick<AuditTrail, 'append' | 'durable'>; readonly signer: Signer }
+  readonly clock: Clock
+  readonly logger: Logger
+}
+
+export function createTrailKeeper({ running, trail, clock, logger }: TrailKeeperDeps): TrailKeeper {
   const { dir } = running.config.audit
   let minimum = 0
   let oldest: number | undefined
-  let isSwept = false
+  let now: (() => number) | undefined
   const look = async (): Promise<void> => {
-    if (!isSwept) {
+    if (now === undefined) {
       minimum = (await readExtent(dir)).minimum
       await sweep(dir, minimum)
-      isSwept = true
+      now = await cautiousClock(dir, clock)
     }
     const { retentionMs, holds } = running.config.audit
     for (;;) {
-      const cutoff = cutoffOf(clock.now(), retentionMs, holds)
+      const cutoff = cutoffOf(now(), retentionMs, holds)
       const plan = cutoff === undefined ? undefined : await planRetention(dir, cutoff, clock.now())
       if (plan === undefined) break
       const ticket = trail.main.append({
@@ -50,4 +57,17 @@ export function createTrailKeeper({
     },
     look,
   }
+}
+
+/**
+ * What is deleted does not come back, and a clock that was set forward would delete all of it. So the time that counts is that of
+ * the newest record of the life before, and what has passed since this one began: of a gateway that was off for long a little is
+ * deleted later.
+ */
+async function cautiousClock(dir: string, clock: Clock): Promise<() => number> {
+  const { minimum, size } = await readExtent(dir)
+  const newest = size > minimum ? timeOf(await readEntry(dir, size - 1)) : undefined
+  const base = Math.min(newest ?? clock.now(), clock.now())
+  const since = clock.monotonicMs()
+  return () => Math.min(clock.now(), base + clock.monotonicMs() - since)
 }

@@ -106,7 +106,10 @@ async function openBase({ config, env, clock, cleanUp }: GatewayDeps): Promise<B
       },
     }))
   if (pool !== undefined) cleanUp.defer(() => pool.stop(0))
-  const trailDesk = openTrailDesk(config, trail.gatewayName, logger)
+  const trailDesk = openTrailDesk({
+    ...{ config, logger, origin: trail.gatewayName },
+    size: () => trail.sealer.size,
+  })
   cleanUp.defer(() => trailDesk.stop())
   return { env, clock, cleanUp, logger, randomness, pseudonymKey, meters, trail, trailDesk, pool, live }
 }

@@ -1,13 +1,15 @@
-// The main thread's side of the thread that reads the trail: questions to it, and how its exports stand.
+// The main thread's side of the process that reads the trail: questions to it, and how its exports stand.
+import { fork, type ChildProcess } from 'node:child_process'
 import path from 'node:path'
-import { Worker } from 'node:worker_threads'
+import { fileURLToPath } from 'node:url'
 import type { ExporterState } from '../audit/export/exporter.ts'
+import { STRETCH } from '../audit/search/build-index.ts'
 import type { Config, ExportConfig } from '../config/config.ts'
 import type { Query, WhoseAnswer, WhoseQuery } from '../core/trail-query.ts'
 import type { Logger } from '../ports/logger.ts'
 import type { FoundPage, PageRequest, TrailSearch } from '../ports/trail-search.ts'
 
-export interface TrailThreadStart {
+export interface TrailReaderStart {
   readonly auditDir: string
   readonly indexDir: string
   readonly cursorDir: string
@@ -19,17 +21,17 @@ export interface TrailThreadStart {
 
 type Whose = WhoseAnswer & { readonly size: number; readonly fallback?: string }
 
-export type ToTrailThread =
+export type ToTrailReader =
   | { readonly id: number; readonly type: 'page'; readonly query: Query; readonly request: PageRequest }
   | { readonly id: number; readonly type: 'whose'; readonly query: WhoseQuery; readonly limit: number }
 
-export type FromTrailThread =
+export type FromTrailReader =
   | { readonly id: number; readonly value: FoundPage | Whose }
   | { readonly id: number; readonly problem: string }
   | { readonly export: string; readonly state: ExporterState }
   | { readonly indexed: number }
 
-type Question = ToTrailThread extends infer T ? (T extends { readonly id: number } ? Omit<T, 'id'> : never) : never
+type Question = ToTrailReader extends infer T ? (T extends { readonly id: number } ? Omit<T, 'id'> : never) : never
 
 export interface TrailDesk extends TrailSearch {
   /** By name. */
@@ -45,39 +47,67 @@ interface Waiting {
 /** Beyond this the next question is refused: each may take long. */
 const WAITING_MAX = 8
 
-/** The thread is started at the first question, or at once where there are exports or an index to keep. */
-export function openTrailDesk(config: Config, origin: string, logger: Logger): TrailDesk {
+export interface TrailDeskDeps {
+  readonly config: Config
+  readonly origin: string
+  readonly logger: Logger
+  /** Entries under the checkpoint. */
+  readonly size: () => number
+}
+
+const LOOK_EVERY_MS = 30_000
+const RESTART_AFTER_MS = 5_000
+
+/** The process is started at the first question, or where there is something to send on, to compress or to index. */
+export function openTrailDesk({ config, origin, logger, size }: TrailDeskDeps): TrailDesk {
   const waiting = new Map<number, Waiting>()
   const exports: Record<string, ExporterState> = {}
-  let worker: Worker | undefined
+  const { audit } = config
+  const isNeeded = Object.keys(audit.exports).length > 0 || audit.compressAfterMs !== undefined
+  let child: ChildProcess | undefined
   let lastId = 0
   let isStopped = false
 
   const end = (why: string): void => {
-    worker = undefined
+    child = undefined
     for (const { reject } of waiting.values()) reject(new Error(why))
     waiting.clear()
+    if (isStopped || !isNeeded) return
+    setTimeout(() => {
+      if (!isStopped) begin()
+    }, RESTART_AFTER_MS).unref()
   }
-  const begin = (): Worker => {
-    if (worker !== undefined) return worker
-    const started = new Worker(new URL(`./trail-thread${path.extname(import.meta.url)}`, import.meta.url), {
-      workerData: startOf(config, origin),
-      name: 'trail',
+  const begin = (): ChildProcess => {
+    if (child !== undefined) return child
+    const file = fileURLToPath(new URL(`./trail-reader${path.extname(import.meta.url)}`, import.meta.url))
+    const started = fork(file, [], {
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+      serialization: 'advanced',
     })
-    started.on('message', (message: FromTrailThread) => {
+    started.on('message', (message: FromTrailReader) => {
       hear(message)
     })
-    started.on('error', (error: Error) => {
-      logger.error('the thread that reads the trail failed', { error: error.message })
-      if (worker === started) end('the search failed')
+    let isOver = false
+    const over = (why: string): void => {
+      if (isOver) return
+      isOver = true
+      if (!isStopped) logger.error('the process that reads the trail has ended', { why })
+      if (child === started) end('the search was ended: the gateway log says why')
+    }
+    started.on('error', (error) => {
+      over(error.message)
     })
-    started.on('exit', () => {
-      if (worker === started) end('the search was ended')
+    started.on('exit', (code, signal) => {
+      over(`exit ${code ?? signal ?? 'unknown'}`)
     })
-    worker = started
+    // It keeps no gateway alive.
+    started.unref()
+    started.channel?.unref()
+    started.send(startOf(config, origin))
+    child = started
     return started
   }
-  const hear = (message: FromTrailThread): void => {
+  const hear = (message: FromTrailReader): void => {
     if ('indexed' in message) {
       logger.debug('the index of the trail has grown', { entries: message.indexed })
     } else if ('export' in message) {
@@ -101,24 +131,32 @@ export function openTrailDesk(config: Config, origin: string, logger: Logger): T
     const id = lastId
     return new Promise<T>((resolve, reject) => {
       waiting.set(id, { resolve: resolve as Waiting['resolve'], reject })
-      begin().postMessage({ ...question, id } satisfies ToTrailThread)
+      begin().send({ ...question, id } satisfies ToTrailReader)
     })
   }
 
-  if (config.audit.index || config.audit.compressAfterMs !== undefined || Object.keys(config.audit.exports).length > 0)
-    begin()
+  if (isNeeded) begin()
+  const timer = setInterval(() => {
+    if (audit.index && size() >= STRETCH) begin()
+  }, LOOK_EVERY_MS).unref()
   return {
     exports,
     page: (query, request) => ask<FoundPage>({ type: 'page', query, request }),
     whose: (query, limit) => ask<Whose>({ type: 'whose', query, limit }),
     async stop() {
       isStopped = true
-      await worker?.terminate()
+      clearInterval(timer)
+      const running = child
+      if (running === undefined) return
+      const gone = new Promise((resolve) => running.once('exit', resolve))
+      running.ref()
+      running.kill('SIGKILL')
+      await gone
     },
   }
 }
 
-function startOf({ audit, store }: Config, origin: string): TrailThreadStart {
+function startOf({ audit, store }: Config, origin: string): TrailReaderStart {
   return {
     auditDir: audit.dir,
     indexDir: `${audit.dir}.index`,

@@ -35,6 +35,8 @@ const TILES_AHEAD = 16
 const NOTHING_AHEAD: Ahead = {}
 
 export function createReadAhead({ dir, size }: Place): (index: number) => Promise<Ahead> {
+  // Of a small trail there is nothing to gain.
+  if (size <= TILES_AHEAD * TILE_WIDTH) return () => Promise.resolve(NOTHING_AHEAD)
   const ahead = new Map<number, Promise<Ahead>>()
   const begin = async (index: number): Promise<Ahead> => {
     try {

@@ -27,6 +27,7 @@ const ROW_GROUP = 8_192
 export async function openTrailIndex(options: TrailIndexOptions): Promise<TrailIndex> {
   const { DuckDBInstance: Instance } = await import('@duckdb/node-api')
   await mkdir(options.dir, { recursive: true, mode: 0o700 })
+  await removeLeftovers(options.dir)
   const instance = await Instance.create(':memory:', {
     threads: String(options.threads),
     memory_limit: `${options.memoryMegabytes}MB`,
@@ -44,7 +45,7 @@ export async function openTrailIndex(options: TrailIndexOptions): Promise<TrailI
 function createIndex(dir: string, instance: DuckDBInstance, connection: DuckDBConnection): TrailIndex {
   const pathOf = (name: string): string => join(dir, `${name}.parquet`)
   const copy = async (select: string, out: string, more: string): Promise<void> => {
-    const unfinished = `${out}.tmp`
+    const unfinished = `${out}.${process.pid}.tmp`
     await connection.run(`COPY (${select}) TO ${sqlText(unfinished)} (FORMAT parquet, COMPRESSION zstd${more})`)
     await rename(unfinished, out)
   }
@@ -84,6 +85,25 @@ function createIndex(dir: string, instance: DuckDBInstance, connection: DuckDBCo
       connection.closeSync()
       instance.closeSync()
     },
+  }
+}
+
+const LEFTOVER = /[.-](\d+)(?:-\d+)?\.(?:tmp|lines)$/
+
+/** What a process has left that is no more. */
+async function removeLeftovers(dir: string): Promise<void> {
+  for (const file of await readdir(dir)) {
+    const pid = Number(LEFTOVER.exec(file)?.[1])
+    if (pid > 0 && !isAlive(pid)) await rm(join(dir, file), { force: true }).catch(() => undefined)
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return error instanceof Error && 'code' in error && error.code === 'EPERM'
   }
 }
 

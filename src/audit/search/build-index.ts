@@ -42,7 +42,12 @@ export interface IndexState {
   readonly stale: readonly string[]
 }
 
-export async function readIndexState(dir: string, index: TrailIndex, files: Files = nodeFiles): Promise<IndexState> {
+export async function readIndexState(
+  dir: string,
+  index: Pick<TrailIndex, 'files'>,
+  files: Files = nodeFiles,
+  stretchesMax = STRETCHES_MAX,
+): Promise<IndexState> {
   const extent = await readExtent(dir, files)
   const fine: (Span & { readonly name: string })[] = []
   const stale: string[] = []
@@ -51,7 +56,7 @@ export async function readIndexState(dir: string, index: TrailIndex, files: File
     if (span !== undefined && span.from >= (fine.at(-1)?.to ?? 0)) fine.push({ ...span, name })
     else stale.push(name)
   }
-  return { extent, files: fine, missing: missingOf(extent, fine), stale }
+  return { extent, files: fine, missing: missingOf(extent, fine, stretchesMax * STRETCH), stale }
 }
 
 /** What a file of this name covers; undefined where it is not of this trail as it is now. */
@@ -63,14 +68,14 @@ async function spanOf(name: string, dir: string, extent: Extent, files: Files): 
   return (await hashOf(files, dir, extent.size, span).catch(() => '')) === hash ? span : undefined
 }
 
-function missingOf(extent: Extent, fine: readonly Span[]): readonly Span[] {
+function missingOf(extent: Extent, fine: readonly Span[], most: number): readonly Span[] {
   const closed = Math.floor(extent.size / STRETCH) * STRETCH
   const missing: Span[] = []
-  // Of a stretch that retention has begun to delete the rest is read as it is.
-  let at = Math.ceil(extent.minimum / STRETCH) * STRETCH
+  // Of a stretch that retention has begun to delete the rest is taken in.
+  let at = Math.floor(extent.minimum / STRETCH) * STRETCH
   for (const next of [...fine, { from: closed, to: closed }]) {
-    for (; at < next.from; at = Math.min(next.from, at + STRETCHES_MAX * STRETCH))
-      missing.push({ from: at, to: Math.min(next.from, at + STRETCHES_MAX * STRETCH) })
+    for (; at < next.from; at = Math.min(next.from, at + most))
+      missing.push({ from: at, to: Math.min(next.from, at + most) })
     at = Math.max(at, next.to)
   }
   return missing
@@ -79,6 +84,8 @@ function missingOf(extent: Extent, fine: readonly Span[]): readonly Span[] {
 export interface BuildOptions {
   readonly files?: Files
   readonly onProgress?: (done: number, total: number) => void
+  /** Of one file; default 8. */
+  readonly stretchesMax?: number
   /** Asked before each file: false ends the work. */
   readonly mayGoOn?: () => boolean
 }
@@ -91,14 +98,14 @@ export async function buildIndex(
   options: BuildOptions = {},
 ): Promise<number> {
   const files = options.files ?? nodeFiles
-  const { extent, missing, stale } = await readIndexState(dir, index, files)
+  const { extent, missing, stale } = await readIndexState(dir, index, files, options.stretchesMax)
   for (const name of stale) await index.remove(name)
   const total = missing.reduce((sum, { from, to }) => sum + to - from, 0)
   let done = 0
   for (const span of missing) {
     if (options.mayGoOn?.() === false) break
     try {
-      await writeLines(dir, span, scratch, files)
+      await writeLines(dir, { from: Math.max(span.from, extent.minimum), to: span.to }, scratch, files)
       await index.add(scratch, `${span.from}-${span.to}-${await hashOf(files, dir, extent.size, span)}`)
     } finally {
       await files.remove(scratch)

@@ -1,7 +1,8 @@
-// Composition root of the thread that reads the trail: searches, the index, exports. What it does never delays an order or a request.
+// Composition root of the process that reads the trail: searches, the index, compression, exports. It is a child of the gateway and not
+// a thread, since a fault in the index's native library must not end the gateway, and the kernel may let requests go first.
 import { mkdirSync, readFileSync } from 'node:fs'
+import { setPriority } from 'node:os'
 import path from 'node:path'
-import { parentPort, workerData } from 'node:worker_threads'
 import { openTrailIndex } from '../adapters/duckdb/trail-index.ts'
 import { createFileSink } from '../adapters/file/export-file.ts'
 import { createClock } from '../adapters/node/clock.ts'
@@ -14,18 +15,21 @@ import { createSearcher, type Searcher } from '../audit/search/searcher.ts'
 import type { ExportConfig } from '../config/config.ts'
 import type { ExportSink } from '../ports/export-sink.ts'
 import type { TrailIndex } from '../ports/trail-index.ts'
-import type { FromTrailThread, ToTrailThread, TrailThreadStart } from './trail-desk.ts'
+import type { FromTrailReader, ToTrailReader, TrailReaderStart } from './trail-desk.ts'
 
 const EXPORT_EVERY_MS = 500
 const INDEX_EVERY_MS = 30_000
+/** 131,072 records: some three seconds of one core. */
+const STRETCHES_A_FILE = 2
 const COMPRESS_EVERY_MS = 2_000
 /** At this rate it keeps up with 30,000 requests a second. */
 const BUNDLES_A_TURN = 256
 
-const start = workerData as TrailThreadStart
+/** Comes as the first message: arguments can be read by every process of the machine, and a URL may hold a secret. */
+let start: TrailReaderStart
 const clock = createClock()
-const post = (message: FromTrailThread): void => {
-  parentPort?.postMessage(message)
+const post = (message: FromTrailReader): void => {
+  if (process.connected) process.send?.(message)
 }
 
 let index: Promise<TrailIndex | undefined> | undefined
@@ -56,7 +60,7 @@ function openSearcher(): Promise<Searcher> {
   return searcher
 }
 
-async function answer(message: ToTrailThread): Promise<void> {
+async function answer(message: ToTrailReader): Promise<void> {
   const { id } = message
   try {
     whyNot = undefined
@@ -88,17 +92,23 @@ function inTurn(run: () => Promise<void>): void {
   last = last.then(run).catch(() => undefined)
 }
 
+/** One file at a time, so that a search waits for seconds at most; then again, behind the searches that have come meanwhile. */
 async function keepIndex(): Promise<void> {
   // Small trails need none, and a gateway without searches should not load the engine for nothing.
-  const { extent, missing } = await readIndexState(start.auditDir, { ...NO_INDEX, files: async () => [] })
-  if (missing.length === 0 || extent.size === 0) return
+  const { missing } = await readIndexState(start.auditDir, { files: async () => [] })
+  if (missing.length === 0) return
   const opened = await openIndex()
   if (opened === undefined) return
-  const added = await buildIndex(start.auditDir, opened, path.join(start.indexDir, `build-${process.pid}.lines`))
-  if (added > 0) post({ indexed: added })
+  let files = 0
+  const scratch = path.join(start.indexDir, `build-${process.pid}.lines`)
+  const added = await buildIndex(start.auditDir, opened, scratch, {
+    stretchesMax: STRETCHES_A_FILE,
+    mayGoOn: () => (files += 1) === 1,
+  })
+  if (added === 0) return
+  post({ indexed: added })
+  inTurn(keepIndex)
 }
-
-const NO_INDEX = {} as TrailIndex
 
 function openSink(config: ExportConfig): ExportSink {
   if (config.kind === 'file') return createFileSink(config.path)
@@ -149,12 +159,28 @@ function keepCompressed(afterMs: number): void {
   }, COMPRESS_EVERY_MS).unref()
 }
 
-parentPort?.on('message', (message: ToTrailThread) => {
-  inTurn(() => answer(message))
+/** Behind everything that serves requests. */
+const NICENESS = 10
+
+try {
+  setPriority(NICENESS)
+} catch {
+  // Not everywhere allowed, and only a courtesy.
+}
+// Ctrl-C goes to the whole group: the gateway ends first, and this with it.
+process.on('SIGINT', () => undefined)
+process.on('disconnect', () => {
+  process.exit(0)
 })
-if (Object.keys(start.exports).length > 0) startExports()
-if (start.compressAfterMs !== undefined) keepCompressed(start.compressAfterMs)
-if (start.keepsIndex)
-  setInterval(() => {
-    inTurn(keepIndex)
-  }, INDEX_EVERY_MS).unref()
+process.once('message', (first: TrailReaderStart) => {
+  start = first
+  process.on('message', (message: ToTrailReader) => {
+    inTurn(() => answer(message))
+  })
+  if (Object.keys(start.exports).length > 0) startExports()
+  if (start.compressAfterMs !== undefined) keepCompressed(start.compressAfterMs)
+  if (start.keepsIndex)
+    setInterval(() => {
+      inTurn(keepIndex)
+    }, INDEX_EVERY_MS).unref()
+})

@@ -1,0 +1,141 @@
+// portcullis audit on a copy of a trail: prove, export, retention, resume, and what is said where something is wrong.
+import { spawnSync } from 'node:child_process'
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { createPlace, removePlaces, writeTrail } from '../audit/trail.ts'
+import { emptyFolder, json, run } from './support.ts'
+
+afterAll(removePlaces)
+
+let dir: string
+let vkey: string
+
+beforeAll(async () => {
+  const place = createPlace()
+  const entries = Array.from(
+    { length: 600 },
+    (_, i) =>
+      `{"time":${1_800_000_000_000 + i},"seq":${i},"kind":"request","gateway":"gw","worker":"w1","phase":"outcome","id":"r${i}","client":"=cmd|'/c calc'!A1","method":"GET","route":"route.${i % 3}","path":"/x","subjects":["k.${'u'.padEnd(22, String(i % 7))}"],"decision":"allow","epoch":1,"status":200}`,
+  )
+  const sealer = await writeTrail(place, [entries])
+  dir = place.dir
+  vkey = sealer.vkey
+})
+
+const audit = (cwd: string, ...args: readonly string[]) => run(['audit', ...args], { cwd })
+
+test('a record is proven, checked, and no other passes for it', async () => {
+  const cwd = emptyFolder()
+  const proven = await audit(cwd, 'prove', 'r42', '--dir', dir)
+  expect([proven.code, proven.stdout]).toEqual([0, expect.stringContaining('PROVEN')])
+  expect(readdirSync(cwd).sort()).toEqual(['entry-42.json', 'entry-42.tlog-proof'])
+  const check = (...more: string[]) => audit(cwd, 'verify-proof', 'entry-42.tlog-proof', ...more)
+  expect((await check('--record', 'entry-42.json', '--vkey', vkey)).code).toBe(0)
+  writeFileSync(join(cwd, 'other.json'), readFileSync(join(cwd, 'entry-42.json'), 'utf8').replace('r42', 'r43'))
+  expect((await check('--record', 'other.json', '--vkey', vkey)).code).toBe(1)
+  expect((await check('--record', 'entry-42.json')).code).toBe(2)
+  const again = await audit(cwd, 'prove', '42', '--dir', dir)
+  expect([again.code, again.stderr]).toEqual([1, expect.stringContaining('is not overwritten')])
+  for (const [id, why] of [
+    ['nobody', 'has the id nobody'],
+    ['600', 'there is no entry 600'],
+    [`gw;t=1;h=:${Buffer.alloc(32).toString('base64')}:`, 'DOES NOT HAVE'],
+  ])
+    expect(await audit(cwd, 'prove', id ?? '', '--dir', dir)).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining(why ?? ''),
+    })
+})
+
+describe('an export', () => {
+  test('stands alone: its own verifier finds it whole, and what was changed', async () => {
+    const cwd = emptyFolder()
+    const { code, stdout } = await audit(cwd, 'export', '--dir', dir, '--route', 'route.1', '--out', 'pack', '--json')
+    expect([code, json(stdout)]).toEqual([0, { out: 'pack', format: 'ndjson', records: 200 }])
+    expect(readdirSync(join(cwd, 'pack')).sort()).toEqual([
+      'checkpoint',
+      'proofs.ndjson',
+      'records.ndjson',
+      'verify.mjs',
+      'vkey',
+    ])
+    const verify = () =>
+      spawnSync(process.execPath, ['pack/verify.mjs', 'pack', '--key', vkey], { cwd, encoding: 'utf8' })
+    expect(verify()).toMatchObject({ status: 0, stderr: '', stdout: expect.stringContaining('200 records') })
+    const records = join(cwd, 'pack/records.ndjson')
+    writeFileSync(records, readFileSync(records, 'utf8').replace('"r100"', '"r101"'))
+    expect(verify().status).toBe(1)
+    expect((await audit(cwd, 'export', '--dir', dir, '--out', 'pack')).stderr).toContain('is not overwritten')
+  })
+
+  test('as CSV runs nothing, as OCSF is one event a line, as Parquet has every record', async () => {
+    const cwd = emptyFolder()
+    const csv = await audit(cwd, 'export', '--dir', dir, '--id', 'r7', '--format', 'csv', '--out', '-')
+    expect(csv.stdout.split('\r\n')[1]).toContain(`"'=cmd|'/c calc'!A1"`)
+    const ocsf = await audit(cwd, 'export', '--dir', dir, '--limit', '3', '--format', 'ocsf', '--out', '-')
+    expect(
+      ocsf.stdout
+        .trimEnd()
+        .split('\n')
+        .map((line) => json(line).type_uid),
+    ).toEqual([600302, 600302, 600302])
+    const parquet = await audit(cwd, 'export', '--dir', dir, '--format', 'parquet', '--out', 'pq', '--json')
+    expect([parquet.code, parquet.stderr, json(parquet.stdout).records]).toEqual([0, '', 600])
+    expect(readdirSync(join(cwd, 'pq')).sort()).toEqual(['checkpoint', 'records.parquet', 'verify.mjs', 'vkey'])
+    expect(readFileSync(join(cwd, 'pq/records.parquet')).subarray(0, 4).toString()).toBe('PAR1')
+  })
+})
+
+test('where the use cannot be recorded nothing is shown, and the flag that helps is named', async () => {
+  const cwd = emptyFolder()
+  mkdirSync(join(cwd, 'no'))
+  const { code, stdout, stderr } = await audit(cwd, 'search', '--dir', dir, '--access-log', join(cwd, 'no'))
+  expect([code, stdout]).toEqual([1, ''])
+  expect(stderr).toContain('--access-log')
+})
+
+test('a query that cannot be is refused before anything is recorded', async () => {
+  const cwd = emptyFolder()
+  const log = join(cwd, 'access')
+  for (const [args, why] of [
+    [['search', '--since', 'yesterday'], 'RFC 3339'],
+    [['search', '--limit', 'many'], '--limit many'],
+    [['search', '--subject'], '--pseudonym-key'],
+    [['search', '--subject', '999941057058'], 'do not belong on the command line'],
+    [['whose'], '--route ROUTE'],
+    [['export'], '--out DIR'],
+  ] as const) {
+    const [command, ...more] = args
+    const outcome = await audit(cwd, command, '--dir', dir, '--access-log', log, ...more)
+    expect([args, outcome.code, outcome.stderr]).toEqual([args, 2, expect.stringContaining(why)])
+    expect(outcome.stderr).not.toContain('999941057058')
+  }
+  expect((await audit(cwd, 'search', '--dir', join(cwd, 'none'), '--access-log', log)).code).toBe(2)
+  expect(existsSync(log)).toBe(false)
+})
+
+test('an index is built beside the trail or where it is told, and verify goes on where it stood', async () => {
+  const cwd = emptyFolder()
+  const built = await audit(cwd, 'index', dir, '--index-dir', 'idx', '--json')
+  expect(json(built.stdout)).toEqual({ dir, indexDir: 'idx', added: 0, indexed: 0, size: 600 })
+  const search = await audit(
+    cwd,
+    'search',
+    '--dir',
+    dir,
+    '--index-dir',
+    'idx',
+    '--access-log',
+    'log',
+    '--id',
+    'r5',
+    '--json',
+  )
+  expect([search.stderr, (json(search.stdout).records as unknown[]).length]).toEqual(['', 1])
+  const retention = await audit(cwd, 'retention', dir, '--prove', '--key', vkey, '--json')
+  expect(json(retention.stdout)).toMatchObject({ ok: true, minimum: 0, size: 600, oldest: 1_800_000_000_000 })
+  writeFileSync(join(cwd, 'resume'), 'x')
+  expect((await audit(cwd, 'verify', dir, '--resume', 'resume')).stderr).toContain('damaged')
+  chmodSync(join(cwd, 'resume'), 0o600)
+})
