@@ -108,6 +108,9 @@ export interface GatewayOptions {
   readonly people?: readonly Person[]
   /** No data plane: a member of a fleet that only carries orders. */
   readonly isControlOnly?: boolean
+  /** Further flags of Node, and environment of the process. */
+  readonly nodeFlags?: readonly string[]
+  readonly env?: Readonly<Record<string, string>>
   /** The `store` section in flow style; by default the embedded one. */
   readonly store?: string
   /** Further lines of the `session` section, indented. */
@@ -200,9 +203,14 @@ ${options.routes}
       return child
     },
     async start(until = '/readyz') {
-      const started = spawn(process.execPath, [...NODE_FLAGS, MAIN, 'serve', '--config', configFile], {
-        stdio: ['ignore', 'pipe', 'pipe'],
-      })
+      const started = spawn(
+        process.execPath,
+        [...NODE_FLAGS, ...(options.nodeFlags ?? []), MAIN, 'serve', '--config', configFile],
+        {
+          stdio: ['ignore', 'pipe', 'pipe'],
+          env: { ...process.env, ...options.env },
+        },
+      )
       child = started
       const hear = (chunk: Buffer): void => {
         log += chunk.toString()
