@@ -15,6 +15,8 @@ import { LOCK_MEMORY_BYTES, lockMemory } from '../gateway/lock-view.ts'
 import type { Clock, Randomness } from '../ports/clock.ts'
 import type { Logger } from '../ports/logger.ts'
 import type { Signer } from '../ports/signer.ts'
+import type { AnomalyRecord } from '../core/audit-record.ts'
+import type { EngineMemory } from '../throttle/engine.ts'
 import { createRateMemory } from '../throttle/rate-slab.ts'
 import { createReplayMemory } from '../throttle/replay-slab.ts'
 import type { WorkerStart } from './worker-start.ts'
@@ -37,6 +39,9 @@ export interface DataPlaneDeps {
   readonly randomness: Randomness
   readonly logger: Logger
   readonly onBatch: (batch: DurableBatch) => void
+  /** Shared by all workers: what the detectors of people count. */
+  readonly people: EngineMemory
+  readonly onAnomaly: (anomaly: AnomalyRecord) => void
   readonly onSlab: (thread: number, slab: TelemetrySlab) => void
   readonly onSeries: (thread: number, announcement: SeriesAnnouncement) => void
 }
@@ -64,6 +69,7 @@ export async function openDataPlane(deps: DataPlaneDeps): Promise<Pool> {
         locks,
         rates,
         replays,
+        people: deps.people,
         telemetry,
         pseudonymKey: deps.pseudonymKey,
         reusePort: gateway.workers > 1,
@@ -75,5 +81,6 @@ export async function openDataPlane(deps: DataPlaneDeps): Promise<Pool> {
     logger: deps.logger,
     onBatch: deps.onBatch,
     onSeries: deps.onSeries,
+    onAnomaly: deps.onAnomaly,
   })
 }

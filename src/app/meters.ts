@@ -14,6 +14,7 @@ import type { Clock } from '../ports/clock.ts'
 import type { DataPlane } from '../ports/data-plane.ts'
 import type { Telemetry } from '../ports/telemetry.ts'
 import type { TrailDesk } from './trail-desk.ts'
+import { DETECTORS } from '../throttle/engine.ts'
 import type { Trail } from './trail.ts'
 
 /** What gauges are read from. */
@@ -95,7 +96,7 @@ export function createMeters(version: string, config: Config): Meters {
   const registry = createMetricsRegistry({
     version,
     routes: config.routes,
-    detectors: ['request-rate'],
+    detectors: DETECTORS,
     readGauges: () => (attached === undefined ? EMPTY : readGauges(attached)),
   })
   const slab = createTelemetrySlab()

@@ -5,11 +5,13 @@ import type { Environment } from '../config/process-environment.ts'
 import type { FleetParts } from '../control/fleet/fleet.ts'
 import type { LiveFeed } from '../control/live/live-feed.ts'
 import type { ImpactDesk } from '../control/impact-desk.ts'
+import type { AnomalyBook } from '../control/people/anomaly-book.ts'
 import type { OrderDesk } from '../control/order-desk.ts'
 import type { Clock, Randomness } from '../ports/clock.ts'
 import type { DataPlane } from '../ports/data-plane.ts'
 import type { Logger } from '../ports/logger.ts'
 import type { OrderVerifier } from '../ports/order-verifier.ts'
+import type { EngineMemory } from '../throttle/engine.ts'
 import type { CleanUp } from './clean-up.ts'
 import type { Pool } from './data-plane.ts'
 import type { Meters } from './meters.ts'
@@ -30,6 +32,7 @@ export interface Base {
   readonly pool: Pool | undefined
   /** Hears what the workers have recorded. */
   readonly live: LiveFeed
+  readonly people: { readonly memory: EngineMemory; readonly book: AnomalyBook }
 }
 
 export interface Fleet {

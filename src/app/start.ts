@@ -11,10 +11,12 @@ import type { Environment } from '../config/process-environment.ts'
 import { writeGuard } from '../config/guard-file.ts'
 import { createLiveFeed } from '../control/live/live-feed.ts'
 import { createImpactDesk } from '../control/impact-desk.ts'
+import { createAnomalyBook } from '../control/people/anomaly-book.ts'
 import { createOrderDesk } from '../control/order-desk.ts'
 import { isSignedRecovery } from '../control/recovery.ts'
 import { hashedTable } from '../control/table-hash.ts'
 import type { Clock } from '../ports/clock.ts'
+import { createEngineMemory } from '../throttle/engine.ts'
 import type { CleanUp } from './clean-up.ts'
 import { openControl, type Control } from './control.ts'
 import { openDataPlane } from './data-plane.ts'
@@ -84,6 +86,7 @@ async function openBase({ config, env, clock, cleanUp }: GatewayDeps): Promise<B
   const meters = createMeters(packageVersion(), config)
   const trail = await openTrail({ config, clock, logger, cleanUp, telemetry: meters.main })
   const live = createLiveFeed()
+  const people = { memory: createEngineMemory(config.throttle), book: createAnomalyBook() }
   const pool =
     config.gateway &&
     (await openDataPlane({
@@ -98,6 +101,8 @@ async function openBase({ config, env, clock, cleanUp }: GatewayDeps): Promise<B
         trail.sealer.add(batch)
         live.add(batch.block)
       },
+      people: people.memory,
+      onAnomaly: people.book.note,
       onSlab: (thread, slab) => {
         meters.registry.addSlab(thread, slab)
       },
@@ -111,7 +116,7 @@ async function openBase({ config, env, clock, cleanUp }: GatewayDeps): Promise<B
     size: () => trail.sealer.size,
   })
   cleanUp.defer(() => trailDesk.stop())
-  return { env, clock, cleanUp, logger, randomness, pseudonymKey, meters, trail, trailDesk, pool, live }
+  return { env, clock, cleanUp, logger, randomness, pseudonymKey, meters, trail, trailDesk, pool, live, people }
 }
 
 async function openDesk(base: Base, config: Config): Promise<Parts> {

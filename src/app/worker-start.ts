@@ -3,6 +3,7 @@ import type { MessagePort } from 'node:worker_threads'
 import type { PseudonymKey } from '../adapters/node/pseudonyms.ts'
 import type { TelemetrySlab } from '../adapters/prometheus/telemetry-slab.ts'
 import type { Config } from '../config/config.ts'
+import type { EngineMemory } from '../throttle/engine.ts'
 import type { RateMemory } from '../throttle/rate-slab.ts'
 import type { ReplayMemory } from '../throttle/replay-slab.ts'
 
@@ -16,6 +17,7 @@ export interface WorkerStart {
   readonly locks: SharedArrayBuffer
   readonly rates: RateMemory
   readonly replays: ReplayMemory
+  readonly people: EngineMemory
   readonly telemetry: TelemetrySlab
   readonly pseudonymKey: PseudonymKey
   /** Several workers share the port. */

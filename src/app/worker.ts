@@ -23,6 +23,9 @@ import { lockMemory, LockView } from '../gateway/lock-view.ts'
 import { GatewayServer, drain } from '../gateway/server.ts'
 import { createTurnsOfTime } from '../gateway/turns-of-time.ts'
 import type { FromWorker, ToWorker } from '../ports/worker-protocol.ts'
+import { createEngine } from '../throttle/engine.ts'
+import { createTeller, type PeopleGuard } from '../gateway/people.ts'
+import { peopleSettingsOf, takeUpdate } from './people-settings.ts'
 import { createRateSlab } from '../throttle/rate-slab.ts'
 import { createReplaySlab } from '../throttle/replay-slab.ts'
 import { createRequestRate } from '../throttle/request-rate.ts'
@@ -111,6 +114,7 @@ async function run(): Promise<Running> {
     inFlight,
     ring: new ImpactRing(Number.parseInt(randomness.hex(4), 16)),
     detectors,
+    people: openPeople(config, trail),
     addresses,
     pseudonyms,
     trail,
@@ -127,6 +131,21 @@ async function run(): Promise<Running> {
   const address = server.listener.address()
   post({ type: 'listening', port: address === null || typeof address === 'string' ? 0 : address.port })
   return { gateway, server, log, opened }
+}
+
+function openPeople(config: Config, trail: Gateway['trail']): PeopleGuard {
+  return {
+    settings: peopleSettingsOf(config, pseudonyms),
+    engine: createEngine(start.people, start.thread),
+    seed: start.rates.seed,
+    tell: createTeller(
+      (anomaly) => {
+        trail.append(anomaly)
+        post({ type: 'anomaly', anomaly })
+      },
+      () => clock.now(),
+    ),
+  }
 }
 
 function listen(server: net.Server, to: Listen): Promise<void> {
@@ -149,6 +168,8 @@ async function reload(running: Running, config: Config): Promise<void> {
   const sessions = running.opened.verifier
   gateway.settings = opened.settings
   running.opened = opened
+  if (gateway.people !== undefined)
+    gateway.people.settings = peopleSettingsOf(config, pseudonyms, gateway.people.settings)
   gateway.view.recompile()
   server.useLimits(config.gateway.limits)
   if (opened.secure !== undefined) server.renewCertificates(opened.secure)
@@ -201,6 +222,10 @@ function obey(running: Running, message: ToWorker<Config>): void {
     }
     case 'down':
       down = new Set(message.targets)
+      break
+    case 'people':
+      if (running.gateway.people !== undefined)
+        running.gateway.people.settings = takeUpdate(running.gateway.people.settings, message.people)
       break
     case 'drain':
       void stop(running, message.timeoutMs)

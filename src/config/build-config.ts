@@ -20,6 +20,7 @@ import { findEffective, sessionPolicyOf } from './effective.ts'
 import { parseSource } from './scalars.ts'
 import { placesOf } from './places.ts'
 import { exportsOf } from './schema-trail.ts'
+import { throttleOf, throttlePolicyOf } from './build-throttle.ts'
 import type { ConfigDocument } from './schema.ts'
 
 /** Only for documents that passed the schema and every rule across its keys. */
@@ -66,6 +67,7 @@ export function buildConfig(document: ConfigDocument, file: string): Config {
     },
     notify: notifyOf(document.notify, places.resolve),
     ...(places.locksFile === undefined ? {} : { locksFile: places.locksFile }),
+    ...(document.throttle === undefined ? {} : { throttle: throttleOf(document.throttle, places.resolve) }),
     log: { level: document.log.level },
   }
 }
@@ -229,13 +231,12 @@ function routeOf(document: ConfigDocument, route: ConfigDocument['routes'][numbe
     findEffective(document, route, index, key).value
   const session = sessionPolicyOf(said('session') ?? DEFAULTS.route.session)
   const subjects = said('subjects')?.flatMap((text) => (text === undefined ? [] : [parseSource(text)]))
-  const { requests, subjects: people } = said('throttle') ?? {}
   const policy: RoutePolicy = {
     lock: said('lock') ?? DEFAULTS.route.lock,
     session,
     stale: said('stale') ?? DEFAULTS.route.stale,
     audit: said('audit') ?? DEFAULTS.route.audit,
-    throttle: { ...(isLimit(requests) ? { requests } : {}), ...(isLimit(people) ? { subjects: people } : {}) },
+    throttle: throttlePolicyOf(said('throttle')),
     subjects:
       subjects ??
       defaultSubjects(
@@ -263,12 +264,6 @@ function spellingsOf(
   trailingSlash: 'exact' | 'either' | undefined,
 ): Pick<RoutePolicy, 'ignoreCase' | 'trailingSlash'> {
   return { ...(ignoreCase === true ? { ignoreCase } : {}), ...(trailingSlash === 'either' ? { trailingSlash } : {}) }
-}
-
-function isLimit(
-  limit: { readonly count?: number | undefined; readonly periodMs?: number | undefined } | undefined,
-): limit is { count: number; periodMs: number } {
-  return limit?.count !== undefined && limit.periodMs !== undefined
 }
 
 /** HEAD goes with GET, so that it is said once. */

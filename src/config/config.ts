@@ -3,6 +3,7 @@ import type { NoticeType } from '../core/notice.ts'
 import type { Responder } from '../core/responder.ts'
 import type { Route } from '../core/route.ts'
 import type { SuggestionRule } from '../core/suggestion.ts'
+import type { Limit } from '../core/time.ts'
 
 /** A TCP address or a unix socket. */
 export type Listen = { readonly host: string; readonly port: number } | { readonly path: string }
@@ -194,6 +195,20 @@ export interface NotifyConfig {
   readonly console?: string
 }
 
+/** What the detectors of people need beyond what routes say. */
+export interface ThrottleConfig {
+  /** Identifiers that no one has reason to read: made up, never a citizen's. */
+  readonly honey: readonly string[]
+  /** Budgets of named clients (`azp`), which hold for all of their sessions together. */
+  readonly clients: Readonly<Record<string, readonly Limit[]>>
+  readonly learn: 'off' | 'shadow' | 'enforce'
+  /** Keys in memory at once. */
+  readonly sessions: number
+  readonly addresses: number
+  /** The gateway locks by itself with this key, which is enrolled as a responder's. Absent: it proposes. */
+  readonly lock?: { readonly keyFile: string; readonly ttlMs: number }
+}
+
 export interface Config {
   /** Absolute path of the file that this was read from. */
   readonly file: string
@@ -214,6 +229,8 @@ export interface Config {
     readonly exports: Readonly<Record<string, ExportConfig>>
   }
   readonly notify: NotifyConfig
+  /** Absent: the detectors' own defaults. */
+  readonly throttle?: ThrottleConfig
   readonly locksFile?: string
   readonly log: { readonly level: 'error' | 'warn' | 'info' | 'debug' }
 }

@@ -132,6 +132,14 @@ export const DEFAULTS = {
     /** Half a gigabyte of Redis. */
     streamLengthMax: 1_000_000,
   },
+  throttle: {
+    /** What is learned is shown before it counts. */
+    learn: 'shadow',
+    /** 77 MB in all. */
+    sessions: 100_000,
+    addresses: 50_000,
+    lockTtl: '2h',
+  },
   log: {
     level: 'info',
   },

@@ -1,8 +1,9 @@
 // The shape of a route, and of the keys that `defaults` may hold for all of them.
 import { z } from 'zod'
 import { DEFAULTS } from './defaults.ts'
+import { throttlePolicySchema } from './schema-throttle.ts'
 import { bindingSchema, routeOtpSchema } from './schema-session.ts'
-import { claim, duration, limit, list, method, nameOf, oneOf, says, source, tag, template } from './scalars.ts'
+import { claim, duration, list, method, nameOf, oneOf, says, source, tag, template } from './scalars.ts'
 
 const fieldNameRight = 'must be the name of a header field, as in X-Citizen'
 const fieldName = z
@@ -68,13 +69,7 @@ export const policyKeys = {
     'Whether a response may leave before its record is durable.',
     DEFAULTS.route.audit,
   ),
-  throttle: z
-    .strictObject({
-      requests: limit.optional().describe('Requests of one session, or of one address where there is no session.'),
-      subjects: limit.optional().describe('Different people whose records one session reads.'),
-    })
-    .optional()
-    .describe('Limits. Absent: none is enforced.'),
+  throttle: throttlePolicySchema.optional(),
   subjects: list(source, 'must be a list of places in the request, as in [param.recordId]')
     .optional()
     .describe(

@@ -23,6 +23,7 @@ import { certificateKeys, path, withDefault } from './schema-parts.ts'
 import { policyKeys, routeSchema } from './schema-routes.ts'
 import { otpKeys, sessionKeys } from './schema-session.ts'
 import { storeSchema } from './schema-store.ts'
+import { throttleSchema } from './schema-throttle.ts'
 import { trailKeys } from './schema-trail.ts'
 import { upstreamSchema } from './schema-upstreams.ts'
 
@@ -157,6 +158,7 @@ export const documentSchema = z
     session: sessionSchema,
     audit: auditSchema,
     notify: notifySchema,
+    throttle: throttleSchema.optional(),
     locks: z
       .strictObject({ file: path.describe('Lock flags by file, polled each 250 ms.') })
       .optional()

@@ -82,6 +82,44 @@ interface ProofRecord extends Common {
   readonly residual?: Residual
 }
 
+/** What a detector of people has found: who by pseudonym alone, and a sentence without identifiers. */
+export interface AnomalyRecord extends Common {
+  readonly kind: 'anomaly'
+  readonly id: string
+  readonly detector: string
+  /** OWASP Automated Threats: OAT-011 is scraping. */
+  readonly threat?: string
+  /** What was done: `observe` where the route does not enforce. */
+  readonly answer: string
+  readonly route: string
+  readonly client: string
+  readonly session?: string
+  readonly principal?: string
+  readonly application?: string
+  /** Whose count it was, how high it was, and the limit. */
+  readonly key?: string
+  readonly value?: number
+  readonly limit?: number
+  readonly sentence: string
+}
+
+/** A limit that is learned has changed, or an operator has answered a finding. */
+export interface LimitRecord extends Common {
+  readonly kind: 'limit'
+  readonly change: 'learned' | 'accept' | 'snooze' | 'exempt'
+  readonly role?: string
+  readonly minutes?: number
+  readonly before?: number
+  readonly after?: number
+  readonly accounts?: number
+  readonly confidence?: string
+  readonly mode?: string
+  readonly anomaly?: string
+  readonly by?: string
+  readonly until?: Instant
+  readonly reason?: string
+}
+
 interface GapRecord extends Common {
   readonly kind: 'gap'
   readonly lost: number
@@ -134,6 +172,8 @@ export interface RetentionRecord extends Common {
 
 export type AuditRecord =
   | RequestRecord
+  | AnomalyRecord
+  | LimitRecord
   | OrderRecord
   | ProofRecord
   | GapRecord

@@ -42,11 +42,24 @@ export interface SessionPolicy {
   readonly bind: readonly Binding[]
 }
 
+/** What the detectors of people do on a route: refuse, tell, or not look. */
+export type PeoplePosture = 'enforce' | 'observe' | 'off'
+
+/** What a route lets people try: a password or one-time password is checked here, or one is sent out. */
+export type Attempt = 'login' | 'otp-verify' | 'otp-request'
+
 interface ThrottlePolicy {
   /** Requests of one session, or of one address where there is no session. */
   readonly requests?: Limit
   /** Different people (subjects) read by one session; enforced by the detectors. */
   readonly subjects?: Limit
+  /** Several windows of the same. Absent with `people: enforce`: what is built in, or learned. */
+  readonly budgets?: readonly Limit[]
+  /** Absent: `observe`. */
+  readonly people?: PeoplePosture
+  readonly attempt?: Attempt
+  /** Whom a try is about. */
+  readonly target?: Source
 }
 
 export interface ForwardedClaim {

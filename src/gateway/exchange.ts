@@ -9,6 +9,7 @@ import type { Session } from '../core/session.ts'
 import type { Target } from '../core/target.ts'
 import type { Instant } from '../core/time.ts'
 import type { Allowance } from '../throttle/detector.ts'
+import type { Facts } from '../throttle/facts.ts'
 import type { UpstreamCall } from '../ports/upstream-client.ts'
 import type { Downstream } from './downstream.ts'
 import type { LockView } from './lock-view.ts'
@@ -48,6 +49,8 @@ export class Exchange {
   nonce: string | undefined
   subjects: readonly string[] = []
   allowance: Allowance | undefined
+  /** What the detectors of people have judged; absent where they do not look. */
+  facts: Facts | undefined
   /** Throttled once: a second admission (after a stale permit) does not count the request again. */
   counted = false
   /** The impact ring has it: a second admission is no second request. */

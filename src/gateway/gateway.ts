@@ -15,6 +15,7 @@ import type { Carriers } from './credentials.ts'
 import type { ImpactRing } from './impact-ring.ts'
 import type { InFlight } from './in-flight.ts'
 import type { LockView } from './lock-view.ts'
+import type { PeopleGuard } from './people.ts'
 import type { FieldRules } from './upstream-fields.ts'
 
 export interface Settings {
@@ -54,6 +55,8 @@ export interface Gateway {
   readonly inFlight: InFlight
   readonly ring: ImpactRing
   readonly detectors: readonly Detector[]
+  /** Detectors of people; absent: nobody counts them. */
+  readonly people?: PeopleGuard
   readonly addresses: Addresses
   readonly pseudonyms: Pseudonyms
   readonly trail: AuditTrail

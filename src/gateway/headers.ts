@@ -222,11 +222,11 @@ export function httpDate(now: number): string {
 export function rateLimitLines(exchange: Exchange): string {
   const { allowance, session } = exchange
   if (allowance === undefined || session === undefined) return ''
-  const { limit, remaining, resetMs } = allowance
+  const { limit, remaining, resetMs, policy = 'requests' } = allowance
   const windowSeconds = Math.ceil(limit.periodMs / 1000)
   const resetSeconds = Math.ceil(resetMs / 1000)
   return (
-    `RateLimit-Policy: "requests";q=${String(limit.count)};w=${String(windowSeconds)}\r\n` +
-    `RateLimit: "requests";r=${String(remaining)};t=${String(resetSeconds)}\r\n`
+    `RateLimit-Policy: "${policy}";q=${String(limit.count)};w=${String(windowSeconds)}\r\n` +
+    `RateLimit: "${policy}";r=${String(remaining)};t=${String(resetSeconds)}\r\n`
   )
 }

@@ -8,6 +8,8 @@ export interface Problem {
   readonly status: number
   readonly detail: string
   readonly lock?: { readonly id: string; readonly epoch: number } | undefined
+  /** Name of the limit that was met (draft-ietf-httpapi-ratelimit-headers). */
+  readonly violated?: string | undefined
 }
 
 /** `instance`: the request's id, which needs no escaping. */
@@ -36,8 +38,9 @@ const written = new WeakMap<object, Written>()
 const NO_LOCK = {}
 
 /** All but the instance, up to its value. */
-function opened({ type, title, status, detail, lock }: Problem): string {
-  const members = { type: `urn:portcullis:problem:${type}`, title, status, detail, lock }
+function opened({ type, title, status, detail, lock, violated }: Problem): string {
+  const policies = violated === undefined ? undefined : [violated]
+  const members = { type: `urn:portcullis:problem:${type}`, title, status, detail, lock, 'violated-policies': policies }
   return `${JSON.stringify(members).slice(0, -1)},"instance":"`
 }
 

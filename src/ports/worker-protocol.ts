@@ -1,7 +1,24 @@
 // What the main thread and a data-plane worker say to each other. Tables go by a port of their own (gateway/lock-view).
 import type { Impact, ImpactQuestion } from '../core/impact.ts'
 import type { Residual } from '../core/residual.ts'
+import type { AnomalyRecord } from '../core/audit-record.ts'
 import type { CanaryProof, ProveRequest } from './data-plane.ts'
+
+/** What the main thread tells the detectors of people. */
+export interface PeopleUpdate {
+  readonly learned?: {
+    readonly session: readonly LearnedBudget[]
+    readonly address: readonly LearnedBudget[]
+  }
+  /** Detector and name (pseudonym, client id or address), parted by NUL. */
+  readonly exemptions: readonly string[]
+}
+
+interface LearnedBudget {
+  readonly minutes: number
+  readonly count: number
+  readonly source: string
+}
 
 /** `Config` and `Batch` are opaque here: the composition roots agree on them. */
 export type ToWorker<Config> =
@@ -11,6 +28,8 @@ export type ToWorker<Config> =
   | { readonly type: 'down'; readonly targets: readonly string[] }
   /** What a lock would have refused. */
   | { readonly type: 'impact'; readonly id: number; readonly question: ImpactQuestion }
+  /** Learned budgets, where they count, and what operators have exempted. */
+  | { readonly type: 'people'; readonly people: PeopleUpdate }
   | { readonly type: 'drain'; readonly timeoutMs: number }
 
 export type FromWorker<Batch, Announcement> =
@@ -22,6 +41,7 @@ export type FromWorker<Batch, Announcement> =
   | { readonly type: 'durable'; readonly batch: Batch }
   | { readonly type: 'trail'; readonly healthy: boolean; readonly problem?: string }
   | { readonly type: 'series'; readonly announcement: Announcement }
+  | { readonly type: 'anomaly'; readonly anomaly: AnomalyRecord }
   | {
       readonly type: 'proof'
       readonly id: number

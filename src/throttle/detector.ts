@@ -17,6 +17,8 @@ export interface Sample {
 
 /** What a refused or counted caller may be told; only verified sessions are told numbers. */
 export interface Allowance {
+  /** Name of the policy; absent: `requests`. */
+  readonly policy?: 'subjects'
   readonly limit: Limit
   readonly remaining: number
   readonly resetMs: number

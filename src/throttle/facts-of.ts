@@ -1,6 +1,7 @@
 // Facts from names: what the live gateway and a replay have in common.
 import { hashKey, keyOf, type Key } from './key.ts'
-import type { Attempt, Budget, Facts, Person } from './facts.ts'
+import type { Attempt } from '../core/policy.ts'
+import type { Budget, Facts, Person } from './facts.ts'
 
 export interface NamedFacts {
   readonly second: number

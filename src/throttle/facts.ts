@@ -1,4 +1,5 @@
 // What detectors know of an exchange: numbers and hashes alone, so that a live gateway and a replayed log look the same.
+import type { Attempt } from '../core/policy.ts'
 import type { Key } from './key.ts'
 
 /** Somebody whose record is asked for. */
@@ -18,9 +19,6 @@ export interface Budget {
   /** Where the number comes from, for the sentence: `built in`, `by config`, `learned 2 days ago`. */
   readonly source: string
 }
-
-/** What a route lets people try: a password or one-time password is checked here, or one is sent out. */
-export type Attempt = 'login' | 'otp-verify' | 'otp-request'
 
 export interface Facts {
   /** Seconds of a clock that only grows and that all threads share. */

@@ -18,6 +18,8 @@ export interface Finding {
   readonly key?: 'session' | 'account' | 'address' | 'partner' | 'cohort' | 'subject' | 'route'
   readonly value?: number
   readonly limit?: number
+  /** The window of a limit of people. */
+  readonly minutes?: number
   /** An OTP that is younger than this (epoch milliseconds) answers a step-up. */
   readonly sinceMs?: number
 }

@@ -238,5 +238,5 @@ function findingOf(
   if (found === undefined) return { ...base, sentence: `a new person while held back for ${leftSeconds} s more` }
   const { budget, count } = found
   const sentence = `${ordinal(count + added)} new person in ${spanOf(budget.minutes)}, limit ${budget.count}, ${budget.source}`
-  return { ...base, sentence, value: count + added, limit: budget.count }
+  return { ...base, sentence, value: count + added, limit: budget.count, minutes: budget.minutes }
 }

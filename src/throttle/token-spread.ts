@@ -13,8 +13,9 @@ const ADDRESS_SECONDS = 300
 const SLOW_SECONDS = 3_600
 const DAY_SECONDS = 86_400
 
-/** Of each place: address, network, when; then since when a step-up is asked for, and whether the token is at an end. */
-const STEP_UP = 3 * PLACES
+/** Of each place: address; network and when, in units of four seconds, in 16 bits each. Then since when a step-up is asked for, and whether the token is at an end. */
+const STEP_UP = 2 * PLACES
+const UNIT_SECONDS = 4
 const ENDED = STEP_UP + 1
 
 export function createSpreadMemory(cells: number): CellMemory {
@@ -40,27 +41,36 @@ class Spread implements TokenSpread {
 
   /** Notes the place; true where it was known. */
   #note(at: number, { address, network, second }: Facts): boolean {
+    const stamp = ((network & 0xffff) << 16) | (Math.floor(second / UNIT_SECONDS) & 0xffff)
     let oldest = at
-    for (let place = at; place < at + 3 * PLACES; place += 3) {
+    let age = -1
+    for (let place = at; place < at + STEP_UP; place += 2) {
       if (this.#words[place] === address.low) {
-        this.#words[place + 2] = second
+        this.#words[place + 1] = stamp
         return true
       }
-      if ((this.#words[place + 2] ?? 0) < (this.#words[oldest + 2] ?? 0)) oldest = place
+      const old = this.#words[place] === 0 ? Infinity : this.#ageOf(place, second)
+      if (old <= age) continue
+      age = old
+      oldest = place
     }
     this.#words[oldest] = address.low
-    this.#words[oldest + 1] = network
-    this.#words[oldest + 2] = second
+    this.#words[oldest + 1] = stamp
     return false
+  }
+
+  #ageOf(place: number, second: number): number {
+    const stamp = this.#words[place + 1] ?? 0
+    return UNIT_SECONDS * ((Math.floor(second / UNIT_SECONDS) - stamp) & 0xffff)
   }
 
   #spread(at: number, second: number, seconds: number): { addresses: number; networks: number } {
     const networks: number[] = []
     let addresses = 0
-    for (let place = at; place < at + 3 * PLACES; place += 3) {
-      if (this.#words[place] === 0 || second - (this.#words[place + 2] ?? 0) > seconds) continue
+    for (let place = at; place < at + STEP_UP; place += 2) {
+      if (this.#words[place] === 0 || this.#ageOf(place, second) > seconds) continue
       addresses += 1
-      const network = this.#words[place + 1] ?? 0
+      const network = (this.#words[place + 1] ?? 0) >>> 16
       if (!networks.includes(network)) networks.push(network)
     }
     return { addresses, networks: networks.length }

@@ -264,16 +264,30 @@ describe('a right configuration', () => {
     })
   })
 
+  test.each([
+    ['[25/h, 40/15m]', /contradict/],
+    ['[25/h, 30/60m]', /same window/],
+    ['200/10m', /15m, h or d/],
+    ['5/10s', /shortest window/],
+    ['50/2d', /longest window|15m, h or d/],
+    ['[]', /at least one rate/],
+  ])('refuses limits of people that contradict: %s', (subjects, why) => {
+    const problems = problemsOf(edited(['tags: [pii]', `throttle: { subjects: ${subjects} }`]))
+    expect(problems.map(({ message }) => message).join()).toMatch(why)
+  })
+
   test('keeps limits and sizes as numbers', () => {
     const config = configOf(
       edited(
-        ['tags: [pii]', 'throttle: { requests: 60/m, subjects: 5/10s }'],
+        ['tags: [pii]', 'throttle: { requests: 60/m, subjects: 5/10m }'],
         ['workers: 1', 'limits: { bodyBytes: 1024, headerBytes: 32KiB }'],
       ),
     )
     expect(config.routes[0]?.policy.throttle).toEqual({
       requests: { count: 60, periodMs: 60_000 },
-      subjects: { count: 5, periodMs: 10_000 },
+      subjects: { count: 5, periodMs: 600_000 },
+      budgets: [{ count: 5, periodMs: 600_000 }],
+      people: 'enforce',
     })
     expect(config.gateway?.limits).toMatchObject({ bodyBytesMax: 1024, headerBytesMax: 32_768 })
   })

@@ -192,7 +192,9 @@ describe('the lock of a drill', () => {
     const { plane } = await start({ routes: ROUTES })
     plane.store(plane.post({ drill: DRILL }))
     const prove = async (drill?: string) =>
-      (await proveRefusals(plane.server, plane.gateway, [{ route: 'news', stands: 1 }], drill)).map(({ refused }) => refused)
+      (await proveRefusals(plane.server, plane.gateway, [{ route: 'news', stands: 1 }], drill)).map(
+        ({ refused }) => refused,
+      )
     expect(await prove('drill-1')).toEqual([true])
     expect(await prove('drill-0')).toEqual([false])
     expect(await prove()).toEqual([false])

@@ -1,11 +1,12 @@
 // The data plane as worker threads: posts a table before it stores its epoch, keeps the lease, replaces a worker that died.
 import type { Impact, ImpactQuestion } from '../../core/impact.ts'
+import type { AnomalyRecord } from '../../core/audit-record.ts'
 import type { LockTable } from '../../core/lock-table.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { DataPlane, ProveRequest, WorkerProof, WorkerReport, WorkerState } from '../../ports/data-plane.ts'
 import type { ImpactSource } from '../../ports/impact-source.ts'
 import type { Logger } from '../../ports/logger.ts'
-import type { FromWorker } from '../../ports/worker-protocol.ts'
+import type { FromWorker, PeopleUpdate } from '../../ports/worker-protocol.ts'
 import { WorkerSlot } from './worker-slot.ts'
 
 export interface WorkerPoolOptions<Batch, Announcement> {
@@ -27,6 +28,7 @@ export interface WorkerPoolOptions<Batch, Announcement> {
   readonly clock: Clock
   readonly logger: Logger
   readonly onBatch: (batch: Batch) => void
+  readonly onAnomaly?: (anomaly: AnomalyRecord) => void
   readonly onSeries: (thread: number, announcement: Announcement) => void
 }
 
@@ -45,6 +47,7 @@ export class WorkerPool<Config, Batch, Announcement> implements DataPlane, Impac
   #table: LockTable | undefined
   #config: Config | undefined
   #down: readonly string[] = []
+  #people: PeopleUpdate | undefined
   #threads = 0
   #proofs = 0
   #impacts = 0
@@ -165,6 +168,12 @@ export class WorkerPool<Config, Batch, Announcement> implements DataPlane, Impac
     for (const slot of this.#slots) slot.post({ type: 'down', targets })
   }
 
+  /** What the detectors of people are to go by; also of workers that are to come. */
+  setPeople(people: PeopleUpdate): void {
+    this.#people = people
+    for (const slot of this.#slots) slot.post({ type: 'people', people })
+  }
+
   /** Lets in-flight exchanges finish, then ends the threads. Resolves to whether nothing had to be cut. */
   async stop(timeoutMs: number): Promise<boolean> {
     this.#stopping = true
@@ -196,12 +205,14 @@ export class WorkerPool<Config, Batch, Announcement> implements DataPlane, Impac
     // It starts frozen: until it has this table it forwards nothing.
     if (this.#table !== undefined) slot.postTable(this.#table)
     if (this.#down.length > 0) slot.post({ type: 'down', targets: this.#down })
+    if (this.#people !== undefined) slot.post({ type: 'people', people: this.#people })
     if (this.#config !== undefined) slot.post({ type: 'reload', config: this.#config })
     return slot
   }
 
   #pass(slot: WorkerSlot<Config, Batch, Announcement>, message: FromWorker<Batch, Announcement>): void {
     if (message.type === 'durable') this.#options.onBatch(message.batch)
+    else if (message.type === 'anomaly') this.#options.onAnomaly?.(message.anomaly)
     else if (message.type === 'series') this.#options.onSeries(slot.thread, message.announcement)
     else this.#notify()
   }

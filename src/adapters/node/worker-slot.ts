@@ -105,7 +105,7 @@ export class WorkerSlot<Config, Batch, Announcement> {
         this.severed = message.severed
         break
       case 'trail':
-        this.trailProblem = message.healthy ? undefined : (message.problem ?? 'cannot be written')
+        this.trailProblem = trailProblemOf(message)
         break
       case 'proof':
         this.#takeProof(message)
@@ -122,7 +122,18 @@ export class WorkerSlot<Config, Batch, Announcement> {
         break
       case 'durable':
       case 'series':
+      case 'anomaly':
         break
     }
   }
+}
+
+function trailProblemOf({
+  healthy,
+  problem,
+}: {
+  readonly healthy: boolean
+  readonly problem?: string
+}): string | undefined {
+  return healthy ? undefined : (problem ?? 'cannot be written')
 }

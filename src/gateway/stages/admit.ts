@@ -19,6 +19,7 @@ import { lockTargetOf, type Exchange } from '../exchange.ts'
 import type { Gateway } from '../gateway.ts'
 import { STALE } from '../in-flight.ts'
 import { refusesWhenStale } from '../lock-view.ts'
+import { checkPeople, countStrangers } from '../people.ts'
 import { checkPossession } from '../possession.ts'
 import { checkSources, readSource } from '../sources.ts'
 import { subjectsOf } from '../subjects.ts'
@@ -49,7 +50,10 @@ function admitSession(exchange: Exchange, route: Route, gateway: Gateway): Decis
   if (late.denial !== undefined) return late.denial
   if (late.locks?.undecided !== undefined) return locked(late.locks.undecided, exchange, route, gateway)
   const unproven = checkSession(exchange, route, late, gateway)
-  if (unproven !== undefined) return unproven
+  if (unproven !== undefined) {
+    if (unproven.denied === 'not-owner') countStrangers(exchange, route, gateway)
+    return unproven
+  }
   const throttled = checkThrottle(exchange, route, late.locks, gateway)
   if (throttled !== undefined) return throttled
   // A cut that came before this grant was of another permit, by which nothing was sent.
@@ -211,7 +215,7 @@ function checkThrottle(
   })
   exchange.allowance = allowance
   if (finding !== undefined) gateway.telemetry.anomaly(finding.detector)
-  if (finding?.answer !== 'refuse') return undefined
+  if (finding?.answer !== 'refuse') return checkPeople(exchange, route, gateway)
   gateway.telemetry.throttled(route.id, finding.detector)
   return { denied: 'throttled', detector: finding.detector, retryAfterMs: finding.retryAfterMs }
 }

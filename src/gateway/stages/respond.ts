@@ -176,7 +176,9 @@ function replyTo(exchange: Exchange, cause: Cause, gateway: Gateway): Reply {
   const retryAfterMs = cause.retryAfterMs ?? (locked ? LOCK_RETRY_MS : undefined)
   if (retryAfterMs !== undefined) lines += `Retry-After: ${retryAfter(retryAfterMs, cause.retrySpreadMs, gateway)}\r\n`
   if (locked) return lockedReply(exchange, cause, lines)
-  return reply(exchange, { ...answer, detail: cause.detail ?? answer.detail }, cause.denied, lines)
+  const told = { ...answer, detail: cause.detail ?? answer.detail }
+  const violated = cause.denied === 'throttled' ? violatedBy(cause) : undefined
+  return reply(exchange, told, cause.denied, lines, violated)
 }
 
 function lockedReply(exchange: Exchange, { lock }: Denial, lines: string): Reply {
@@ -195,9 +197,14 @@ function lockedReply(exchange: Exchange, { lock }: Denial, lines: string): Reply
   }
 }
 
-function reply({ id }: Exchange, answer: Answer, reason: string, lines = ''): Reply {
+function reply({ id }: Exchange, answer: Answer, reason: string, lines = '', violated?: string): Reply {
   const { status, title, detail, type = reason } = answer
-  return { status, lines, body: problemBody({ type, title, status, detail }, id) }
+  return { status, lines, body: problemBody({ type, title, status, detail, violated }, id) }
+}
+
+/** By name, without numbers. */
+function violatedBy({ detector }: Denial): string {
+  return detector === undefined || detector === 'request-rate' ? 'requests' : 'subjects'
 }
 
 /** What the reason asks for besides. */

@@ -3,6 +3,7 @@ import { methodLabel } from '../../core/policy.ts'
 import { committed } from '../commit.ts'
 import type { Exchange } from '../exchange.ts'
 import type { Gateway } from '../gateway.ts'
+import { settlePeople } from '../people.ts'
 import { appendRecord } from './record.ts'
 
 /**
@@ -29,6 +30,7 @@ export function settle(exchange: Exchange, gateway: Gateway): void {
     report(error, exchange, gateway)
   }
   try {
+    if (exchange.facts !== undefined) settlePeople(exchange, gateway)
     gateway.telemetry.settled({
       route: exchange.route?.id ?? 'none',
       method: methodLabel(exchange.method),

@@ -1,5 +1,5 @@
 // A line of any log, as detectors can judge it.
-import type { Attempt } from '../facts.ts'
+import type { Attempt } from '../../core/policy.ts'
 
 export interface LogEvent {
   /** Epoch milliseconds. */

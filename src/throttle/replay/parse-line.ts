@@ -1,6 +1,6 @@
 // One line of a log in any of the usual formats. What is wrong with a line is said in a few words, without the line.
 import { BENIGN, type LogEvent } from './event.ts'
-import type { Attempt } from '../facts.ts'
+import type { Attempt } from '../../core/policy.ts'
 
 export type Parsed = LogEvent | { readonly problem: string }
 
