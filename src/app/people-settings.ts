@@ -1,7 +1,7 @@
 // What the detectors of people go by in a worker: the config's part, and what the main thread has learned and exempted.
 import type { Config } from '../config/config.ts'
 import type { Limit } from '../core/time.ts'
-import type { PeopleSettings } from '../gateway/people.ts'
+import type { PeopleSettings } from '../gateway/people-guard.ts'
 import type { Pseudonyms } from '../ports/pseudonyms.ts'
 import type { PeopleUpdate } from '../ports/worker-protocol.ts'
 import type { Budget } from '../throttle/facts.ts'

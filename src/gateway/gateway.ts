@@ -15,7 +15,7 @@ import type { Carriers } from './credentials.ts'
 import type { ImpactRing } from './impact-ring.ts'
 import type { InFlight } from './in-flight.ts'
 import type { LockView } from './lock-view.ts'
-import type { PeopleGuard } from './people.ts'
+import type { PeopleGuard } from './people-guard.ts'
 import type { FieldRules } from './upstream-fields.ts'
 
 export interface Settings {

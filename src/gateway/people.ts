@@ -3,38 +3,15 @@ import type { Denial } from '../core/decision.ts'
 import type { PeoplePosture, Source } from '../core/policy.ts'
 import type { Route } from '../core/route.ts'
 import type { Session } from '../core/session.ts'
-import type { AnomalyRecord } from '../core/audit-record.ts'
 import type { Limit } from '../core/time.ts'
 import { factsOf, personOf, stackOf } from '../throttle/facts-of.ts'
 import type { Budget, Facts } from '../throttle/facts.ts'
-import type { Engine } from '../throttle/engine.ts'
 import { graver, isRefusal, type Finding } from '../throttle/finding.ts'
 import { BUILT_IN } from '../throttle/new-subjects.ts'
 import type { Exchange } from './exchange.ts'
 import type { Gateway } from './gateway.ts'
+import type { Exemptions, PeopleSettings } from './people-guard.ts'
 import { readSource } from './sources.ts'
-
-/** What an operator has let pass: of one detector, for one account, client or address. */
-export type Exemptions = ReadonlySet<string>
-
-export interface PeopleSettings {
-  /** Pseudonyms of people whom no one has reason to read. */
-  readonly honey: ReadonlySet<string>
-  /** By `azp`. */
-  readonly clients: ReadonlyMap<string, readonly Budget[]>
-  /** In place of what is built in, by what a caller is; absent: nothing is learned, or it is only shown. */
-  readonly learned: { readonly session: readonly Budget[]; readonly address: readonly Budget[] } | undefined
-  readonly exemptions: Exemptions
-}
-
-export interface PeopleGuard {
-  /** Replaced as a whole by a reload, by learning and by exemptions. */
-  settings: PeopleSettings
-  readonly engine: Engine
-  readonly seed: number
-  /** A finding is told once a minute for each caller and detector. */
-  readonly tell: (anomaly: AnomalyRecord) => void
-}
 
 interface RouteGuard {
   readonly index: number
@@ -243,24 +220,4 @@ function tell(exchange: Exchange, route: Route, finding: Finding, answer: string
     ...(value === undefined ? {} : { value }),
     ...(limit === undefined ? {} : { limit }),
   })
-}
-
-/** Passes on a finding of one caller and detector once a minute, a hundred a second at most: a flood must not fill the trail. */
-export function createTeller(pass: (anomaly: AnomalyRecord) => void, now: () => number): PeopleGuard['tell'] {
-  const told = new Map<string, number>()
-  let second = 0
-  let passed = 0
-  return (anomaly) => {
-    const time = now()
-    const name = `${anomaly.detector}\0${anomaly.answer}\0${anomaly.session ?? anomaly.client}`
-    if ((told.get(name) ?? -Infinity) > time - 60_000) return
-    if (Math.floor(time / 1000) !== second) {
-      second = Math.floor(time / 1000)
-      passed = 0
-    }
-    if (++passed > 100) return
-    if (told.size > 10_000) told.clear()
-    told.set(name, time)
-    pass(anomaly)
-  }
 }

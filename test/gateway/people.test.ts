@@ -1,7 +1,7 @@
 // Detectors of people in the live gateway: who is refused, what stays readable, what callers are told, and what the trail says.
 import { afterEach, describe, expect, test } from '@jest/globals'
 import type { AnomalyRecord } from '../../src/core/audit-record.ts'
-import { createTeller, type PeopleSettings } from '../../src/gateway/people.ts'
+import { createTeller, type PeopleSettings } from '../../src/gateway/people-guard.ts'
 import { createEngine, createEngineMemory } from '../../src/throttle/engine.ts'
 import { field } from '../support/raw-client.ts'
 import { startDataPlane, request, type DataPlane, type RouteSpec } from '../support/start-data-plane.ts'
