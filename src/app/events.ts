@@ -27,8 +27,9 @@ export async function openEvents(parts: Parts): Promise<void> {
     now: () => clock.now(),
     logger,
   })
-  const problems = await verifier.refresh()
-  if (problems.length > 0) logger.warn('keys of transmitters of events need mending', { problems: problems.join('; ') })
+  // What is wrong with an address is logged by its source, and may come back.
+  const unreadable = (await verifier.refresh()).find(({ from }) => from === 'file')
+  if (unreadable !== undefined) throw new Error(`session.events: ${unreadable.detail}`)
   cleanUp.defer(every(REFRESH_MS, () => verifier.refresh().then(() => undefined), logger))
   const receiver = createEventReceiver({
     verifier,

@@ -179,6 +179,32 @@ describe('assurance', () => {
   })
 })
 
+describe('what counts as an OTP on a route of its own words', () => {
+  const otp = { amr: ['fpt'], acr: ['loa3', 'loa4'] }
+  test.each([
+    ['one of its methods', { amr: ['pwd', 'fpt'] }, true],
+    ['its class', { amr: ['pwd'], acr: 'loa4' }, true],
+    ['a class alone', { acr: 'loa3' }, true],
+    ["the issuer's method alone", { amr: ['otp'] }, false],
+    ['another class', { acr: 'loa2' }, false],
+    ['nothing', {}, false],
+  ])('%s', (_name, told, passes) => {
+    const { amr: _amr, acr: _acr, ...plain } = aSession({ byOtp: true })
+    const denial = checkAssurance(policy({ otp, maxAgeMs: 900_000 }), { ...plain, ...told }, NOON)
+    if (passes) expect(denial).toBeUndefined()
+    else expect(denial).toMatchObject({ acrValues: ['loa3', 'loa4'], maxAgeSeconds: 900 })
+  })
+
+  test('the time of the OTP counts before auth_time, for the age and for a step-up lock', () => {
+    const session = { ...opened(3_600), otpTime: NOON / 1000 - 10 }
+    expect(checkAssurance(policy({ maxAgeMs: 60_000 }), session, NOON)).toBeUndefined()
+    expect(checkAssurance(policy(), session, NOON, NOON - 11_000)).toBeUndefined()
+    expect(checkAssurance(policy(), session, NOON, NOON - 9_000)).toMatchObject({ maxAgeSeconds: 9 })
+    const stale = { ...opened(10), otpTime: NOON / 1000 - 3_600 }
+    expect(checkAssurance(policy({ maxAgeMs: 60_000 }), stale, NOON)).toHaveProperty('denied')
+  })
+})
+
 describe('ownership', () => {
   const bound = policy({ bind: [{ source: { in: 'param', name: 'id' }, claim: 'ids' }] })
   const asks =

@@ -214,6 +214,11 @@ describe('DPoP', () => {
     const proof = proofOf(plane, plain, { claims: { htu: 'http://api.example.in/proven' } })
     expectChallenge(await plane.ask(GET('/proven', shown(plain, proof))), 'invalid_token')
     expectChallenge(await plane.ask(GET('/proven', { Authorization: `Bearer ${plain}` })), 'invalid_token')
+    const nothing = await plane.ask(GET('/proven', {}))
+    expect([nothing.status, field(nothing, 'www-authenticate')]).toEqual([
+      401,
+      'DPoP realm="portcullis", algs="ES256 EdDSA"',
+    ])
   })
 
   test('a route that leaves it to the upstream passes both on', async () => {

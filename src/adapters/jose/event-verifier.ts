@@ -24,7 +24,7 @@ export interface EventVerifierOptions {
 
 export interface RefreshingEventVerifier extends EventVerifier {
   /** Reads the key files anew and fetches what is due. Never rejects; resolves with what is wrong now. */
-  refresh(): Promise<readonly string[]>
+  refresh(): Promise<readonly { readonly from: 'file' | 'url'; readonly detail: string }[]>
 }
 
 /** RFC 8417, 2.3: by its own type, so that no token of another kind is taken for an event. */
@@ -58,7 +58,11 @@ export function createEventVerifier(options: EventVerifierOptions): RefreshingEv
     refresh: async () => {
       const all = [...sources.values()]
       await Promise.all(all.map(({ source }) => source.refresh()))
-      return all.flatMap(({ source }) => (source.problem === undefined ? [] : [source.problem]))
+      return all.flatMap(({ source, transmitter }) =>
+        source.problem === undefined
+          ? []
+          : [{ from: 'file' in transmitter.jwks ? ('file' as const) : ('url' as const), detail: source.problem }],
+      )
     },
   }
 }

@@ -116,7 +116,7 @@ function verifyCredential(
   if (credential === undefined) {
     if (level === 'optional') return undefined
     gateway.telemetry.sessionChecked('missing')
-    return { denied: 'no-session' }
+    return noSession(route, gateway)
   }
   if ('malformed' in credential) {
     gateway.telemetry.sessionChecked('invalid')
@@ -126,6 +126,12 @@ function verifyCredential(
   return 'then' in answer
     ? answer.then((verification) => takeVerification(exchange, route, credential, verification, gateway))
     : takeVerification(exchange, route, credential, answer, gateway)
+}
+
+/** Told how to come: by a bearer token, or by one that is bound to a key (RFC 9449, 7.1). */
+function noSession(route: Route, { settings: { proofs } }: Gateway): Denial {
+  const isBound = route.policy.session.binding === 'dpop' && proofs !== undefined
+  return { denied: 'no-session', ...(isBound && { proof: { algorithms: proofs.algorithms } }) }
 }
 
 function takeVerification(

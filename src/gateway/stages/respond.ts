@@ -236,6 +236,7 @@ function challengeOf({ denied, maxAgeSeconds, acrValues, proof }: Denial): strin
 
 /** RFC 9449, 7.1 and 8. */
 function proofChallenge(denied: DenialReason, { algorithms, nonce }: NonNullable<Denial['proof']>): string {
+  if (denied === 'no-session') return `DPoP realm="portcullis", algs="${algorithms.join(' ')}"`
   const error =
     denied === 'invalid-token' ? 'invalid_token' : nonce === undefined ? 'invalid_dpop_proof' : 'use_dpop_nonce'
   return `DPoP realm="portcullis", error="${error}", algs="${algorithms.join(' ')}"`

@@ -65,6 +65,25 @@ describe('the memory', () => {
   })
 })
 
+test('a hundred thousand sessions take less than 30 MB, so that a million take less than 300', async () => {
+  const keep = ['beneficiary_ids']
+  const { verify } = openVerifier([key.jwk], { claims: keep })
+  const proven = (await verify(makeToken(key))) as Proven
+  const count = 100_000
+  const memory = createTokenMemory<Proven>({ entriesMax: count, hotMax: 1_000, ...createSessionPacking(keep) })
+  const pad = (n: number): string => String(n).padStart(14, '0')
+  for (let n = 0; n < 1.2 * count; n++) {
+    const claims = { beneficiary_ids: [pad(n), pad(n + 1)] }
+    const own = { principal: `abcdef.12345678${pad(n)}`, session: `abcdef.87654321${pad(n)}`, claims }
+    memory.set(name(n), { ...proven, session: { ...proven.session, ...own } })
+  }
+  expect(memory.bytes).toBeLessThan(30_000_000)
+  let lost = 0
+  for (let n = 0.2 * count; n < 1.2 * count; n++)
+    if (memory.get(name(n))?.session.claims.beneficiary_ids === undefined) lost += 1
+  expect(lost).toBe(0)
+})
+
 test.each([[undefined], [['beneficiary_ids', 'absent']]])(
   'packed with the claims %j, a session comes back as it was',
   async (claims) => {

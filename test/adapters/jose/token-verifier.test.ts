@@ -76,6 +76,23 @@ describe('a token that holds becomes a session', () => {
     expect(sessionOf(await verify(makeToken(key, { amr }))).byOtp).toBe(byOtp)
   })
 
+  test('opened by OTP by its class too, at a time of its own, and for the hands that it names', async () => {
+    const { verify } = openVerifier([key.jwk], { issuer: { otpAcr: ['loa3'], otpTimeClaim: 'otp_at' } })
+    const cnf = { jkt: 'NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs', jwk: { kty: 'EC' } }
+    const claims = { amr: ['pwd'], acr: 'loa3', otp_at: NOW - 10, cnf }
+    expect(sessionOf(await verify(makeToken(key, claims)))).toMatchObject({
+      byOtp: true,
+      amr: ['pwd'],
+      acr: 'loa3',
+      otpTime: NOW - 10,
+      confirmation: { jkt: cnf.jkt },
+    })
+    expect(sessionOf(await verify(makeToken(key, { ...claims, acr: 'loa2' }))).byOtp).toBe(false)
+    expect(sessionOf(await verify(makeToken(key, { cnf: { kid: 'x' } }))).confirmation).toEqual({})
+    for (const otp_at of [NOW + 31, String(NOW), null])
+      expect(await verify(makeToken(key, { ...claims, otp_at }))).toHaveProperty('refused', 'invalid')
+  })
+
   test('without auth_time and iat has neither', async () => {
     const { verify } = openVerifier([key.jwk])
     const session = sessionOf(await verify(makeToken(key, { auth_time: undefined, iat: undefined })))
