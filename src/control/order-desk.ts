@@ -1,7 +1,7 @@
 // Where orders come in, from any channel: verified, judged by core/judge-order.ts, and carried out. One signature locks at
 // once; what opens is judged one after the other.
 import { isExpired, judgeOrder } from '../core/judge-order.ts'
-import type { Guard, LedgerEntry, OrderChannel, RecoveryEntry } from '../core/ledger-entry.ts'
+import type { Guard, LedgerEntry, OrderChannel, RecoveryEntry, RefreezeEntry } from '../core/ledger-entry.ts'
 import type { Ledger } from '../core/ledger.ts'
 import type { Lock } from '../core/lock.ts'
 import { coveredRoutes } from '../core/lock-table.ts'
@@ -16,7 +16,15 @@ import type { Instant } from '../core/time.ts'
 import type { Randomness } from '../ports/clock.ts'
 import type { ReleasePending } from '../ports/control-api.ts'
 import type { OrderVerifier } from '../ports/order-verifier.ts'
-import { checkAudience, takeElsewhere, withReceipt, type AcceptedElsewhere, type DeskFleet } from './desk-fleet.ts'
+import {
+  checkAudience,
+  isRecoveredHere,
+  takeElsewhere,
+  withReceipt,
+  withRefreezeReceipt,
+  type AcceptedElsewhere,
+  type DeskFleet,
+} from './desk-fleet.ts'
 import { sayRecovered, sayWithdrawn } from './desk-openings.ts'
 import { createFlagSetter } from './flag-setter.ts'
 import { createLedgerKeeper, type DeskChange, type KeeperDeps, type LedgerKeeper } from './ledger-keeper.ts'
@@ -69,6 +77,8 @@ export interface OrderDesk {
   submit(jws: string, channel: OrderChannel): Promise<OrderResult>
   /** What another gateway has accepted. False where it could not be kept: try again. */
   take(order: AcceptedElsewhere): Promise<boolean>
+  /** Another gateway has ended a thaw plan early. */
+  takeRefreeze(entry: RefreezeEntry): void
   /** A peer that has what is here counts further. */
   raiseEpoch(epoch: number): void
   /**
@@ -145,6 +155,9 @@ export async function createOrderDesk(deps: DeskDeps): Promise<OrderDesk> {
     },
     submit: (jws, channel) => submit(desk, jws, channel),
     take: (order) => takeElsewhere({ keeper, turns, now: deps.clock.now() }, order),
+    takeRefreeze(entry) {
+      keeper.land({ ...entry, heardAt: deps.clock.now() }, entry.release)
+    },
     raiseEpoch(epoch) {
       if (epoch > keeper.ledger.epoch) keeper.land({ type: 'epoch', epoch, at: deps.clock.now() }, 'epoch')
     },
@@ -269,8 +282,9 @@ function judge(desk: Desk, signed: Signed): OrderRefusal | undefined {
 
 function entryOf(desk: Desk, signed: Signed): LedgerEntry {
   const { id, jws, statement, by, channel } = signed
-  const { fleet, clock } = desk.deps
-  return withReceipt(fleet, desk.keeper, {
+  const { clock, settings } = desk.deps
+  const isOurs = isRecoveredHere(desk.keeper.ledger, by, settings().responders)
+  return withReceipt(isOurs ? undefined : desk.deps.fleet, desk.keeper, {
     type: 'order',
     ...{ id, jws, statement, by, channel },
     at: clock.now(),
@@ -309,7 +323,8 @@ async function freezeByFile(desk: Desk): Promise<void> {
 async function refreeze({ deps, keeper }: Desk, release: string, why: string): Promise<void> {
   const proposal = keeper.ledger.proposals.get(release)
   if (proposal?.done !== true || keeper.ledger.refreezes.has(release)) return
-  const landing = keeper.land({ type: 'refreeze', release, why, at: deps.clock.now() }, release)
+  const entry = { type: 'refreeze', release, why, at: Math.round(deps.clock.now()) } as const
+  const landing = keeper.land(withRefreezeReceipt(deps.fleet, keeper, entry), release)
   deps.logger.error('REFROZEN: the thaw plan of a release has been ended', { release, why, epoch: landing.epoch })
   await Promise.all([landing.durable, landing.proof])
 }

@@ -15,6 +15,15 @@ export interface Receipt extends OrderNumber {
   readonly guard: Guard
 }
 
+/** A gateway has ended a thaw plan early: the locks of the release hold again, at every gateway. */
+export interface Refreeze extends OrderNumber {
+  readonly release: string
+  readonly gateway: string
+  readonly epoch: number
+  readonly at: Instant
+  readonly why: string
+}
+
 export interface WorkerHeartbeat {
   readonly worker: string
   readonly alive: boolean
@@ -68,6 +77,15 @@ export function parseReceipt(value: unknown): Receipt | undefined {
     return undefined
   return isNumber(seq) && seq > 0 && isEpoch(epoch) && isNumber(at)
     ? { order, gateway, writer, seq, epoch, at, guard }
+    : undefined
+}
+
+export function parseRefreeze(value: unknown): Refreeze | undefined {
+  if (!isFields(value)) return undefined
+  const { release, gateway, writer, seq, epoch, at, why } = value
+  if (!isText(release) || !isText(gateway) || !isText(why) || !isText(writer) || !isWriter(writer)) return undefined
+  return isNumber(seq) && seq > 0 && isEpoch(epoch) && isNumber(at)
+    ? { release, gateway, writer, seq, epoch, at, why }
     : undefined
 }
 

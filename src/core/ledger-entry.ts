@@ -37,7 +37,16 @@ export type LedgerEntry =
       readonly at: Instant
     }
   /** A gateway has ended a thaw plan early: the locks of the release hold again. */
-  | { readonly type: 'refreeze'; readonly release: string; readonly why: string; readonly at: Instant }
+  | {
+      readonly type: 'refreeze'
+      readonly release: string
+      readonly why: string
+      readonly at: Instant
+      /** In a fleet: the number and epoch that the gateway gave it that ended the plan; it then holds at every gateway. */
+      readonly receipt?: OrderReceipt
+      /** When it came from another gateway. */
+      readonly heardAt?: Instant
+    }
   | RecoveryEntry
   /** A peer that has what is here counts further. */
   | { readonly type: 'epoch'; readonly epoch: number; readonly at: Instant }
@@ -67,5 +76,7 @@ export interface RecoveryWords {
 }
 
 export type OrderChannel = 'api' | 'file' | 'redis' | 'peer'
+
+export type RefreezeEntry = Extract<LedgerEntry, { type: 'refreeze' }>
 
 export type OrderEntry = Extract<LedgerEntry, { type: 'order' }>

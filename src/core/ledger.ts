@@ -96,7 +96,13 @@ function applyFlags(ledger: Ledger, { source, locks }: Entry<'flags'>): Ledger {
 }
 
 /** Of two for one plan the earlier counts, and of two at once one of them, at every gateway the same. */
-function applyRefreeze(ledger: Ledger, { release, at, why }: Entry<'refreeze'>): Ledger {
+function applyRefreeze(ledger: Ledger, entry: Entry<'refreeze'>): Ledger {
+  const next = refreeze(ledger, entry)
+  const epoch = Math.max(next.epoch, entry.receipt?.epoch ?? 0)
+  return epoch === next.epoch ? next : { ...next, epoch }
+}
+
+function refreeze(ledger: Ledger, { release, at, why }: Entry<'refreeze'>): Ledger {
   const before = ledger.refreezes.get(release)
   if (before !== undefined && (before.at < at || (before.at === at && before.why <= why))) return ledger
   const refreezes = new Map(ledger.refreezes).set(release, { at, why })

@@ -79,6 +79,7 @@ export interface MemberOptions {
   readonly signer?: Signer
   readonly entries?: readonly LedgerEntry[]
   readonly knowledge?: FleetKnowledge | undefined
+  readonly isRecovered?: () => boolean
 }
 
 export function makeSigner(): Signer {
@@ -162,6 +163,7 @@ async function createMember(fleet: Fleet, options: MemberOptions): Promise<Membe
     settings: () => ({ routes: ROUTES, responders, approvals: 2 }),
     fleet: createReceipts({ fleet: FLEET, seal, shelf, run: randomness.hex(8) }),
     clockReading: () => parts.link.clockReading,
+    ...(options.isRecovered === undefined ? {} : { isRecovered: options.isRecovered }),
     onEntry: (entry) => {
       parts.onEntry(entry)
     },

@@ -2,7 +2,7 @@
 import type { Moment } from '../../core/fleet-lease.ts'
 import type { Heartbeat } from '../../core/fleet-messages.ts'
 import type { FleetRoster } from '../../core/fleet-roster.ts'
-import type { LedgerEntry, OrderEntry } from '../../core/ledger-entry.ts'
+import type { LedgerEntry, OrderEntry, RefreezeEntry } from '../../core/ledger-entry.ts'
 import type { AuditTrail } from '../../ports/audit-trail.ts'
 import type { Clock, Randomness } from '../../ports/clock.ts'
 import type { DataPlane } from '../../ports/data-plane.ts'
@@ -120,6 +120,7 @@ export function createFleetParts(deps: FleetDeps): FleetParts {
     },
     onEntry(entry) {
       if (entry.type === 'order') follow(parts, entry)
+      if (entry.type === 'refreeze') passOn(parts, entry)
     },
     async take(bodies, channel) {
       await intake.take(bodies, channel)
@@ -147,6 +148,9 @@ function openIntake(deps: FleetDeps): Intake {
     responders: () => desk.responders,
     numbers: deps.shelf.numbers,
     accept: (order, channel) => accept(deps, order, channel),
+    refreeze: (entry) => {
+      if (isNear(deps, entry.release, entry.receipt?.epoch ?? 0)) desk.takeRefreeze(entry)
+    },
     submit: async (jws) => {
       await desk.submit(jws, 'redis')
     },
@@ -187,20 +191,39 @@ function follow({ deps, book, roster, courier, acceptedMs }: Joined, entry: Orde
   if (text !== undefined && (isOwn || entry.channel === 'peer')) courier.announce(text, isOwn)
 }
 
+/** The end of a thaw plan, whoever has ended it: what came by the store is there. */
+function passOn({ deps, courier }: Joined, entry: RefreezeEntry): void {
+  const text = shelve(deps.shelf, entry)
+  if (text !== undefined && entry.heardAt === undefined) courier.announce(text, true)
+}
+
 function remember(acceptedMs: Map<string, number>, { id }: OrderEntry, clock: Clock): void {
   acceptedMs.set(id, clock.monotonicMs())
   const [oldest] = acceptedMs.keys()
   if (acceptedMs.size > ACCEPTED_MAX && oldest !== undefined) acceptedMs.delete(oldest)
 }
 
-async function accept({ desk, logger }: FleetDeps, order: ForeignOrder, channel: ForeignChannel): Promise<boolean> {
+async function accept(deps: FleetDeps, order: ForeignOrder, channel: ForeignChannel): Promise<boolean> {
   const { id, jws, statement, by, receipt, receiptText } = order
   const { writer, seq, epoch, at, guard } = receipt
-  if (epoch > desk.ledger.epoch + EPOCH_JUMP_MAX) {
-    logger.error('an order counts too far ahead to be taken', { order: id, gateway: receipt.gateway, epoch })
-    return false
-  }
-  return desk.take({ id, jws, statement, by, at, guard, channel, receipt: { writer, seq, epoch, text: receiptText } })
+  if (!isNear(deps, id, epoch)) return false
+  return deps.desk.take({
+    id,
+    jws,
+    statement,
+    by,
+    at,
+    guard,
+    channel,
+    receipt: { writer, seq, epoch, text: receiptText },
+  })
+}
+
+/** Whether its epoch can be followed. */
+function isNear({ desk, logger }: FleetDeps, order: string, epoch: number): boolean {
+  if (epoch <= desk.ledger.epoch + EPOCH_JUMP_MAX) return true
+  logger.error('an order counts too far ahead to be taken', { order, epoch })
+  return false
 }
 
 /** With the same table, the epochs of the fleet meet at the highest. */

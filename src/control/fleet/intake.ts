@@ -1,8 +1,9 @@
 // Orders from the store and from peers on their way in: each is looked at once, what cannot be taken yet is kept and tried again.
 import type { FleetEntry } from '../../ports/fleet-store.ts'
 import type { Logger } from '../../ports/logger.ts'
-import { parseReceipt } from '../../core/fleet-messages.ts'
-import type { OrderNumbers } from '../../core/order-numbers.ts'
+import { parseReceipt, parseRefreeze } from '../../core/fleet-messages.ts'
+import type { RefreezeEntry } from '../../core/ledger-entry.ts'
+import { isOpeningWriter, writerGateway, type OrderNumbers } from '../../core/order-numbers.ts'
 import { BODY_BYTES_MAX } from '../../core/fleet-limits.ts'
 import { recordableProblems } from '../refusals.ts'
 import { parseEntryText } from './entry-text.ts'
@@ -15,6 +16,7 @@ export interface IntakeDeps extends InspectDeps {
   readonly logger: Logger
   /** Carries it out; false where it could not be kept: it is tried again. */
   readonly accept: (order: ForeignOrder, channel: ForeignChannel) => Promise<boolean>
+  readonly refreeze: (entry: RefreezeEntry) => void
   /** An order that somebody put into the store by hand. */
   readonly submit: (jws: string) => Promise<void>
 }
@@ -64,6 +66,17 @@ export function createIntake(deps: IntakeDeps): Intake {
   }
 }
 
+/** It only locks: the word of a gateway that the fleet secret vouches for is enough. */
+function takeRefreeze({ seal, numbers, refreeze }: IntakeDeps, envelope: string): void {
+  const said = parseRefreeze(seal.peek(envelope))
+  if (said === undefined || numbers.has(said)) return
+  const opened = seal.open('refreeze', envelope)
+  const isOwn = opened?.gateway === said.gateway && said.gateway.endsWith(`-${writerGateway(said.writer)}`)
+  if (!isOwn || isOpeningWriter(said.writer)) return
+  const { writer, seq, epoch, release, at, why } = said
+  refreeze({ type: 'refreeze', release, at, why, receipt: { writer, seq, epoch, text: envelope } })
+}
+
 /** The same order may come by store and peer at once. */
 function takeOnce(state: State, body: string, channel: ForeignChannel): Promise<ForeignOrder | undefined> {
   const before = state.running.get(body)
@@ -83,6 +96,10 @@ async function takeOne(state: State, body: string, channel: ForeignChannel): Pro
   const { deps, kept } = state
   const travelling = body.length > BODY_BYTES_MAX ? undefined : parseEntryText(body)
   if (travelling === undefined) return undefined
+  if ('refreeze' in travelling) {
+    takeRefreeze(deps, travelling.refreeze)
+    return undefined
+  }
   if (travelling.receipt === undefined) {
     await submitOnce(state, travelling.jws)
     return undefined

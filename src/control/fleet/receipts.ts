@@ -3,7 +3,7 @@ import { isLocking } from '../../core/responder.ts'
 import type { FleetSeal } from '../../ports/fleet-seal.ts'
 import { canonicalJson } from '../../core/canonical-json.ts'
 import type { DeskFleet } from '../desk-fleet.ts'
-import type { Receipt } from '../../core/fleet-messages.ts'
+import type { Receipt, Refreeze } from '../../core/fleet-messages.ts'
 import type { Shelf } from './shelf.ts'
 
 export interface ReceiptDeps {
@@ -17,13 +17,21 @@ export interface ReceiptDeps {
 /** A number is given again until what it was given to stands on the shelf: what did not take effect leaves no gap. */
 export function createReceipts({ fleet, seal, shelf, run }: ReceiptDeps): DeskFleet {
   const digits = seal.gateway.slice(-12)
+  const number = (kind: 'l' | 'r'): { readonly writer: string; readonly seq: number } => {
+    const writer = `${digits}-${run}${kind}`
+    return { writer, seq: shelf.next(writer) }
+  }
   return {
     name: fleet,
     receipt({ id, at, guard, statement }, epoch) {
-      const writer = `${digits}-${run}${isLocking(statement.order.kind) ? 'l' : 'r'}`
-      const seq = shelf.next(writer)
-      const receipt: Receipt = { order: id, gateway: seal.gateway, writer, seq, epoch, at: Math.round(at), guard }
-      return { writer, seq, epoch, text: seal.seal('receipt', canonicalJson(receipt)) }
+      const given = number(isLocking(statement.order.kind) ? 'l' : 'r')
+      const receipt: Receipt = { order: id, gateway: seal.gateway, ...given, epoch, at: Math.round(at), guard }
+      return { ...given, epoch, text: seal.seal('receipt', canonicalJson(receipt)) }
+    },
+    refreezeReceipt({ release, at, why }, epoch) {
+      const given = number('l')
+      const words: Refreeze = { release, gateway: seal.gateway, ...given, epoch, at, why }
+      return { ...given, epoch, text: seal.seal('refreeze', canonicalJson(words)) }
     },
   }
 }
