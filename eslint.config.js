@@ -50,6 +50,25 @@ export default tseslint.config(
   { files: ['src/core/**/*.ts'], rules: { 'no-restricted-syntax': ['error', ...clock, ...environment, ...purity] } },
   { files: ['src/adapters/node/*.ts'], rules: { 'no-restricted-syntax': ['error', ...environment] } },
   { files: ['src/config/*.ts'], rules: { 'no-restricted-syntax': ['error', ...clock] } },
+  ...tseslint.configs.recommendedTypeChecked.map((config) => ({ ...config, files: ['console/src/**/*.{ts,tsx}'] })),
+  {
+    files: ['console/src/**/*.{ts,tsx}'],
+    languageOptions: language,
+    rules: {
+      'max-lines': ['error', { max: 300, skipBlankLines: true, skipComments: true }],
+      'max-lines-per-function': ['error', { max: 130, skipBlankLines: true, skipComments: true }],
+      complexity: ['error', 20],
+      'no-restricted-syntax': [
+        'error',
+        // What an attacker sent is only ever made a text node.
+        {
+          selector: 'Identifier[name=/^(?:dangerouslySetInnerHTML|innerHTML|outerHTML|insertAdjacentHTML)$/]',
+          message: 'texts stay texts',
+        },
+      ],
+    },
+  },
+  { files: ['console/src/messages/*.ts'], rules: { 'max-lines': 'off' } },
   {
     files: ['test/**/*.ts', 'demo/**/*.ts', 'scripts/*.ts'],
     languageOptions: { ...language, parser: tseslint.parser },

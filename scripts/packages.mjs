@@ -5,6 +5,7 @@ import path from 'node:path'
 
 /** Debian package -> the program that shows it is there. */
 const PACKAGES = {
+  chromium: 'chromium',
   prometheus: 'promtool',
   'redis-server': 'redis-server',
   nginx: 'nginx',

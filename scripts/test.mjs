@@ -3,17 +3,20 @@ import { spawnSync } from 'node:child_process'
 import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
+import { buildConsole } from './console.mjs'
 import { ensurePackages } from './packages.mjs'
 import { environment, install, root, runtime } from './setup.mjs'
 
 install()
-ensurePackages(['prometheus', 'redis-server'])
+ensurePackages(['prometheus', 'redis-server', 'chromium'])
+buildConsole()
 
 const node = runtime()
 const only = process.argv.slice(2)
 const module = (file) => path.join(root, 'node_modules', file)
 const steps = [
   ['types', [module('typescript/bin/tsc'), '-p', 'tsconfig.json']],
+  ['types of the console', [module('typescript/bin/tsc'), '-p', 'console/tsconfig.json']],
   ['format', [module('prettier/bin/prettier.cjs'), '--check', '--log-level', 'warn', '.']],
   ['lint', [module('eslint/bin/eslint.js'), '.']],
   [

@@ -7,6 +7,7 @@ import type {
   StatusView,
   LockView,
   GatewayView,
+  IncidentView,
   DrillView,
   ExplanationView,
   ImpactNumbers,
@@ -188,12 +189,27 @@ const SUGGESTION = shape({
   wouldRefuse: optional(shape(NUMBERS)),
 } satisfies Record<keyof SuggestionView, Check>)
 
+const INCIDENT = shape({
+  id: isText,
+  title: optional(isText),
+  state: isText,
+  noticedAt: isInstant,
+  noticedFrom: isText,
+  openedBy: optional(isText),
+  closedAt: optional(isInstant),
+  certInDue: isInstant,
+  boardDue: isInstant,
+  reported: shape({ certIn: optional(isInstant), board: optional(isInstant) }),
+  locks: listOf(isText),
+} satisfies Record<keyof IncidentView, Check>)
+
 const STATUS = shape({
   epoch: isNumber,
   frozen: isBoolean,
   now: isInstant,
   locks: listOf(LOCK),
   pendingReleases: listOf(RELEASE),
+  incidents: optional(listOf(INCIDENT)),
   fleet: shape({ gateways: listOf(GATEWAY), proven: isNumber, total: isNumber, name: optional(isText) }),
   audit: shape({
     healthy: isBoolean,

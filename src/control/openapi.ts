@@ -183,6 +183,12 @@ const PATHS = {
       responses: { 204: { description: 'Ended' }, ...refused(401, 415) },
     },
   },
+  '/api/v1/routes': {
+    get: {
+      summary: 'Routes of the config: what a lock can name',
+      responses: { 200: json(objectOf({ routes: listOf({ type: 'object' }) }), 'Routes'), ...refused(401) },
+    },
+  },
   '/api/v1/rates': {
     get: {
       summary: 'Decisions of the last quarter of an hour, second by second, and the routes of the last minute',

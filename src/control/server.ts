@@ -27,6 +27,7 @@ import { orderResource } from './resources/orders.ts'
 import { pseudonymResource } from './resources/pseudonyms.ts'
 import { ratesResource } from './resources/rates.ts'
 import { respondersResource } from './resources/responders.ts'
+import { routesResource } from './resources/routes.ts'
 import { statusResources } from './resources/status.ts'
 import { createSessions, type Caller, type Sessions } from './sessions.ts'
 
@@ -77,6 +78,7 @@ function resourcesOf(deps: ControlDeps, sessions: Sessions): readonly Resource[]
     ...auditSearchResources(deps),
     eventResource(deps, (authorization) => callerOf(authorization, sessions)),
     ratesResource(deps),
+    routesResource(deps),
     ...consoleResources(deps),
     ...docsResources(),
   ]

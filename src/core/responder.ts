@@ -20,7 +20,7 @@ export function keyNameOf({ name, keyId }: Pick<Responder, 'name' | 'keyId'>): s
 }
 
 /** Id of a key that lives in a browser: the console makes such ids, and enrols no key under another. */
-export const BROWSER_KEY_ID = /^browser(?:-|$)/i
+const BROWSER_KEY_ID = /^browser(?:-|$)/i
 
 /** A captured gateway could serve a page that misuses such a key, so what opens is never signed by such keys alone. */
 export function isBrowserKey({ keyId }: Pick<Responder, 'keyId'>): boolean {

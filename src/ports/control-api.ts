@@ -239,12 +239,42 @@ export interface FleetCertificate {
   readonly proofs: readonly string[]
 }
 
+/** What belongs to one incident, and the two clocks that the law starts when it is noticed. */
+export interface IncidentView {
+  readonly id: string
+  /** What it is about, as who opened it said; absent where nobody opened it and orders alone name it. */
+  readonly title?: string
+  readonly state: 'open' | 'closed'
+  readonly noticedAt: string
+  /** `told`: by who opened it. `order`: nobody did, and this is when the first order that names it came. */
+  readonly noticedFrom: 'told' | 'order'
+  readonly openedBy?: string
+  readonly closedAt?: string
+  /** Six hours after it was noticed (CERT-In Directions of 28 April 2022, ii). */
+  readonly certInDue: string
+  /** Seventy-two hours after (DPDP Rules 2025, 7(2)(b)). */
+  readonly boardDue: string
+  /** When somebody marked each as done; nothing is sent from here. */
+  readonly reported: { readonly certIn?: string; readonly board?: string }
+  /** Ids of its locks, the released ones among them. */
+  readonly locks: readonly string[]
+}
+
+export interface RouteView {
+  readonly id: string
+  readonly path: string
+  readonly methods: readonly string[]
+  readonly tags: readonly string[]
+  readonly upstream: string
+}
+
 export interface StatusView {
   readonly epoch: number
   readonly frozen: boolean
   readonly now: string
   readonly locks: readonly LockView[]
   readonly pendingReleases: readonly PendingRelease[]
+  readonly incidents?: readonly IncidentView[]
   readonly fleet: {
     readonly gateways: readonly GatewayView[]
     readonly proven: number

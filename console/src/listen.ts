@@ -1,0 +1,157 @@
+// Hears the control plane for as long as somebody is signed in, and says how old the last word is when it falls silent.
+import type {
+  DecisionsEvent,
+  FleetProofEvent,
+  LockView,
+  OrderAccepted,
+  RatesView,
+  RateSecond,
+  StatusView,
+} from '../../src/ports/control-api.ts'
+import { ask, readEvents, Refused, type ServerEvent } from './api.ts'
+import { signOut } from './session.ts'
+import { decisions, DECISIONS_KEPT, state, type Moment } from './state.ts'
+
+const SECONDS_KEPT = 900
+const MOMENTS_KEPT = 200
+const POLL_MS = 2000
+const RETRY_MS = 1500
+
+let leaving: AbortController | undefined
+
+export function leave(): void {
+  leaving?.abort()
+  leaving = undefined
+  state.set({ connection: 'off' })
+  decisions.list = []
+}
+
+/** Anew, where it was listening already. */
+export function listen(): void {
+  leaving?.abort()
+  const mine = new AbortController()
+  leaving = mine
+  state.set({ connection: state.get().status === undefined ? 'connecting' : 'live' })
+  void follow(mine.signal)
+  void poll(mine.signal)
+  void loadRates()
+}
+
+async function follow(signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    try {
+      await readEvents(hear, signal)
+    } catch (error) {
+      if (error instanceof Refused && error.status === 401) {
+        signOut('refused')
+        return
+      }
+    }
+    if (signal.aborted) return
+    state.set({ connection: 'lost' })
+    await new Promise((resolve) => setTimeout(resolve, RETRY_MS))
+  }
+}
+
+/** The status has clocks in it that no event tells: leases, ages, who was heard. */
+async function poll(signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    const answer = await ask<StatusView>('status', undefined, { signal })
+    if (signal.aborted) return
+    if (answer.ok) heard({ status: answer.body })
+    else if (answer.problem.status === 401) {
+      signOut('refused')
+      return
+    } else state.set({ connection: 'lost' })
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS))
+  }
+}
+
+/** At once, after something was done from here. */
+export async function refresh(): Promise<void> {
+  const answer = await ask<StatusView>('status')
+  if (answer.ok) heard({ status: answer.body })
+}
+
+function heard(change: Partial<ReturnType<typeof state.get>>): void {
+  state.set({ ...change, heardAt: performance.now(), connection: 'live' })
+}
+
+async function loadRates(): Promise<void> {
+  const answer = await ask<RatesView>('rates')
+  if (answer.ok) state.set({ seconds: answer.body.seconds.slice(-SECONDS_KEPT) })
+}
+
+function hear({ event, data }: ServerEvent): void {
+  switch (event) {
+    case 'status':
+      heard({ status: data as StatusView })
+      return
+    case 'counters':
+      heard({ seconds: [...state.get().seconds, data as RateSecond].slice(-SECONDS_KEPT) })
+      return
+    case 'decisions':
+      takeDecisions(data as DecisionsEvent)
+      return
+    case 'fleet-proof':
+      takeArrival(data as FleetProofEvent)
+      return
+    case 'lock': {
+      const { locks } = data as { readonly locks: readonly LockView[] }
+      remember('lock', locks.map((lock) => `${lock.mode} ${lock.covers.join(', ')}: ${lock.reason}`).join('; '))
+      void refresh()
+      return
+    }
+    case 'release':
+      remember('release', (data as { readonly locks: readonly string[] }).locks.map((id) => id.slice(0, 8)).join(', '))
+      void refresh()
+      return
+    case 'proof':
+      takeProof(data as ProofEvent)
+      return
+    case 'anomaly':
+      remember('anomaly', sentenceOf(data))
+      dispatchEvent(new CustomEvent('portcullis:anomaly', { detail: data }))
+      return
+    default:
+      heard({})
+  }
+}
+
+type ProofEvent = NonNullable<OrderAccepted['proof']> & { readonly id: string; readonly epoch: number }
+
+function sentenceOf(data: unknown): string {
+  const sentence = typeof data === 'object' && data !== null && 'sentence' in data ? data.sentence : undefined
+  return typeof sentence === 'string' ? sentence : JSON.stringify(data)
+}
+
+function takeDecisions({ decisions: told, untold }: DecisionsEvent): void {
+  decisions.seen += told.length + untold
+  decisions.untold += untold
+  decisions.list = [...told.toReversed(), ...decisions.list].slice(0, DECISIONS_KEPT)
+  state.set({ heardAt: performance.now() })
+}
+
+function takeArrival({ id, gateway, elapsedMs, total }: FleetProofEvent): void {
+  const { proof } = state.get()
+  if (proof?.id === id && !proof.arrivals.some((each) => each.gateway === gateway))
+    heard({ proof: { ...proof, total, arrivals: [...proof.arrivals, { gateway, elapsedMs }] } })
+}
+
+function takeProof({ id, epoch, proven, missing, elapsedMs }: ProofEvent): void {
+  if (missing.length === 0) remember('proof', `epoch ${epoch}: ${proven.join(', ')} (${Math.round(elapsedMs)} ms)`)
+  const { proof, status } = state.get()
+  // In a fleet the arrivals tell it, gateway by gateway.
+  if (proof?.id !== id || status?.fleet.name !== undefined) return
+  const arrivals = proven.map((worker) => ({ gateway: worker, elapsedMs }))
+  heard({ proof: { ...proof, arrivals, total: proven.length + missing.length } })
+}
+
+function remember(kind: Moment['kind'], text: string): void {
+  heard({
+    moments: [{ at: Date.now() + state.get().clockOffsetMs, kind, text }, ...state.get().moments].slice(
+      0,
+      MOMENTS_KEPT,
+    ),
+  })
+}

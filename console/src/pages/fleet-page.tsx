@@ -1,0 +1,143 @@
+// Each gateway and worker: what it enforces, how long it may trust that, and who lags.
+import type { GatewayView, ResponderView } from '../../../src/ports/control-api.ts'
+import { useWords, type MessageKey } from '../messages/messages.ts'
+import { Moment, Text } from '../parts/moment.tsx'
+import { state } from '../state.ts'
+import { useStore } from '../store.ts'
+import { useAnswer } from '../use-answer.ts'
+
+export function FleetPage() {
+  const t = useWords()
+  const status = useStore(state, (all) => all.status)
+  if (status === undefined) return <p>{t('connecting')}</p>
+  return (
+    <>
+      <h1>
+        {t('fleet')} {status.fleet.name !== undefined && <Text of={status.fleet.name} />}
+      </h1>
+      <div class="scroll" tabIndex={0} role="region" aria-label={t('fleet')}>
+        <table>
+          <thead>
+            <tr>
+              <th scope="col">{t('gateway')}</th>
+              <th scope="col">{t('stateCol')}</th>
+              <th scope="col">{t('epoch')}</th>
+              <th scope="col">{t('lease')}</th>
+              <th scope="col">{t('workers')}</th>
+              <th scope="col">{t('clockOffset')}</th>
+              <th scope="col">{t('lastSeen')}</th>
+            </tr>
+          </thead>
+          <tbody>
+            {status.fleet.gateways.map((gateway) => (
+              <Row key={gateway.name} gateway={gateway} epoch={status.epoch} />
+            ))}
+          </tbody>
+        </table>
+      </div>
+      <Responders />
+    </>
+  )
+}
+
+function stateName({ state: member, proven }: GatewayView): readonly [MessageKey, 'good' | 'bad' | 'hint'] {
+  if (member === 'left') return ['hasLeft', 'hint']
+  if (member === 'forgotten') return ['isForgotten', 'hint']
+  if (member === 'missing') return ['isMissing', 'bad']
+  return proven ? ['isProven', 'good'] : ['notProven', 'bad']
+}
+
+function Row({ gateway, epoch }: { gateway: GatewayView; epoch: number }) {
+  const t = useWords()
+  const [name, look] = stateName(gateway)
+  const behind = epoch - gateway.epoch
+  const offsetMs = (gateway as { readonly clockOffsetMs?: unknown }).clockOffsetMs
+  return (
+    <tr class={look === 'bad' ? 'laggard' : ''}>
+      <th scope="row">
+        <Text of={gateway.name} />
+        {gateway.address !== undefined && (
+          <div class="hint">
+            <Text of={gateway.address} />
+          </div>
+        )}
+      </th>
+      <td>
+        <strong class={look}>
+          {look === 'bad' ? '✗ ' : look === 'good' ? '✓ ' : ''}
+          {t(name)}
+        </strong>
+      </td>
+      <td>
+        {gateway.epoch} {behind > 0 && look !== 'hint' && <span class="bad">({t('behind', { n: behind })})</span>}
+      </td>
+      <td class={gateway.leaseRemainingMs > 0 ? '' : 'bad'}>
+        {gateway.leaseRemainingMs > 0 ? `${(gateway.leaseRemainingMs / 1000).toFixed(1)} s` : t('leaseOut')}
+      </td>
+      <td>
+        {gateway.workers.map(({ worker, alive, epoch: theirs }) => (
+          <div key={worker} class={alive ? '' : 'bad'}>
+            <Text of={worker} /> {alive ? theirs : t('dead')}
+          </div>
+        ))}
+      </td>
+      <td>
+        {typeof offsetMs === 'number' ? t('ms', { n: Math.round(offsetMs) }) : <span class="hint">{t('notTold')}</span>}
+      </td>
+      <td>{gateway.lastSeen === undefined ? '–' : <Moment at={gateway.lastSeen} />}</td>
+    </tr>
+  )
+}
+
+const ROLE_NAMES: Readonly<Record<ResponderView['role'], MessageKey>> = {
+  viewer: 'roleViewer',
+  auditor: 'roleAuditor',
+  receiver: 'roleReceiver',
+  responder: 'roleResponder',
+  commander: 'roleCommander',
+}
+
+function Responders() {
+  const t = useWords()
+  const answer = useAnswer<{ readonly responders: readonly ResponderView[] }>('responders')
+  if (answer?.ok !== true) return null
+  return (
+    <section>
+      <h2 id="responders">{t('responders')}</h2>
+      <div class="scroll" tabIndex={0} role="region" aria-label={t('responders')}>
+        <table>
+          <thead>
+            <tr>
+              <th scope="col">{t('responders')}</th>
+              <th scope="col">{t('role')}</th>
+              <th scope="col">{t('livesIn')}</th>
+              <th scope="col">{t('keyCol')}</th>
+            </tr>
+          </thead>
+          <tbody>
+            {answer.body.responders.map((each) => (
+              <tr key={each.key}>
+                <th scope="row">
+                  <Text of={each.keyId === undefined ? each.name : `${each.name}#${each.keyId}`} />
+                </th>
+                <td>
+                  {t(ROLE_NAMES[each.role])}
+                  {each.retired !== undefined && (
+                    <span class="bad">
+                      {' '}
+                      {t('retired')} <Moment at={each.retired} />
+                    </span>
+                  )}
+                </td>
+                <td>{/^browser(?:-|$)/i.test(each.keyId ?? '') ? t('inBrowser') : t('onDisk')}</td>
+                <td>
+                  <code class="wrap">{each.key}</code>
+                </td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+    </section>
+  )
+}

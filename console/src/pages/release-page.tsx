@@ -1,0 +1,218 @@
+// Hard out: what is proposed, who has signed, who is waited for; and a proposal of one's own, at once or in stages.
+import { useState } from 'preact/hooks'
+import type { PendingRelease, ResponderView, ThawStageView } from '../../../src/ports/control-api.ts'
+import { useAnswer } from '../use-answer.ts'
+import { useWords, type Translate } from '../messages/messages.ts'
+import { give } from '../orders.ts'
+import { Id, Moment, Text } from '../parts/moment.tsx'
+import { KIND_NAMES } from '../parts/open-overlay.tsx'
+import { openOverlay } from '../parts/overlays.ts'
+import { ProofPanel } from '../parts/proof.tsx'
+import { StageEditor, thawOf, type Plan } from '../parts/stage-editor.tsx'
+import { plain } from '../plain.ts'
+import { placeOf } from '../router.ts'
+import { state } from '../state.ts'
+import { useStore } from '../store.ts'
+import { spanText } from '../time.ts'
+import { scopeText } from './state-page.tsx'
+
+export function ReleasePage() {
+  const t = useWords()
+  const status = useStore(state, (all) => all.status)
+  const responders = useAnswer<{ readonly responders: readonly ResponderView[] }>('responders')
+  if (status === undefined) return <p>{t('connecting')}</p>
+  const people = responders?.ok === true ? responders.body.responders : []
+  return (
+    <>
+      <h1>{t('release')}</h1>
+      <ProofPanel />
+      <section aria-labelledby="proposals">
+        <h2 id="proposals">{t('proposals')}</h2>
+        {status.pendingReleases.length === 0 && <p class="card">{t('noProposals')}</p>}
+        {status.pendingReleases.map((proposal) => (
+          <ProposalCard key={proposal.id} proposal={proposal} people={people} />
+        ))}
+        <p class="hint">{t('browserRule')}</p>
+      </section>
+      {status.locks.some(({ source }) => source === 'order' || source === 'freeze') && <NewProposal people={people} />}
+    </>
+  )
+}
+
+function ProposalCard({ proposal, people }: { proposal: PendingRelease; people: readonly ResponderView[] }) {
+  const t = useWords()
+  const session = useStore(state, (all) => all.session)
+  const names = proposal.approvals.map((name) => name.split('#')[0] ?? '')
+  const others = people
+    .filter(({ name, role, retired }) => role === 'commander' && retired === undefined && !names.includes(name))
+    .map(({ name }) => name)
+  const hasSigned = session?.name !== undefined && names.includes(session.name)
+  const awaited = Math.max(1, proposal.required - proposal.approvals.length)
+  return (
+    <article class="card" aria-label={t(KIND_NAMES[proposal.kind])}>
+      <h3>
+        <span class="badge">{t(KIND_NAMES[proposal.kind])}</span> <Text of={proposal.reason} max={300} />
+      </h3>
+      <p class="hint">
+        <Id of={proposal.id} /> · <Moment at={proposal.since} />
+      </p>
+      {proposal.responder !== undefined && (
+        <p>
+          <Text
+            of={`${proposal.responder.name}${proposal.responder.keyId === undefined ? '' : `#${proposal.responder.keyId}`}`}
+          />{' '}
+          · {proposal.responder.role ?? ''} <code class="wrap">{proposal.responder.key ?? ''}</code>
+        </p>
+      )}
+      {proposal.locks.length > 0 && (
+        <p>
+          {t('opens')}:{' '}
+          {proposal.locks.map((id) => (
+            <Id key={id} of={id} />
+          ))}
+        </p>
+      )}
+      <Stages stages={proposal.stages ?? []} />
+      <p>
+        {t('signedBy', {
+          names: proposal.approvals.map((name) => plain(name)).join(', '),
+          n: proposal.approvals.length,
+          total: proposal.required,
+        })}
+      </p>
+      <p>
+        <strong>{t('waitsFor', { n: awaited, names: [...new Set(others)].join(', ') || t('waitsForAnyone') })}</strong>
+      </p>
+      <p class="hint">
+        <code class="wrap">portcullis approve {proposal.id}</code>
+      </p>
+      {session?.keyId !== undefined && (
+        <div class="actions">
+          {hasSigned && <span class="hint">{t('ownProposal')}</span>}
+          {!hasSigned && session.role !== 'commander' && <span class="hint">{t('notCommander')}</span>}
+          {!hasSigned && session.role === 'commander' && (
+            <button type="button" class="primary" onClick={() => openOverlay({ kind: 'approve', proposal })}>
+              {t('approve')}
+            </button>
+          )}
+        </div>
+      )}
+    </article>
+  )
+}
+
+function stageText(stage: ThawStageView, t: Translate): string {
+  switch (stage.passes) {
+    case 'probes':
+      return t('stageProbes')
+    case 'read-only':
+      return t('stageReadOnly')
+    case 'percent':
+      return t('stagePercent', { n: stage.percent ?? 0 })
+    case 'all':
+      return t('stageAll')
+  }
+}
+
+function Stages({ stages }: { stages: readonly ThawStageView[] }) {
+  const t = useWords()
+  if (stages.length === 0) return null
+  return (
+    <ol class="stages">
+      {stages.map((stage, index) => (
+        <li key={String(index)}>
+          {stageText(stage, t)} · {spanText(stage.forMs)}
+        </li>
+      ))}
+    </ol>
+  )
+}
+
+function NewProposal({ people }: { people: readonly ResponderView[] }) {
+  const t = useWords()
+  const status = useStore(state, (all) => all.status)
+  const session = useStore(state, (all) => all.session)
+  const linked = placeOf(location.hash).query.get('lock')
+  const [chosen, setChosen] = useState<readonly string[]>(linked === null ? [] : [linked])
+  const [reason, setReason] = useState('')
+  const [plan, setPlan] = useState<Plan>()
+  const [said, setSaid] = useState<{ readonly isGood: boolean; readonly text: string }>()
+  const locks = (status?.locks ?? []).filter(({ source }) => source === 'order' || source === 'freeze')
+  if (session?.keyId === undefined)
+    return (
+      <section class="card">
+        <h2>{t('newProposal')}</h2>
+        <p>{t('noKeyHere')}</p>
+        <pre>portcullis release --all --reason "…"</pre>
+      </section>
+    )
+  const propose = async (): Promise<void> => {
+    setSaid(undefined)
+    const checkpoint = status?.audit.checkpoint
+    const given = await give({
+      kind: 'release',
+      locks: chosen,
+      reason: reason.trim(),
+      epoch: status?.epoch,
+      ...(checkpoint === undefined ? {} : { checkpoint }),
+      ...(plan === undefined ? {} : { thaw: thawOf(plan) }),
+    })
+    if (given.outcome === 'pending')
+      setSaid({
+        isGood: true,
+        text: t('proposed', { id: given.pending.id.slice(0, 8), n: given.pending.required - given.pending.approvals }),
+      })
+    else if (given.outcome === 'accepted') setSaid({ isGood: true, text: t('done', { n: given.accepted.epoch }) })
+    else setSaid({ isGood: false, text: t('refusedOrder', { detail: given.problem.detail }) })
+  }
+  return (
+    <form
+      class="card"
+      aria-labelledby="new-proposal"
+      onSubmit={(event) => {
+        event.preventDefault()
+        void propose()
+      }}
+    >
+      <h2 id="new-proposal">{t('newProposal')}</h2>
+      <fieldset>
+        <legend>{t('chooseLocks')}</legend>
+        {locks.map((lock) => (
+          <label key={lock.id} class="row">
+            <input
+              type="checkbox"
+              checked={chosen.includes(lock.id)}
+              onChange={(event) =>
+                setChosen(event.currentTarget.checked ? [...chosen, lock.id] : chosen.filter((id) => id !== lock.id))
+              }
+            />{' '}
+            <Id of={lock.id} /> <Text of={scopeText(lock.scope, t('everything'))} /> ·{' '}
+            <Text of={lock.reason} max={80} />
+          </label>
+        ))}
+      </fieldset>
+      <label>
+        {t('reason')}
+        <input
+          name="release-reason"
+          required
+          maxLength={500}
+          autocomplete="off"
+          value={reason}
+          onInput={(event) => setReason(event.currentTarget.value)}
+        />
+      </label>
+      <StageEditor plan={plan} onChange={setPlan} people={people} own={session.name ?? ''} />
+      {said !== undefined && (
+        <p class={said.isGood ? 'good' : 'bad'} role="alert">
+          {said.text}
+        </p>
+      )}
+      <div class="actions">
+        <button type="submit" class="primary" disabled={chosen.length === 0}>
+          {t('propose')}
+        </button>
+      </div>
+    </form>
+  )
+}

@@ -1,0 +1,292 @@
+// The trail: what is known of an identifier, and any record with its proof computed in this page.
+import { useState } from 'preact/hooks'
+import { ask, gatewayNow, type Problem } from '../api.ts'
+import { useWords, type Translate } from '../messages/messages.ts'
+import { Moment, Text } from '../parts/moment.tsx'
+import { OneRecord } from '../parts/one-record.tsx'
+import { useRoutes } from '../parts/scope-picker.tsx'
+
+type Found = Readonly<Record<string, unknown>>
+
+const DAY_MS = 86_400_000
+
+export function TrailPage() {
+  const t = useWords()
+  return (
+    <>
+      <h1>{t('trail')}</h1>
+      <Search />
+      <Whose />
+      <OneRecord />
+    </>
+  )
+}
+
+const local = (ms: number): string => new Date(ms).toISOString().slice(0, 16)
+
+function Search() {
+  const t = useWords()
+  const [kind, setKind] = useState<'subject' | 'principal' | 'session'>('subject')
+  const [identifier, setIdentifier] = useState('')
+  const [from, setFrom] = useState(() => local(gatewayNow() - DAY_MS))
+  const [to, setTo] = useState(() => local(gatewayNow() + 60_000))
+  const [pseudonym, setPseudonym] = useState('')
+  const [said, setSaid] = useState('')
+  const [found, setFound] = useState<readonly Found[]>()
+  const search = async (): Promise<void> => {
+    setSaid(t('searching'))
+    setFound(undefined)
+    const named = await ask<{ readonly pseudonyms: readonly string[] }>('pseudonyms', {
+      kind,
+      values: [identifier.trim()],
+    })
+    // Only the pseudonym is kept in the page from here on.
+    setIdentifier('')
+    const name = named.ok ? (named.body.pseudonyms[0] ?? '') : ''
+    setPseudonym(name)
+    if (!named.ok) {
+      setSaid(saidOf(named.problem, t))
+      return
+    }
+    const answer = await ask<Found>('audit/search', { [kind]: name, from: `${from}:00Z`, to: `${to}:00Z`, limit: 200 })
+    if (!answer.ok) {
+      setSaid(saidOf(answer.problem, t))
+      return
+    }
+    const list = listOf(answer.body)
+    setFound(list)
+    setSaid(list.length === 0 ? t('noneFound') : t('found', { n: list.length }))
+  }
+  return (
+    <form
+      class="card"
+      aria-labelledby="search"
+      onSubmit={(event) => {
+        event.preventDefault()
+        void search()
+      }}
+    >
+      <h2 id="search">{t('searchTitle')}</h2>
+      <div class="grid">
+        <label>
+          {t('identifier')}
+          <input
+            data-focus="filter"
+            name="identifier"
+            required
+            type="password"
+            autocomplete="off"
+            maxLength={256}
+            value={identifier}
+            onInput={(event) => setIdentifier(event.currentTarget.value)}
+          />
+          <span class="hint">{t('identifierHint')}</span>
+        </label>
+        <label>
+          {t('kindOfId')}
+          <select name="kind" value={kind} onChange={(event) => setKind(event.currentTarget.value as typeof kind)}>
+            <option value="subject">{t('kindSubject')}</option>
+            <option value="principal">{t('kindPrincipal')}</option>
+            <option value="session">{t('kindSession')}</option>
+          </select>
+        </label>
+        <label>
+          {t('fromTime')} (UTC)
+          <input type="datetime-local" required value={from} onInput={(event) => setFrom(event.currentTarget.value)} />
+        </label>
+        <label>
+          {t('toTime')} (UTC)
+          <input type="datetime-local" required value={to} onInput={(event) => setTo(event.currentTarget.value)} />
+        </label>
+      </div>
+      <div class="actions">
+        <button type="submit" class="primary">
+          {t('search')}
+        </button>
+      </div>
+      <p role="status">
+        {pseudonym !== '' && (
+          <code class="wrap">
+            <Text of={t('pseudonym', { value: pseudonym })} />
+          </code>
+        )}{' '}
+        {said}
+      </p>
+      {found !== undefined && found.length > 0 && <Results found={found} />}
+    </form>
+  )
+}
+
+function saidOf(problem: Problem, t: Translate): string {
+  if (problem.status === 404) return t('searchAbsent')
+  if (problem.status === 403) return t('searchRefused')
+  return t('failed', { detail: problem.detail })
+}
+
+function listOf(body: Found): readonly Found[] {
+  const list = Array.isArray(body)
+    ? body
+    : [body.records, body.results, body.entries].find((each) => Array.isArray(each))
+  return Array.isArray(list) ? (list as readonly Found[]) : []
+}
+
+/** Some searches wrap each record beside its place in the log. */
+function recordOf(found: Found): Found {
+  return typeof found.record === 'object' && found.record !== null ? (found.record as Found) : found
+}
+
+function Results({ found }: { found: readonly Found[] }) {
+  const t = useWords()
+  return (
+    <div class="scroll" tabIndex={0} role="region" aria-label={t('found', { n: found.length })}>
+      <table>
+        <thead>
+          <tr>
+            <th scope="col">#</th>
+            <th scope="col">{t('time')}</th>
+            <th scope="col">{t('decision')}</th>
+            <th scope="col">{t('route')}</th>
+            <th scope="col">{t('client')}</th>
+            <th scope="col">{t('principal')}</th>
+          </tr>
+        </thead>
+        <tbody>
+          {found.map((each, at) => {
+            const { time, decision, route, client, principal } = recordOf(each)
+            return (
+              <tr key={String(at)}>
+                <td>
+                  {typeof each.index === 'number' ? <a href={`#/trail?record=${each.index}`}>{each.index}</a> : ''}
+                </td>
+                <td>{typeof time === 'number' || typeof time === 'string' ? <Moment at={time} /> : ''}</td>
+                <td>
+                  <Text of={textOf(decision)} />
+                </td>
+                <td>
+                  <Text of={textOf(route)} />
+                </td>
+                <td>
+                  <Text of={textOf(client)} />
+                </td>
+                <td>
+                  <code>
+                    <Text of={textOf(principal)} max={30} />
+                  </code>
+                </td>
+              </tr>
+            )
+          })}
+        </tbody>
+      </table>
+    </div>
+  )
+}
+
+const textOf = (value: unknown): string => (typeof value === 'string' || typeof value === 'number' ? String(value) : '')
+
+interface WhoseBody {
+  readonly reads: number
+  readonly withoutOtp: number
+  readonly unnamed: number
+  readonly subjects: number
+  readonly list: readonly Found[]
+}
+
+function Whose() {
+  const t = useWords()
+  const routes = useRoutes()
+  const [route, setRoute] = useState('')
+  const [client, setClient] = useState('')
+  const [said, setSaid] = useState('')
+  const [found, setFound] = useState<WhoseBody>()
+  const look = async (): Promise<void> => {
+    setFound(undefined)
+    if (route === '' && client.trim() === '') {
+      setSaid(t('needRouteOrClient'))
+      return
+    }
+    setSaid(t('searching'))
+    const answer = await ask<WhoseBody>('audit/whose', {
+      ...(route === '' ? {} : { routes: [route] }),
+      ...(client.trim() === '' ? {} : { clients: [client.trim()] }),
+      limit: 100,
+    })
+    if (answer.ok) {
+      const { subjects, reads, withoutOtp, unnamed } = answer.body
+      setSaid(t('whoseFound', { subjects, reads, unnamed, without: withoutOtp }))
+      setFound(answer.body)
+    } else setSaid(saidOf(answer.problem, t))
+  }
+  return (
+    <form
+      class="card"
+      aria-labelledby="whose"
+      onSubmit={(event) => {
+        event.preventDefault()
+        void look()
+      }}
+    >
+      <h2 id="whose">{t('whose')}</h2>
+      <p class="hint">{t('whoseHint')}</p>
+      <div class="grid">
+        <label>
+          {t('route')}
+          <select name="whose-route" value={route} onChange={(event) => setRoute(event.currentTarget.value)}>
+            <option value="">–</option>
+            {routes.map(({ id }) => (
+              <option key={id} value={id}>
+                {id}
+              </option>
+            ))}
+          </select>
+        </label>
+        <label>
+          {t('client')}
+          <input
+            name="whose-client"
+            autocomplete="off"
+            value={client}
+            onInput={(event) => setClient(event.currentTarget.value)}
+          />
+        </label>
+      </div>
+      <div class="actions">
+        <button type="submit">{t('whose')}</button>
+      </div>
+      <p role="status" data-whose={found?.subjects}>
+        {said}
+      </p>
+      {found !== undefined && found.list.length > 0 && <Subjects list={found.list} />}
+    </form>
+  )
+}
+
+function Subjects({ list }: { list: readonly Found[] }) {
+  const t = useWords()
+  return (
+    <div class="scroll" tabIndex={0} role="region" aria-label={t('people')}>
+      <table>
+        <thead>
+          <tr>
+            <th scope="col">{t('people')}</th>
+            <th scope="col">{t('reads')}</th>
+            <th scope="col">{t('withoutOtp')}</th>
+          </tr>
+        </thead>
+        <tbody>
+          {list.map((each) => (
+            <tr key={textOf(each.subject)}>
+              <th scope="row">
+                <code>
+                  <Text of={textOf(each.subject)} />
+                </code>
+              </th>
+              <td>{textOf(each.reads)}</td>
+              <td>{textOf(each.withoutOtp)}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  )
+}

@@ -1,0 +1,20 @@
+// Which dialog is open, from anywhere in the page.
+import type { LockScope } from '../../../src/core/scope.ts'
+import type { PendingRelease } from '../../../src/ports/control-api.ts'
+import { createStore } from '../store.ts'
+
+export type Overlay =
+  | { readonly kind: 'freeze'; readonly scope?: LockScope }
+  | { readonly kind: 'help' }
+  | { readonly kind: 'revoke'; readonly session?: string }
+  | { readonly kind: 'approve'; readonly proposal: PendingRelease }
+
+export const overlays = createStore<{ readonly open: Overlay | undefined }>({ open: undefined })
+
+export function openOverlay(open: Overlay): void {
+  overlays.set({ open })
+}
+
+export function closeOverlay(): void {
+  overlays.set({ open: undefined })
+}

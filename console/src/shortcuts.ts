@@ -1,0 +1,43 @@
+// Single keys, where no text is being written and nobody has turned them off.
+import { openOverlay, overlays } from './parts/overlays.ts'
+import { go, type Page } from './router.ts'
+import { saveSettings } from './settings.ts'
+import { state } from './state.ts'
+
+const PAGES: Readonly<Record<string, Page>> = {
+  s: 'state',
+  l: 'live',
+  r: 'release',
+  t: 'trail',
+  f: 'fleet',
+  i: 'incidents',
+  k: 'key',
+}
+const CHORD_MS = 1500
+
+export function watchKeys(): void {
+  let chordAt = -Infinity
+  addEventListener('keydown', (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || isWriting(event.target)) return
+    const { hasShortcuts, session, zone } = state.get()
+    if (!hasShortcuts || overlays.get().open !== undefined) return
+    const isChord = event.timeStamp - chordAt < CHORD_MS
+    chordAt = -Infinity
+    if (event.key === '?') openOverlay({ kind: 'help' })
+    else if (event.key === 'u') saveSettings({ zone: zone === 'ist' ? 'utc' : 'ist' })
+    else if (session === undefined) return
+    else if (isChord && PAGES[event.key] !== undefined) go(PAGES[event.key] ?? 'state')
+    else if (event.key === 'g') chordAt = event.timeStamp
+    else if (event.key === 'f') openOverlay({ kind: 'freeze' })
+    else if (event.key === 'p') dispatchEvent(new Event('portcullis:pause'))
+    else if (event.key === '/') document.querySelector<HTMLElement>('[data-focus=filter]')?.focus()
+    else return
+    event.preventDefault()
+  })
+}
+
+function isWriting(target: EventTarget | null): boolean {
+  return (
+    target instanceof HTMLElement && (target.isContentEditable || /^(?:INPUT|TEXTAREA|SELECT)$/.test(target.tagName))
+  )
+}

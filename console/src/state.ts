@@ -1,0 +1,72 @@
+// The page's one state: who is here, what the control plane says, and how fresh that is.
+import type { DecisionView, RateSecond, StatusView } from '../../src/ports/control-api.ts'
+import type { Role } from '../../src/core/responder.ts'
+import type { Lang } from './messages/messages.ts'
+import { createStore } from './store.ts'
+import type { Zone } from './time.ts'
+
+interface Session {
+  readonly token: string
+  /** Absent: the read token of a machine, which signs nothing. */
+  readonly name?: string
+  readonly role: Role | 'machine'
+  readonly keyId?: string
+}
+
+/** How far an order that was given from here has been proven. */
+export interface ProofProgress {
+  readonly id: string
+  readonly what: 'lock' | 'release' | 'revoke' | 'drill'
+  readonly epoch: number
+  readonly arrivals: readonly { readonly gateway: string; readonly elapsedMs: number }[]
+  readonly total: number
+  readonly done?: { readonly elapsedMs: number; readonly missing: readonly string[] }
+}
+
+export interface Moment {
+  readonly at: number
+  readonly kind: 'lock' | 'release' | 'proof' | 'anomaly'
+  readonly text: string
+}
+
+export type Theme = 'auto' | 'dark' | 'light'
+
+export interface PageState {
+  readonly lang: Lang
+  readonly zone: Zone
+  readonly theme: Theme
+  readonly hasShortcuts: boolean
+  readonly session: Session | undefined
+  /** Why the last session ended. */
+  readonly ended: 'idle' | 'refused' | undefined
+  readonly status: StatusView | undefined
+  /** `performance.now()` of the last word from the control plane. */
+  readonly heardAt: number
+  readonly connection: 'off' | 'connecting' | 'live' | 'lost'
+  readonly clockOffsetMs: number
+  readonly proof: ProofProgress | undefined
+  readonly seconds: readonly RateSecond[]
+  readonly moments: readonly Moment[]
+  readonly route: string
+}
+
+export const state = createStore<PageState>({
+  lang: 'en',
+  zone: 'ist',
+  theme: 'auto',
+  hasShortcuts: true,
+  session: undefined,
+  ended: undefined,
+  status: undefined,
+  heardAt: 0,
+  connection: 'off',
+  clockOffsetMs: 0,
+  proof: undefined,
+  seconds: [],
+  moments: [],
+  route: 'state',
+})
+
+/** Single decisions come by the thousand: they are kept beside the state, and looked at four times a second. */
+export const decisions: { list: DecisionView[]; seen: number; untold: number } = { list: [], seen: 0, untold: 0 }
+export const DECISIONS_KEPT = 2000

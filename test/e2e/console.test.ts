@@ -1,0 +1,223 @@
+// The responder's page in a real browser, before one real gateway: accessible, small, in two languages, and deaf to what attackers send.
+import { createRequire } from 'node:module'
+import { readFileSync } from 'node:fs'
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import type { Browser } from 'playwright-core'
+import { isBrowserMissing, signInWithNewKey, startBrowser, visit, type Visitor } from '../support/browser.ts'
+import { floodOf, startPrefixProxy } from '../support/prefix-proxy.ts'
+import { signOrder, startGateway, startRawUpstream, type GatewayProcess } from '../support/gateway-process.ts'
+
+const ROUTES = `
+  - { id: record.read, path: "/api/v2/records/{recordId}", methods: [GET], upstream: registry, tags: [pii], session: { level: required, maxAge: 15m, bind: { param.recordId: claim.record_ids } } }
+  - { id: facilities, path: /api/v2/facilities, methods: [GET], upstream: registry, session: none, audit: best-effort }
+  - { id: partner.lookup, path: "/api/v2/partner/{mobile}", methods: [GET], upstream: registry, tags: [partner, pii], session: none }
+`
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
+const HOSTILE = '<img src=x onerror="globalThis.pwned=1"><script>globalThis.pwned=1</script>\u202e\u001b[2J'
+
+/** What axe-core finds against WCAG 2.2 AA. Its own script is run by the debugger, which no policy of the page is asked about. */
+async function violations({ page }: Visitor): Promise<readonly string[]> {
+  await page.evaluate(AXE)
+  const found = await page.evaluate(
+    `axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] })`,
+  )
+  return (found as { violations: { id: string; nodes: { html: string; failureSummary: string }[] }[] }).violations.map(
+    ({ id, nodes }) => `${id}: ${nodes.map(({ html, failureSummary }) => `${html} ${failureSummary}`).join(' | ')}`,
+  )
+}
+
+const PAGES = ['state', 'live', 'release', 'trail', 'fleet', 'incidents', 'key']
+
+;(isBrowserMissing() ? describe.skip : describe)('the console', () => {
+  let browser: Browser
+  let gateway: GatewayProcess
+  let upstream: Awaited<ReturnType<typeof startRawUpstream>>
+  let desk: Visitor
+  const closing: { close(): Promise<void> }[] = []
+  const at = (hash: string): string => `http://127.0.0.1:${gateway.controlPort}/console/#/${hash}`
+  const state = (): Promise<string | null> => desk.page.locator('.banner .state strong').textContent()
+
+  beforeAll(async () => {
+    // First: a gateway reads the built page when it starts.
+    browser = await startBrowser()
+    upstream = await startRawUpstream()
+    gateway = await startGateway({ upstreamPort: upstream.port, routes: ROUTES })
+    desk = await visit(browser, `http://127.0.0.1:${gateway.controlPort}/`)
+    await signInWithNewKey(desk, 'night-desk', 'responder', gateway)
+  }, 90_000)
+
+  afterAll(async () => {
+    await browser?.close()
+    for (const each of closing) await each.close()
+    await gateway?.cleanUp()
+    await upstream?.close()
+  })
+
+  test('signs in with a key that cannot be read out, and keeps nothing that opens anything', async () => {
+    expect(await state()).toBe('Open')
+    const kept = await desk.page.evaluate(async () => {
+      const database = await new Promise<IDBDatabase>((resolve) => {
+        const request = indexedDB.open('portcullis')
+        request.onsuccess = () => resolve(request.result)
+      })
+      const [key] = await new Promise<{ privateKey: CryptoKey }[]>((resolve) => {
+        const request = database.transaction('keys').objectStore('keys').getAll()
+        request.onsuccess = () => resolve(request.result as { privateKey: CryptoKey }[])
+      })
+      if (key === undefined) throw new Error('no key')
+      const exported = await crypto.subtle.exportKey('pkcs8', key.privateKey).catch((error: unknown) => String(error))
+      return { exported, stored: JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.cookie]) }
+    })
+    expect(kept.exported).toMatch(/InvalidAccessError/)
+    expect(kept.stored).not.toMatch(/[0-9a-f]{64}/)
+  })
+
+  test('the first paint is under 100 KB compressed, all of it from the gateway', async () => {
+    const visitor = await visit(browser, 'about:blank')
+    let bytes = 0
+    const origins = new Set<string>()
+    visitor.page.on('response', (response) => {
+      origins.add(new URL(response.url()).origin)
+      bytes += Number(response.headers()['content-length'] ?? 0)
+    })
+    await visitor.page.goto(at('state'), { waitUntil: 'networkidle' })
+    expect([...origins]).toEqual([`http://127.0.0.1:${gateway.controlPort}`])
+    expect(bytes).toBeGreaterThan(10_000)
+    expect(bytes).toBeLessThan(100_000)
+    await visitor.context.close()
+  })
+
+  test.each([
+    ['en', 'dark', 1440],
+    ['hi', 'light', 360],
+  ])('no page has a violation of WCAG 2.2 AA, nor scrolls sideways: %s, %s, %i px', async (lang, theme, width) => {
+    await desk.page.setViewportSize({ width, height: 800 })
+    const [languages, , themes] = [0, 1, 2].map((index) => desk.page.locator('.settings select').nth(index))
+    await languages?.selectOption(lang)
+    await themes?.selectOption(theme)
+    const found: unknown[] = []
+    for (const page of PAGES) {
+      await desk.page.goto(at(page))
+      await desk.page.locator('main h1').waitFor()
+      for (const each of await violations(desk)) found.push([page, each])
+      const overflow = await desk.page.evaluate(() => document.documentElement.scrollWidth - innerWidth)
+      if (overflow > 0) found.push([page, 'overflows', overflow])
+    }
+    await desk.page.keyboard.press('f')
+    await desk.page.locator('dialog#freeze input[type=radio]').nth(1).check()
+    for (const each of await violations(desk)) found.push(['freeze', each])
+    await desk.page.keyboard.press('Escape')
+    await desk.page.locator('.settings select').nth(0).selectOption('en')
+    await desk.page.setViewportSize({ width: 1440, height: 900 })
+    expect(found).toEqual([])
+  })
+
+  test('freezes by keyboard alone, in two deliberate actions, and shows the proof; takes it back within the minute', async () => {
+    await desk.page.goto(at('state'))
+    await desk.page.locator('main h1').waitFor()
+    await desk.page.keyboard.press('f')
+    // The first action opens; without a reason the second gives nothing.
+    await desk.page.keyboard.press('Control+Enter')
+    expect(await desk.page.locator('dialog [role=alert]').textContent()).toMatch(/Say why/)
+    expect(await state()).toBe('Open')
+    await desk.page.keyboard.type('records for sale')
+    await desk.page.keyboard.press('Control+Enter')
+    await desk.page.locator('[data-proof=whole]').first().waitFor()
+    expect(await desk.page.locator('dialog .proof').textContent()).toMatch(/w1 has shown that it refuses, after \d+ ms/)
+    await desk.page.keyboard.press('Escape')
+    await desk.page.locator('.banner.frozen').waitFor()
+    expect(await desk.page.title()).toMatch(/^FROZEN/)
+    expect((await gateway.get('/api/v2/facilities')).status).toBe(503)
+    await desk.page.getByRole('button', { name: /Take back/ }).click()
+    await desk.page.locator('.banner.open').waitFor()
+    expect((await gateway.get('/api/v2/facilities')).status).toBe(200)
+    // The reason is remembered: the next freeze needs no word.
+    await desk.page.keyboard.press('f')
+    expect(await desk.page.locator('input[name=reason]').inputValue()).toBe('records for sale')
+    await desk.page.keyboard.press('Escape')
+  })
+
+  test('what an attacker sent is text: nothing runs, turns round or forges the page', async () => {
+    await desk.page.goto(at('live'))
+    await desk.page.locator('main h1').waitFor()
+    await fetch(`${gateway.url}/api/v2/partner/${encodeURIComponent(HOSTILE)}`, {
+      headers: { 'user-agent': '<b>x</b>' },
+    })
+    await fetch(`${gateway.url}/<svg onload=globalThis.pwned=1>`)
+    const [lead] = gateway.people.filter(({ role }) => role === 'commander')
+    if (lead === undefined) throw new Error('nobody leads')
+    const scope = { clients: [HOSTILE] }
+    const order = signOrder(lead, { kind: 'lock', scope, reason: HOSTILE, incident: HOSTILE })
+    expect((await gateway.order(order, '?wait=1s')).status).toBe(201)
+    await desk.page.goto(at('state'))
+    const card = desk.page.locator('.lock').first()
+    await card.waitFor()
+    expect(await card.textContent()).toContain('<script>globalThis.pwned=1</script>\\u202e\\u001b[2J')
+    for (const page of PAGES) await desk.page.goto(at(page))
+    expect(await desk.page.evaluate(() => 'pwned' in globalThis)).toBe(false)
+    expect(await desk.page.locator('main img, main script, main svg').count()).toBe(0)
+  })
+
+  test('a record is proven in the page, and one of another checkpoint’s tree is not', async () => {
+    await desk.page.goto(at('trail'))
+    await desk.page.locator('input[name=index]').fill('2')
+    await desk.page.getByRole('button', { name: 'Fetch and prove' }).click()
+    await desk.page.locator('[data-proven="2"]').waitFor()
+    // A tile that is not what it was: the page must notice, whatever the gateway says.
+    await desk.page.route('**/audit/tile/entries/**', async (route) => {
+      const answer = await route.fetch()
+      const body = await answer.body()
+      const at = body.indexOf('"seq":2')
+      body[at + 6] = 0x39
+      await route.fulfill({ response: answer, body })
+    })
+    await desk.page.getByRole('button', { name: 'Fetch and prove' }).click()
+    await desk.page.getByText('the record does not lead to the signed root').waitFor()
+    await desk.page.unroute('**/audit/tile/entries/**')
+  })
+
+  test('behind a path prefix, 2,000 decisions a second streaming hold up nothing for 200 ms', async () => {
+    const proxy = await startPrefixProxy('/gate', gateway.controlPort, floodOf(500, 250))
+    closing.push(proxy)
+    const visitor = await visit(browser, `${proxy.url}/gate/`)
+    await visitor.page.getByLabel('Read token', { exact: true }).fill(gateway.readToken)
+    await visitor.page.getByRole('button', { name: 'Look' }).click()
+    await visitor.page.locator('.banner .state').waitFor()
+    expect(visitor.page.url()).toBe(`${proxy.url}/gate/console/`)
+    await visitor.page.evaluate(() => {
+      location.hash = '#/live'
+      const longest: number[] = []
+      Object.assign(globalThis, { longest })
+      new PerformanceObserver((list) => {
+        for (const entry of list.getEntries()) longest.push(entry.duration)
+      }).observe({ type: 'longtask' })
+    })
+    const heard = visitor.page.getByText(/Shown 60 of the (?:[6-9]|\d\d),\d{3} that this page has heard/)
+    await heard.waitFor({ timeout: 15_000 })
+    const filter = visitor.page.locator('input[type=search]')
+    await filter.fill('route:partner.lookup 10.0.7')
+    await visitor.page.getByText(/Shown 0 of/).waitFor()
+    await filter.fill('decision:throttled 10.0.7')
+    await visitor.page.locator('.stream tbody tr').first().waitFor()
+    for (const row of await visitor.page.locator('.stream tbody tr').allTextContents())
+      expect(row).toMatch(/throttled.*10\.0\.7/)
+    await visitor.page.getByRole('button', { name: /Pause/ }).click()
+    await visitor.page.getByText(/Paused: [\d,]+ more have come/).waitFor()
+    const longest = await visitor.page.evaluate(() => (globalThis as unknown as { longest: number[] }).longest)
+    expect(Math.max(0, ...longest)).toBeLessThan(200)
+    expect(visitor.complaints).toEqual([])
+    await visitor.context.close()
+  })
+
+  test('an idle or refused session ends here and at the gateway; the page says why', async () => {
+    await desk.page.getByRole('button', { name: /Sign out/ }).click()
+    await desk.page.getByRole('heading', { name: 'Sign in', exact: true }).waitFor()
+    expect(await desk.page.locator('.banner').count()).toBe(0)
+    await desk.page.getByRole('button', { name: 'Sign in as night-desk' }).click()
+    await desk.page.locator('.banner .state').waitFor()
+  })
+
+  test('nothing was complained of by the browser: no error, and nothing that the policy had to stop', () => {
+    expect(desk.complaints).toEqual([])
+  })
+})
