@@ -8,6 +8,7 @@ process.exitCode = await runCli(process.argv.slice(2), {
   serve: async (options) => (await import('./app/serve.ts')).serve(options),
   recover: async (options) => (await import('./app/recover.ts')).recover(options),
   forensics: () => import('./app/forensics.ts'),
+  witness: async (options) => (await import('./app/witness.ts')).runWitness(options),
   env: processEnvironment(),
   // eslint-disable-next-line no-restricted-syntax -- a client command starts without the adapters, for speed; its clock comes in here
   now: () => Date.now(),

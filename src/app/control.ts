@@ -31,6 +31,7 @@ export async function openControl(parts: Parts, watches: Watches, notices: Notic
     ...(parts.fleet?.problems() ?? []),
     ...trailProblems(parts),
     ...notices.problems,
+    ...parts.trail.evidence.problems,
   ]
   const app = createControlServer({
     desk: parts.desk,

@@ -54,7 +54,10 @@ const EMPTY: GaugeReadings = {
   locksByMode: NO_LOCKS,
   leaseRemainingSeconds: 0,
   checkpointAgeSeconds: undefined,
-  auditGaps: 0,
+  auditDiskFreeBytes: undefined,
+  auditDiskFullSeconds: undefined,
+  clockOffsetSeconds: undefined,
+  witnessLagSeconds: [],
   gateways: { proven: 0, missing: 1 },
   reloadOk: true,
   drillAgeSeconds: undefined,
@@ -77,7 +80,10 @@ function readGauges({ parts, lastReloadOk }: Attached): GaugeReadings {
     locksByMode: countByMode(table, now),
     leaseRemainingSeconds: (parts.fleet?.parts.link.leaseRemainingMs ?? parts.dataPlane.leaseRemainingMs) / 1000,
     checkpointAgeSeconds: (now - parts.trail.sealer.checkpointAt) / 1000,
-    auditGaps: parts.trail.gaps(),
+    auditDiskFreeBytes: parts.trail.guard.freeBytes,
+    auditDiskFullSeconds: parts.trail.guard.fullInSeconds,
+    clockOffsetSeconds: parts.trail.evidence.clock.offsetSeconds,
+    witnessLagSeconds: parts.trail.evidence.witnesses.lags,
     gateways:
       parts.fleet === undefined
         ? { proven: proven ? 1 : 0, missing: proven ? 0 : 1 }

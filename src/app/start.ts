@@ -142,6 +142,7 @@ async function openDesk(base: Base, config: Config): Promise<Parts> {
     logger,
     settings,
     checkpoint: () => checkpointOf(trail),
+    isTrailLow: () => trail.guard.isLow,
     isRecovered: (entry) => isSignedRecovery(entry, trail.gatewayName, trail.signer.publicKeyRaw),
     ...(fleetBase === undefined
       ? {}

@@ -13,6 +13,8 @@ import type { Logger } from '../ports/logger.ts'
 import type { Signer } from '../ports/signer.ts'
 import type { Telemetry } from '../ports/telemetry.ts'
 import type { CleanUp } from './clean-up.ts'
+import { createEvidence, type Evidence } from './evidence.ts'
+import { ballastOf, createTrailGuard, type TrailGuard } from './trail-guard.ts'
 
 export interface Trail {
   readonly signer: Signer
@@ -20,8 +22,8 @@ export interface Trail {
   readonly gatewayName: string
   readonly sealer: Sealer
   readonly main: AuditTrail
-  /** Records by which something was lost. */
-  readonly gaps: () => number
+  readonly evidence: Evidence
+  readonly guard: Pick<TrailGuard, 'isLow' | 'freeBytes' | 'fullInSeconds'>
   /** Why the trail cannot be written or sealed. */
   readonly problems: () => readonly string[]
   /** For the timer: seals what is durable, and looks whether the log can be written. */
@@ -33,61 +35,90 @@ export interface TrailDeps {
   readonly clock: Clock
   readonly logger: Logger
   readonly cleanUp: CleanUp
-  readonly telemetry: Pick<Telemetry, 'recorded' | 'durable'>
+  readonly telemetry: Pick<Telemetry, 'recorded' | 'lost' | 'durable'>
 }
 
 /** Opens the sealer first: it takes over what a crash has left in the write-ahead logs. */
 export async function openTrail({ config, clock, logger, cleanUp, telemetry }: TrailDeps): Promise<Trail> {
   const signer = loadGatewayKey(path.join(config.store.dir, 'gateway.key'))
+  const ballast = ballastOf(config.audit.dir, config.audit.reserveBytes)
   const sealer = await openSealer({
     dir: config.audit.dir,
     signer,
     now: () => clock.now(),
     stateFile: path.join(config.store.dir, 'trail.state'),
   })
-  const log = await openWriteAheadLog({
-    dir: config.audit.dir,
-    writer: 'main',
-    now: () => clock.monotonicMs(),
-    // Orders are few: a small segment, and no rest between commits.
-    preallocateBytes: 1 << 20,
-    lingerMs: 0,
-    onDurable: (batch) => {
-      sealer.add(batch)
-      telemetry.durable(batch.waitedMs / 1000)
-    },
-  })
+  const log = await openMainLog(config, sealer, { clock, logger, telemetry })
   if (!log.healthy) throw new Error(`${config.audit.dir}: the audit trail cannot be written: ${log.problem ?? ''}`)
   const main = createRecorder({
     log,
     gateway: signer.name,
     worker: 'main',
+    monotonicMs: () => clock.monotonicMs(),
     onRecord: () => {
       telemetry.recorded(1)
     },
+    onLost: () => {
+      telemetry.lost(1)
+    },
   })
-  let gaps = 0
   for (const warning of sealer.recovered.warnings) logger.warn('the trail was brought in after a crash', { warning })
   for (const problem of sealer.recovered.problems) {
     logger.error('THE TRAIL HAS A GAP', { problem })
     main.append({ kind: 'gap', time: clock.now(), lost: 1, reason: problem })
-    gaps += 1
+    telemetry.lost(1)
   }
+  const guard = await createTrailGuard(
+    {
+      dir: config.audit.dir,
+      reserveBytes: config.audit.reserveBytes,
+      sealer,
+      clock,
+      logger,
+      logProblem: () => log.problem,
+    },
+    ballast,
+  )
   cleanUp.defer(() => closeTrail(log, sealer))
   return {
     signer,
     gatewayName: signer.name,
     sealer,
     main,
-    gaps: () => gaps,
+    guard,
+    evidence: createEvidence({ config, sealer, trail: main, clock, logger }),
     problems: () =>
-      [log.problem, sealer.problem]
+      [log.problem, sealer.problem, ...guard.problems]
         .filter((problem) => problem !== undefined)
         .map((problem) => `audit trail: ${problem}`),
     async tick() {
-      await Promise.all([sealer.seal(), log.probe()])
+      main.tellLosses()
+      await Promise.all([guard.tick(), log.probe()])
     },
   }
+}
+
+/** Orders are few: small segments, some of which lie ready for a full disk, and no rest between commits. */
+function openMainLog(
+  config: Config,
+  sealer: Sealer,
+  { clock, logger, telemetry }: Pick<TrailDeps, 'clock' | 'logger' | 'telemetry'>,
+): Promise<WriteAheadLog> {
+  return openWriteAheadLog({
+    dir: config.audit.dir,
+    writer: 'main',
+    now: () => clock.monotonicMs(),
+    preallocateBytes: 1 << 20,
+    reserveSegments: 8,
+    lingerMs: 0,
+    onFailure: (problem) => {
+      logger.error('a commit of the trail failed, or its file was taken away', { problem })
+    },
+    onDurable: (batch) => {
+      sealer.add(batch)
+      telemetry.durable(batch.waitedMs / 1000)
+    },
+  })
 }
 
 async function closeTrail(log: WriteAheadLog, sealer: Sealer): Promise<void> {

@@ -12,6 +12,7 @@ import { createStoreWatch } from '../control/watch-store.ts'
 import { configLocks } from '../core/lock-flags.ts'
 import { tableOf } from '../core/ledger.ts'
 import { createCertificateWatch, readCertificates, type Certificates, type CertificateWatch } from './certificates.ts'
+import { startEvidence } from './evidence.ts'
 import { createTrailKeeper, type TrailKeeper } from './keep-trail.ts'
 import { createHealth, type Health } from './health.ts'
 import type { Parts } from './parts.ts'
@@ -99,6 +100,7 @@ export async function openWatches(parts: Parts): Promise<Watches> {
     logger.error('retention could not look at the trail', { error: String(error) })
   })
   cleanUp.defer(every(RETENTION_EVERY_MS, () => keeper.look(), logger))
+  cleanUp.defer(startEvidence(parts.trail.evidence, running.config, logger))
   keepLease(parts)
   return { config, locksFile, certificates, health, keeper }
 }
@@ -144,6 +146,8 @@ function createTrailLook({ trail, pool, logger }: Parts): () => Promise<void> {
   let said = ''
   return async () => {
     await trail.tick()
+    // One thread's trouble is everybody's: a trail that cannot be sealed is none.
+    pool?.setTrailProblem(trail.problems()[0])
     const problems = [...trail.problems(), ...(pool?.trailProblems ?? [])]
     const now = problems.join('\n')
     if (now === said) return

@@ -8,7 +8,7 @@ import { createRandomness } from '../adapters/node/randomness.ts'
 import type { SeriesAnnouncement } from '../adapters/prometheus/telemetry-slab.ts'
 import { createWorkerTelemetry } from '../adapters/prometheus/worker-telemetry.ts'
 import { createLogger } from '../adapters/winston/logger.ts'
-import { createRecorder } from '../audit/recorder.ts'
+import { createRecorder, type Recorder } from '../audit/recorder.ts'
 import { createWorkerKey } from '../audit/worker-proof.ts'
 import { openWriteAheadLog, type DurableBatch, type WriteAheadLog } from '../audit/write-ahead.ts'
 import type { Config, Listen } from '../config/config.ts'
@@ -20,6 +20,7 @@ import type { Gateway } from '../gateway/gateway.ts'
 import { ImpactRing } from '../gateway/impact-ring.ts'
 import { InFlight } from '../gateway/in-flight.ts'
 import { lockMemory, LockView } from '../gateway/lock-view.ts'
+import { RefusalCount } from '../gateway/refusal-count.ts'
 import { GatewayServer, drain } from '../gateway/server.ts'
 import { createTurnsOfTime } from '../gateway/turns-of-time.ts'
 import type { FromWorker, ToWorker } from '../ports/worker-protocol.ts'
@@ -56,6 +57,8 @@ const telemetry = createWorkerTelemetry(start.telemetry, (announcement) => {
 let untold: Residual = NO_RESIDUAL
 /** Targets that are down by the checks of the main thread. */
 let down: ReadonlySet<string> = new Set()
+/** Why the trail as a whole cannot be kept, as the main thread sees it: strict routes serve nothing while it is set. */
+let trailHold: string | undefined
 const deps: SettingsDeps = {
   ...{ clock, addresses, pseudonyms, logger, telemetry, randomness },
   replays: createReplaySlab(start.replays),
@@ -66,6 +69,7 @@ interface Running {
   readonly gateway: Gateway
   readonly server: GatewayServer
   readonly log: WriteAheadLog
+  readonly trail: Recorder
   opened: OpenedSettings
 }
 
@@ -76,6 +80,10 @@ async function run(): Promise<Running> {
     dir: config.audit.dir,
     writer: name,
     now: () => clock.monotonicMs(),
+    mayGrow: () => trailHold === undefined,
+    onFailure: (problem) => {
+      logger.error('a commit of the trail failed, or its file was taken away', { problem })
+    },
     onDurable: (batch) => {
       telemetry.durable(batch.waitedMs / 1000)
       post({ type: 'durable', batch }, [batch.block.buffer as ArrayBuffer])
@@ -85,10 +93,16 @@ async function run(): Promise<Running> {
     log,
     gateway: start.gatewayName,
     worker: name,
+    monotonicMs: () => clock.monotonicMs(),
+    isHeld: () => trailHold !== undefined,
     onRecord: () => {
       telemetry.recorded(1)
     },
+    onLost: () => {
+      telemetry.lost(1)
+    },
   })
+  const refusals = new RefusalCount(trail, clock)
   const opened = await openSettings(config, config.gateway, deps)
   const inFlight = new InFlight(() => {
     telemetry.streamCut()
@@ -118,6 +132,7 @@ async function run(): Promise<Running> {
     addresses,
     pseudonyms,
     trail,
+    refusals,
     telemetry,
     clock,
     randomness,
@@ -130,7 +145,7 @@ async function run(): Promise<Running> {
   await listen(server.listener, config.gateway.listen)
   const address = server.listener.address()
   post({ type: 'listening', port: address === null || typeof address === 'string' ? 0 : address.port })
-  return { gateway, server, log, opened }
+  return { gateway, server, log, trail, opened }
 }
 
 function openPeople(config: Config, trail: Gateway['trail']): PeopleGuard {
@@ -182,6 +197,8 @@ async function stop(running: Running, timeoutMs: number): Promise<void> {
   const clean = await drain(running.server, running.gateway, deadline)
   await running.gateway.settings.upstreams.close()
   await running.opened.verifier.close()
+  running.gateway.refusals.flush()
+  running.trail.tellLosses()
   const written = await running.log.close().then(
     () => true,
     () => false,
@@ -227,6 +244,9 @@ function obey(running: Running, message: ToWorker<Config>): void {
       if (running.gateway.people !== undefined)
         running.gateway.people.settings = takeUpdate(running.gateway.people.settings, message.people)
       break
+    case 'trail':
+      trailHold = message.problem
+      break
     case 'drain':
       void stop(running, message.timeoutMs)
       break
@@ -253,6 +273,7 @@ function keepHouse(running: Running): void {
   let healthy = true
   setInterval(() => {
     void running.opened.verifier.refresh()
+    running.trail.tellLosses()
     void running.log.probe().then((now) => {
       if (now === healthy) return
       healthy = now

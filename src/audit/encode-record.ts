@@ -13,7 +13,7 @@ export function encodeMembers(record: AuditRecord): string {
 /** Every member of RequestRecord, in the order of its declaration; the test holds this against JSON.stringify. */
 function encodeRequest(record: RequestRecord): string {
   const { route, principal, session, issuer, application, otp, subjects, reason, lock } = record
-  const { status, bytes, received, durationMs, upstreamMs } = record
+  const { status, bytes, received, durationMs, upstreamMs, pii } = record
   let json = `"kind":"request","phase":"${record.phase}","id":${text(record.id)},"client":${text(record.client)},"method":${text(record.method)}`
   if (route !== undefined) json += `,"route":${text(route)}`
   json += `,"path":${text(record.path)}`
@@ -32,6 +32,7 @@ function encodeRequest(record: RequestRecord): string {
   if (received !== undefined) json += `,"received":${String(received)}`
   if (durationMs !== undefined) json += `,"durationMs":${String(durationMs)}`
   if (upstreamMs !== undefined) json += `,"upstreamMs":${String(upstreamMs)}`
+  if (pii !== undefined) json += `,"pii":${JSON.stringify(pii)}`
   return `${json}}`
 }
 

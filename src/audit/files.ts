@@ -3,8 +3,8 @@ import fs from 'node:fs'
 import { dirname } from 'node:path'
 
 export interface Files {
-  /** A file descriptor. `wx` creates and fails where the file exists, `w` creates or empties, `r` reads. */
-  open(path: string, flags: 'wx' | 'w' | 'r'): Promise<number>
+  /** A file descriptor. `wx` creates and fails where the file exists, `w` creates or empties, `r` reads, `r+` writes to one that exists. */
+  open(path: string, flags: 'wx' | 'w' | 'r' | 'r+'): Promise<number>
   /** May write less than asked, as pwrite(2) may. Returns the bytes written. */
   write(fd: number, bytes: Uint8Array, position: number): Promise<number>
   /** fdatasync(2). */
@@ -25,6 +25,16 @@ export interface Files {
   removeDir(path: string): Promise<void>
   /** A file's identity (device and inode); undefined where there is none. */
   identity(path: string): Promise<string | undefined>
+  /** When a file's or directory's content, and when anything of it, was changed last; undefined where there is none. */
+  changes(path: string): Promise<Changes | undefined>
+  /** Bytes that the file system of this path still gives. */
+  free(path: string): Promise<number>
+}
+
+export interface Changes {
+  readonly identity: string
+  readonly contentNs: bigint
+  readonly anythingNs: bigint
 }
 
 // node:fs with callbacks, since a FileHandle costs more and its close on collection hides faults.
@@ -112,6 +122,15 @@ export const nodeFiles: Files = {
   identity: async (path) => {
     const found = await unless(['ENOENT'], fs.promises.stat(path))
     return found === undefined ? undefined : `${found.dev}:${found.ino}`
+  },
+  changes: async (path) => {
+    const found = await unless(['ENOENT', 'ENOTDIR'], fs.promises.stat(path, { bigint: true }))
+    if (found === undefined) return undefined
+    return { identity: `${found.dev}:${found.ino}`, contentNs: found.mtimeNs, anythingNs: found.ctimeNs }
+  },
+  free: async (path) => {
+    const { bavail, bsize } = await fs.promises.statfs(path)
+    return bavail * bsize
   },
 }
 

@@ -1,6 +1,7 @@
 // Brings the durable entries of all writers into one signed log. One for a gateway, in its main thread.
 import { basename, dirname, join, resolve } from 'node:path'
 import type { Signer } from '../ports/signer.ts'
+import { isOutOfRoom } from './ballast.ts'
 import { signCheckpoint } from './checkpoint.ts'
 import { type Files, messageOf, nodeFiles, replaceFile, writeSynced } from './files.ts'
 import type { Hash } from './merkle.ts'
@@ -120,6 +121,41 @@ export class Sealer {
     return this.#running
   }
 
+  /**
+   * Adds a witness's signature line to the checkpoint, where that is still the one that it signed. Returns whether it was; rejects
+   * where the disk does not take it.
+   */
+  async cosign(note: string, line: string): Promise<boolean> {
+    while (this.#running !== undefined) await this.#running
+    const text = note.slice(0, note.indexOf('\n\n') + 2)
+    if (!this.#note.startsWith(text) || this.#note.includes(line) || this.#prepared !== undefined) return false
+    let isDone = false
+    // Holds the seal off: it compares the checkpoint on the disk with the one that it knows.
+    this.#running = this.#replaceNote(`${this.#note}${line}`)
+      .then((done) => {
+        isDone = done
+        return { size: this.size, added: 0 }
+      })
+      .finally(() => {
+        this.#running = undefined
+      })
+    await this.#running
+    return isDone
+  }
+
+  async #replaceNote(note: string): Promise<boolean> {
+    const path = join(this.#dir, 'checkpoint')
+    try {
+      if ((await this.#files.read(path))?.toString() !== this.#note) return false
+      await replaceFile(this.#files, path, Buffer.from(note))
+      this.#note = note
+      return true
+    } catch (error) {
+      this.#problem = messageOf(error)
+      return false
+    }
+  }
+
   /** Seals everything and leaves no write-ahead log. All writers must have been closed before. Rejects where something is left. */
   async close(): Promise<void> {
     await this.#running
@@ -188,24 +224,42 @@ export class Sealer {
 
   /** Brings in what a crash has left, and begins with empty write-ahead logs. */
   async recover(trail: OpenedTrail): Promise<void> {
-    if (trail.next !== undefined) {
-      const root = Buffer.from(trail.next.root, 'hex').toString('latin1')
-      const note = signCheckpoint({ size: trail.next.size, root }, this.#options.signer)
-      await this.#publish({ generation: trail.next, note, finish: async () => undefined })
+    // Before anything is removed: what the checkpoint on the disk covers must stay until the next one is there.
+    const full = trail.next === undefined ? undefined : await this.#publishNext(trail.next)
+    if (full === undefined) {
+      for (const file of ['checkpoint.tmp', 'vkey.tmp']) await this.#files.remove(join(this.#dir, file))
+      await this.#store.removeLeftovers()
     }
-    for (const file of ['checkpoint.tmp', 'vkey.tmp']) await this.#files.remove(join(this.#dir, file))
-    await this.#store.removeLeftovers()
     const filter = trail.isStateLost ? await createSealedTest(this.#files, this.#dir, this.size) : undefined
     const flaws = await this.#intake.collect(filter)
     const { added, problem } = await this.seal()
-    if (problem !== undefined) throw new Error(`the audit trail cannot be sealed: ${problem}`)
+    if (problem !== undefined && !isOutOfRoom(problem)) throw new Error(`the audit trail cannot be sealed: ${problem}`)
     const describe = ({ detail, offset, ...name }: SegmentFlaw): string =>
       `wal/${segmentFile(name)}, offset ${offset}: ${detail}`
     const torn = flaws.filter(({ kind }) => kind === 'torn').map(describe)
     const damaged = flaws.filter(({ kind }) => kind === 'damaged')
-    await this.#quarantine(damaged)
-    await this.#clear()
-    this.recovered = { entries: added, warnings: [...trail.warnings, ...torn], problems: damaged.map(describe) }
+    const warnings = [...trail.warnings, ...torn]
+    // With no room at all a gateway must still start, to lock and to refuse: what was left stays where it is until it can be sealed.
+    if (problem !== undefined) warnings.push(`what the last run left is not sealed yet: ${problem}`)
+    else {
+      await this.#quarantine(damaged)
+      await this.#clear()
+    }
+    this.recovered = { entries: added, warnings, problems: damaged.map(describe) }
+  }
+
+  /** Returns the problem where there is no room for it: then it is what the next seal begins with. */
+  async #publishNext(next: Generation): Promise<string | undefined> {
+    const root = Buffer.from(next.root, 'hex').toString('latin1')
+    const note = signCheckpoint({ size: next.size, root }, this.#options.signer)
+    this.#prepared = { generation: next, note, finish: async () => undefined }
+    try {
+      await this.#publish(this.#prepared)
+      return undefined
+    } catch (error) {
+      if (isOutOfRoom(messageOf(error))) return messageOf(error)
+      throw error
+    }
   }
 
   /** Keeps damaged segments as evidence: their intact entries are sealed, and the files would be deleted now. */

@@ -75,6 +75,20 @@ export async function createSegment(files: Files, dir: string, name: SegmentName
   }
 }
 
+/** A segment that a run before left without a byte in it, to be used in place of a new one; undefined where it is none. */
+export async function adoptSegment(
+  files: Files,
+  dir: string,
+  name: SegmentName,
+  bytes: number,
+): Promise<OpenSegment | undefined> {
+  const path = join(walDir(dir), segmentFile(name))
+  const found = await files.read(path)
+  if (found?.length !== bytes || found.some((byte) => byte !== 0)) return undefined
+  const fd = await files.open(path, 'r+')
+  return { ...name, path, fd, bytes, tag: segmentTag(name.writer, name.number), identity: await files.identity(path) }
+}
+
 /** A size that holds whole sectors. */
 export function wholeSectors(bytes: number): number {
   return Math.ceil(bytes / SECTOR_BYTES) * SECTOR_BYTES

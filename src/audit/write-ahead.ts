@@ -5,7 +5,8 @@ import type { Hash } from './merkle.ts'
 import { ENTRY_BYTES_MAX } from './tiles.ts'
 import { Batch } from './wal-batch.ts'
 import { HEADER_BYTES, NO_CHAIN, paddedLength, SECTOR_BYTES } from './wal-block.ts'
-import { createSegment, isWriterName, listSegments, type OpenSegment, wholeSectors } from './wal-segment.ts'
+import { SegmentSupply } from './segment-supply.ts'
+import { isWriterName, type OpenSegment, wholeSectors } from './wal-segment.ts'
 
 /** A group commit that is on the disk: what the sealer takes. It survives a structured clone, so it can be posted across threads. */
 export interface DurableBatch {
@@ -44,6 +45,12 @@ export interface WriteAheadOptions {
   readonly retryAfterMs?: number
   /** A commit that takes longer than this makes the log unhealthy while it lasts. Default 2000. */
   readonly stalledAfterMs?: number
+  /** Files that lie ready beside the one in use: with some of them a full disk stops no commit for long. Default 0: one is made at half. */
+  readonly reserveSegments?: number
+  /** Whether new files may be made. Default always. */
+  readonly mayGrow?: () => boolean
+  /** Called with what an operator should read, whenever a commit has failed or a file of the log was taken away. */
+  readonly onFailure?: (problem: string) => void
   /** Called after the waiters of a commit were told, in the same turn. */
   readonly onDurable?: (batch: DurableBatch) => void
   readonly files?: Files
@@ -73,10 +80,9 @@ export class WriteAheadLog {
   #ticket = 0
   #durableTicket = 0
   #chain: Hash = NO_CHAIN
-  #nextNumber = 1
   #segment: OpenSegment | undefined
   #position = 0
-  #prepared: Promise<OpenSegment> | undefined
+  readonly #supply: SegmentSupply
   #isRetry = false
   #problem: string | undefined
   #failedAt = 0
@@ -95,6 +101,13 @@ export class WriteAheadLog {
     this.#segmentBytes = wholeSectors(
       Math.max(options.preallocateBytes ?? 16 << 20, ENTRY_BYTES_MAX + 4 * SECTOR_BYTES),
     )
+    this.#supply = new SegmentSupply({
+      files: this.#files,
+      dir: options.dir,
+      writer: options.writer,
+      segmentBytes: this.#segmentBytes,
+      mayGrow: options.mayGrow ?? (() => true),
+    })
   }
 
   /** False from a failed commit until one succeeds again, and while one hangs. */
@@ -156,6 +169,7 @@ export class WriteAheadLog {
    */
   async probe(): Promise<boolean> {
     if (this.#isClosed || this.#commit !== undefined) return this.healthy
+    this.#supply.keepReady(this.#options.reserveSegments ?? 0)
     const segment = this.#segment
     if (segment !== undefined && this.#problem === undefined) {
       const identity = await this.#files.identity(segment.path).catch(() => undefined)
@@ -175,7 +189,7 @@ export class WriteAheadLog {
       await (this.#commit ??= this.#runCommit())
       if (this.#problem !== undefined) break
     }
-    await this.#discardPrepared()
+    await this.#supply.discard()
     if (this.#segment !== undefined) await this.#files.close(this.#segment.fd)
     this.#segment = undefined
     if (this.#queue.length > 0) throw this.#unavailable()
@@ -183,9 +197,11 @@ export class WriteAheadLog {
 
   /** Makes the first segment ready. Never rejects: a log that cannot be written is unhealthy and says why. */
   async open(): Promise<void> {
-    const known = (await listSegments(this.#files, this.#options.dir).catch(() => undefined))?.get(this.#options.writer)
-    this.#nextNumber = (known?.at(-1)?.number ?? 0) + 1
+    await this.#supply.open()
     await this.#runCommit()
+    if (this.#problem !== undefined) return
+    this.#supply.keepReady(this.#options.reserveSegments ?? 0)
+    await this.#supply.settled()
   }
 
   /** Whether something went on while a probe was away. */
@@ -307,38 +323,14 @@ export class WriteAheadLog {
   async #segmentFor(entriesBytes: number): Promise<OpenSegment> {
     let segment = this.#segment
     if (segment === undefined || this.#position + paddedLength(entriesBytes) > segment.bytes) {
-      const next = await (this.#prepared ?? this.#createSegment())
-      this.#prepared = undefined
+      const next = await this.#supply.take()
       if (segment !== undefined) await this.#files.close(segment.fd).catch(() => undefined)
       segment = this.#segment = next
       this.#position = 0
     }
-    if (this.#position > segment.bytes / 2 && this.#prepared === undefined) {
-      this.#prepared = this.#createSegment()
-      // A failure is met when the segment is needed; until then it must not count as unhandled.
-      this.#prepared.catch(() => undefined)
-    }
+    const { reserveSegments = 0 } = this.#options
+    this.#supply.keepReady(this.#position > segment.bytes / 2 ? Math.max(1, reserveSegments) : reserveSegments)
     return segment
-  }
-
-  #createSegment(): Promise<OpenSegment> {
-    const number = this.#nextNumber
-    this.#nextNumber += 1
-    return createSegment(this.#files, this.#options.dir, { writer: this.#options.writer, number }, this.#segmentBytes)
-  }
-
-  /** Never rejects: an empty segment that stays behind harms nothing. */
-  async #discardPrepared(): Promise<void> {
-    const prepared = this.#prepared
-    this.#prepared = undefined
-    try {
-      const segment = await prepared
-      if (segment === undefined) return
-      await this.#files.remove(segment.path)
-      await this.#files.close(segment.fd)
-    } catch {
-      return
-    }
   }
 
   /** What was queued stays queued, for a fresh segment: what the failed write left in this one is unknown. */
@@ -349,7 +341,7 @@ export class WriteAheadLog {
     const segment = this.#segment
     this.#segment = undefined
     if (segment !== undefined) this.#files.close(segment.fd).catch(() => undefined)
-    void this.#discardPrepared()
+    this.#options.onFailure?.(this.#problem)
     for (const batch of this.#queue) batch.reject(this.#unavailable())
   }
 }

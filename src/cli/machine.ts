@@ -24,10 +24,22 @@ export interface Forensics {
   readonly accountName: () => string
 }
 
+/** Runs a witness until a signal stops it. Resolves with what stood in its way. */
+type RunWitness = (options: {
+  readonly dir: string
+  readonly name: string
+  readonly host: string
+  readonly port: number
+  readonly logs: readonly string[]
+  readonly onReady: (facts: { readonly vkey: string; readonly port: number }) => void
+  readonly onFailure: (problem: string) => void
+}) => Promise<readonly string[]>
+
 export interface Machine {
   readonly forensics: () => Promise<Forensics>
   readonly serve: Serve
   readonly recover: Recover
+  readonly witness: RunWitness
   readonly env: Readonly<Record<string, string | undefined>>
   /** Wall clock, epoch milliseconds. */
   readonly now: () => Instant

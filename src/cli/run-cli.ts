@@ -41,6 +41,7 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
   sessions: { summary: 'revoke OTP sessions', load: () => import('./commands/sessions.ts') },
   fleet: { summary: 'found a fleet, or give up a gateway of it', load: () => import('./commands/fleet.ts') },
   keygen: { summary: "make a responder's key pair", load: () => import('./commands/keygen.ts') },
+  witness: { summary: 'remember the trails of gateways elsewhere', load: () => import('./commands/witness.ts') },
   certificate: {
     summary: 'fetch the proof of a lock, or check one offline',
     load: () => import('./commands/certificate.ts'),

@@ -62,6 +62,13 @@ export function buildConfig(document: ConfigDocument, file: string): Config {
     audit: {
       dir: places.auditDir,
       retentionMs: document.audit.retention,
+      reserveBytes: document.audit.reserve,
+      witnesses: document.audit.witnesses,
+      clock: {
+        servers: document.audit.clock.servers,
+        everyMs: document.audit.clock.every,
+        alarmMs: document.audit.clock.alarm,
+      },
       pseudonymKeyFile: places.pseudonymKeyFile,
       ...trailOf(document.audit, places.resolve),
     },
@@ -247,6 +254,7 @@ function routeOf(document: ConfigDocument, route: ConfigDocument['routes'][numbe
     ...forwardedClaimsOf(said('forward')?.claims),
     ...presumption(subjects, session.bind),
     ...spellingsOf(said('ignoreCase'), said('trailingSlash')),
+    ...readingOf(said('pii')),
   }
   return {
     id: route.id,
@@ -264,6 +272,11 @@ function spellingsOf(
   trailingSlash: 'exact' | 'either' | undefined,
 ): Pick<RoutePolicy, 'ignoreCase' | 'trailingSlash'> {
   return { ...(ignoreCase === true ? { ignoreCase } : {}), ...(trailingSlash === 'either' ? { trailingSlash } : {}) }
+}
+
+/** Absent where it is the default, as above. */
+function readingOf(pii: boolean | undefined): Pick<RoutePolicy, 'pii'> {
+  return pii === true ? { pii } : {}
 }
 
 /** HEAD goes with GET, so that it is said once. */

@@ -221,6 +221,15 @@ export interface Config {
   readonly audit: {
     readonly dir: string
     readonly retentionMs: number
+    /** Who is shown each checkpoint: prefix of the witness's URL, and its verification key. */
+    readonly witnesses: readonly { readonly url: string; readonly key: string }[]
+    readonly clock: {
+      readonly servers: readonly { readonly host: string; readonly port: number }[]
+      readonly everyMs: number
+      readonly alarmMs: number
+    }
+    /** Kept free for what must be recorded on a full disk. */
+    readonly reserveBytes: number
     /** HMAC key of the pseudonyms; made at first start where absent. */
     readonly pseudonymKeyFile: string
     readonly index: boolean

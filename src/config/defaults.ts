@@ -94,6 +94,8 @@ export const DEFAULTS = {
     trailingSlash: 'exact',
     /** The upstream is told who calls by the gateway; a token that it need not see cannot leak there. */
     forwardAuthorization: false,
+    /** It costs a look at every byte. */
+    pii: false,
   },
   session: {
     /** Clocks of two hosts under NTP differ by milliseconds; this allows for one that has lost it. */
@@ -131,6 +133,14 @@ export const DEFAULTS = {
     exportFormat: 'ndjson',
     /** Half a gigabyte of Redis. */
     streamLengthMax: 1_000_000,
+    /** What two write-ahead files of a worker take when they are sealed, and as much again: below it nothing new is begun. */
+    reserve: '64MiB',
+    clock: {
+      /** A quartz drifts by a few milliseconds in that time: what is off by more has been set, or has lost its server. */
+      every: '5m',
+      /** The order of records of two gateways is told by their times. */
+      alarm: '1s',
+    },
   },
   throttle: {
     /** What is learned is shown before it counts. */

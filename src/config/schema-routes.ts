@@ -69,6 +69,11 @@ export const policyKeys = {
     'Whether a response may leave before its record is durable.',
     DEFAULTS.route.audit,
   ),
+  pii: withBuiltIn(
+    z.boolean({ error: says('must be true or false') }),
+    'Whether responses are looked through for personal data: the trail then says how often each class was seen. The upstream is asked for bodies that are not compressed.',
+    DEFAULTS.route.pii,
+  ),
   throttle: throttlePolicySchema.optional(),
   subjects: list(source, 'must be a list of places in the request, as in [param.recordId]')
     .optional()

@@ -17,6 +17,7 @@ import {
   whole,
 } from './scalars.ts'
 import { controlName } from './scalars-network.ts'
+import { evidenceKeys } from './schema-evidence.ts'
 import { gatewaySchema } from './schema-gateway.ts'
 import { alertmanagerSchema, notifySchema } from './schema-notify.ts'
 import { certificateKeys, path, withDefault } from './schema-parts.ts'
@@ -124,6 +125,7 @@ const auditSchema = z
       DEFAULTS.audit.retention,
       'How long the trail is kept.',
     ),
+    ...evidenceKeys,
     pseudonyms: z
       .strictObject({
         keyFile: path

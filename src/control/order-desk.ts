@@ -48,6 +48,8 @@ export interface DeskDeps extends Omit<KeeperDeps, 'routes' | 'limitMs' | 'retry
   readonly checkpoint?: () => SeenCheckpoint | undefined
   /** Whether this gateway's own key has signed the recovery; absent: none is taken. */
   readonly isRecovered?: (entry: RecoveryEntry) => boolean
+  /** Whether the disk has only the room that is kept for what must be recorded. */
+  readonly isTrailLow?: () => boolean
   /** Absent: the embedded store. */
   readonly fleet?: DeskFleet
   /** How long an answer waits for the disk: 250 ms (contract, 5). */
@@ -141,7 +143,7 @@ export async function createOrderDesk(deps: DeskDeps): Promise<OrderDesk> {
     routes: () => deps.settings().routes,
   })
   const turns = createTurns()
-  const refusals = createRefusals(deps.trail, deps.clock, () => keeper.ledger.epoch)
+  const refusals = createRefusals(deps.trail, deps.clock, () => keeper.ledger.epoch, deps.isTrailLow)
   const desk: Desk = { deps, keeper, refusals, turns }
   let drillProof: DrillProof | undefined
   keeper.onChange((change) => {

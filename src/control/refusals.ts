@@ -14,25 +14,32 @@ export interface Refusals {
   flush(): void
 }
 
-export function createRefusals(trail: AuditTrail, clock: Clock, epoch: () => number): Refusals {
+/**
+ * `isLow`: the disk has only the room that is kept for orders which count; then refused ones are counted alone, until it has more.
+ * A responder whose signature holds has a hundred a second of their own: strangers cannot hide what was refused to them.
+ */
+export function createRefusals(
+  trail: AuditTrail,
+  clock: Clock,
+  epoch: () => number,
+  isLow: () => boolean = () => false,
+): Refusals {
+  const counts = new Map<string, number>()
   let windowEndsMs = -Infinity
-  let count = 0
+  let more = 0
   let timer: NodeJS.Timeout | undefined
   const flush = (): void => {
     clearTimeout(timer)
     timer = undefined
-    const more = count - REFUSALS_MAX
-    count = 0
-    if (more <= 0) return
-    trail.append({
-      time: clock.now(),
-      kind: 'order',
-      order: 'unknown',
-      outcome: 'refused',
-      channel: 'many',
-      epoch: epoch(),
-      problems: [`${more} more refused orders in this second`],
-    })
+    counts.clear()
+    if (more === 0) return
+    if (isLow()) {
+      timer = setTimeout(flush, WINDOW_MS).unref()
+      return
+    }
+    const problems = [`${more} more refused orders, counted alone`]
+    const common = { time: clock.now(), kind: 'order', order: 'unknown', outcome: 'refused', channel: 'many' } as const
+    if (trail.append({ ...common, epoch: epoch(), problems }) !== undefined) more = 0
   }
   return {
     record(record) {
@@ -41,12 +48,16 @@ export function createRefusals(trail: AuditTrail, clock: Clock, epoch: () => num
         flush()
         windowEndsMs = nowMs + WINDOW_MS
       }
-      count++
-      if (count <= REFUSALS_MAX) {
+      // Names are those of the config: there are no more keys than people.
+      const signer = record.by ?? ''
+      const count = (counts.get(signer) ?? 0) + 1
+      counts.set(signer, count)
+      if (count <= REFUSALS_MAX && !isLow()) {
         const problems = recordableProblems(record.problems ?? [])
         trail.append({ ...record, time: clock.now(), kind: 'order', outcome: 'refused', problems })
         return
       }
+      more += 1
       timer ??= setTimeout(flush, WINDOW_MS).unref()
     },
     flush,

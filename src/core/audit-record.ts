@@ -1,5 +1,6 @@
 // Audit records are built from named fields, so that there is nothing to redact (contract, 7).
 import type { DecisionLabel, DenialReason } from './decision.ts'
+import type { PiiCounts } from './pii.ts'
 import type { OrderKind } from './responder.ts'
 import type { Residual } from './residual.ts'
 import type { Instant } from './time.ts'
@@ -42,6 +43,32 @@ export interface RequestRecord extends Common {
   readonly received?: number
   readonly durationMs?: number
   readonly upstreamMs?: number
+  /** Of an answer of the upstream, where the route asks for it. */
+  readonly pii?: PiiSeen
+}
+
+/** How often each class was seen in the body of a response. `unread`: it could not be read, or only in part. */
+export interface PiiSeen extends PiiCounts {
+  readonly unread?: 'encoded' | 'binary' | 'partly' | undefined
+}
+
+/** What one time server has said; its name is that of the config. */
+export interface ClockReading {
+  readonly server: string
+  /** To be added to this clock to have the server's. */
+  readonly offsetMs?: number
+  readonly delayMs?: number
+  readonly rootDelayMs?: number
+  readonly rootDispersionMs?: number
+  readonly stratum?: number
+  readonly problem?: string
+}
+
+interface ClockRecord extends Common {
+  readonly kind: 'clock'
+  readonly readings: readonly ClockReading[]
+  /** Off by more than is allowed, or nobody has answered. */
+  readonly alarm: boolean
 }
 
 export interface OrderRecord extends Common {
@@ -120,10 +147,26 @@ export interface LimitRecord extends Common {
   readonly reason?: string
 }
 
-interface GapRecord extends Common {
+/** Refusals of one second that have no record of their own (gateway/refusal-count). */
+export interface RefusalsRecord extends Common {
+  readonly kind: 'refusals'
+  readonly count: number
+  /** How many addresses they came from; those beyond 10,000 count as one. */
+  readonly addresses: number
+  readonly decisions: Readonly<Partial<Record<DecisionLabel, number>>>
+  /** The addresses with most of them. */
+  readonly clients: readonly { readonly client: string; readonly count: number }[]
+}
+
+/** Records that could not be written. The trail's signature is on it as on any other record. */
+export interface GapRecord extends Common {
   readonly kind: 'gap'
+  /** Records known to be lost; 0 where something happened by which none was. */
   readonly lost: number
   readonly reason: string
+  /** When the first and the last of them should have been written. */
+  readonly from?: Instant
+  readonly to?: Instant
 }
 
 interface LifeRecord extends Common {
@@ -174,9 +217,11 @@ export type AuditRecord =
   | RequestRecord
   | AnomalyRecord
   | LimitRecord
+  | RefusalsRecord
   | OrderRecord
   | ProofRecord
   | GapRecord
+  | ClockRecord
   | LifeRecord
   | LeaseRecord
   | PseudonymRecord

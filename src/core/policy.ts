@@ -80,6 +80,8 @@ export interface RoutePolicy {
   readonly forwardAuthorization: boolean
   /** Claims of the session that the upstream is told, by field name. */
   readonly forwardClaims?: readonly ForwardedClaim[]
+  /** Whether the bodies of responses are looked through for personal data, and what was seen is recorded. */
+  readonly pii?: true
   /** Nobody said whose record it is: `subjects` are all path parameters, each presumed to name a person. */
   readonly subjectsPresumed?: boolean
   /** Literals of the path are taken in any case of ASCII, as the upstream takes them; parameters are never folded. Absent: exact. */

@@ -13,6 +13,7 @@ import type { Facts } from '../throttle/facts.ts'
 import type { UpstreamCall } from '../ports/upstream-client.ts'
 import type { Downstream } from './downstream.ts'
 import type { LockView } from './lock-view.ts'
+import type { PiiScan } from './pii-scan.ts'
 import type { Request } from './request.ts'
 import type { Response } from './response.ts'
 
@@ -70,6 +71,8 @@ export class Exchange {
   epoch = 0
   /** The path as records have it, once one has been written. */
   recordedPath: string | undefined
+  /** The trail has been told that it was let through. */
+  decisionRecorded = false
   outcomeRecorded = false
   /** The record that a receipt would be of: on a strict route the last one. Nothing leaves before it is durable. */
   receiptEntry: string | undefined
@@ -81,6 +84,8 @@ export class Exchange {
   lookedMs = 0
   /** Of a tunnel. */
   bytesReceived = 0
+  /** Reads the answer as it passes, where the route asks for it. */
+  pii: PiiScan | undefined
   upstreamStartedMs: number | undefined
   upstreamMs: number | undefined
 

@@ -16,6 +16,7 @@ import type { ImpactRing } from './impact-ring.ts'
 import type { InFlight } from './in-flight.ts'
 import type { LockView } from './lock-view.ts'
 import type { PeopleGuard } from './people-guard.ts'
+import type { RefusalCount } from './refusal-count.ts'
 import type { FieldRules } from './upstream-fields.ts'
 
 export interface Settings {
@@ -60,6 +61,7 @@ export interface Gateway {
   readonly addresses: Addresses
   readonly pseudonyms: Pseudonyms
   readonly trail: AuditTrail
+  readonly refusals: Pick<RefusalCount, 'isOwn' | 'flush'>
   readonly telemetry: Telemetry
   readonly clock: Clock
   readonly randomness: Randomness

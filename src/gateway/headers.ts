@@ -109,6 +109,8 @@ export function upstreamLines(exchange: Exchange, facts: ForwardedFacts): string
   for (let index = 0; index < names.length; index++) {
     const lower = names[index] as string
     if (isDropped(lower) || dropped?.has(lower)) continue
+    // What is compressed cannot be looked through as it passes.
+    if (lower === 'accept-encoding' && exchange.route?.policy.pii === true) continue
     if ((lower === 'authorization' || lower === 'dpop') && !facts.forwardAuthorization) continue
     const given = raw[2 * index + 1] as string
     const { rules, forwardAuthorization } = facts

@@ -4,6 +4,7 @@ import { Fields } from '../http1/fields.ts'
 import type { Exchange } from './exchange.ts'
 import { PATIENCE, type Gateway } from './gateway.ts'
 import { downstreamLines, httpDate, rateLimitLines, receiptLine } from './headers.ts'
+import { PiiScan } from './pii-scan.ts'
 import type { ResponseFraming } from './response.ts'
 
 /** Bytes kept back while the decision's commit runs; more pauses the upstream. */
@@ -52,11 +53,15 @@ export class ResponseWriter {
     this.#statusText = PLAIN.test(statusText) ? statusText : ''
     this.#fields = fields
     this.#remaining = length
+    if (this.#exchange.route?.policy.pii !== true) return
+    this.#exchange.pii = new PiiScan()
+    this.#exchange.pii.takeHead(fields)
   }
 
   /** Returns false where the upstream should pause. */
   takeData(chunk: Buffer): boolean {
     if (this.#remaining !== undefined) this.#remaining -= chunk.length
+    this.#exchange.pii?.write(chunk)
     // The last chunk of a known length waits for the outcome's commit; of an unknown one it is the end mark that waits.
     if (!this.#isOpen || (this.#keepsLast && this.#remaining === 0)) {
       this.#held.push(chunk)

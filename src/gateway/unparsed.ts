@@ -23,7 +23,7 @@ export function refuseUnparsed(gateway: Gateway, downstream: Downstream, status:
   try {
     const id = gateway.randomness.requestId()
     const { reason, type } = REFUSALS[status] ?? MALFORMED
-    if (!downstream.isCanary) recordUnparsed(gateway, downstream, status, reason, id)
+    if (!downstream.isCanary) settleUnparsed(gateway, downstream, status, reason, id)
     if (downstream.socket.writable) downstream.socket.write(answerText(status, type, detail, id), 'latin1')
   } catch (error) {
     gateway.logger.error('what was no request could not be refused', { error: String(error) })
@@ -32,13 +32,15 @@ export function refuseUnparsed(gateway: Gateway, downstream: Downstream, status:
   }
 }
 
-function recordUnparsed(
+function settleUnparsed(
   gateway: Gateway,
   downstream: Downstream,
   status: number,
   reason: DenialReason,
   id: string,
 ): void {
+  gateway.telemetry.settled({ route: 'none', method: 'OTHER', status, decision: 'rejected', durationMs: 0 })
+  if (!gateway.refusals.isOwn(downstream.peer, 'rejected', gateway.clock.monotonicMs())) return
   gateway.trail.append({
     kind: 'request',
     phase: 'outcome',
@@ -54,7 +56,6 @@ function recordUnparsed(
     bytes: 0,
     durationMs: 0,
   })
-  gateway.telemetry.settled({ route: 'none', method: 'OTHER', status, decision: 'rejected', durationMs: 0 })
 }
 
 function answerText(status: number, type: string, detail: string, id: string): string {

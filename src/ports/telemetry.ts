@@ -27,5 +27,7 @@ export interface Telemetry {
   /** A request was turned away before anything was sent: the upstream has all that it may have. */
   upstreamOverloaded(upstream: string, reason: 'queue-full' | 'queue-timeout'): void
   recorded(count: number): void
+  /** Records that the trail did not take. */
+  lost(count: number): void
   durable(seconds: number): void
 }

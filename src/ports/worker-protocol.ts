@@ -30,6 +30,8 @@ export type ToWorker<Config> =
   | { readonly type: 'impact'; readonly id: number; readonly question: ImpactQuestion }
   /** Learned budgets, where they count, and what operators have exempted. */
   | { readonly type: 'people'; readonly people: PeopleUpdate }
+  /** Why the trail as a whole cannot be kept; without a problem it can. */
+  | { readonly type: 'trail'; readonly problem?: string }
   | { readonly type: 'drain'; readonly timeoutMs: number }
 
 export type FromWorker<Batch, Announcement> =

@@ -19,7 +19,16 @@ async function open({ now = START + 2_000, isTaken = true } = {}) {
   const running = {
     config: {
       audit: {
-        ...{ dir: place.dir, retentionMs: 180 * DAY, pseudonymKeyFile: '', index: false, exports: {} },
+        ...{
+          dir: place.dir,
+          retentionMs: 180 * DAY,
+          reserveBytes: 16 << 20,
+          witnesses: [],
+          clock: { servers: [], everyMs: 1, alarmMs: 1 },
+          pseudonymKeyFile: '',
+          index: false,
+          exports: {},
+        },
         holds: [] as { incident: string; since?: number }[],
       },
     },

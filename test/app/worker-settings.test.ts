@@ -38,6 +38,7 @@ const deps: SettingsDeps = {
     connectionRefused: nothing,
     upstreamOverloaded: nothing,
     recorded: nothing,
+    lost: nothing,
     durable: nothing,
   },
   isUp: () => true,

@@ -28,6 +28,7 @@ const ORDER = [
   'received',
   'durationMs',
   'upstreamMs',
+  'pii',
 ] as const satisfies readonly (keyof RequestRecord)[]
 
 /** Not one member of the type is missing above: else this line is no `true`. */

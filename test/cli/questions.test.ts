@@ -36,6 +36,7 @@ function sitDown(args: readonly string[]): Terminal {
     serve: async () => 0,
     recover: async () => ({ problems: [] }),
     forensics: () => Promise.reject(new Error('no forensics here')),
+    witness: async () => [],
     env: { PORTCULLIS_CONTROL: control.url, PORTCULLIS_KEY: join(cwd, 'lead.key') },
     now: () => Date.UTC(2026, 0, 2, 4, 30),
     uniqueId: () => 'unique',

@@ -97,6 +97,9 @@ describe('a right configuration', () => {
     expect(config.audit).toEqual({
       dir: '/etc/portcullis/data/audit',
       retentionMs: 180 * 86_400_000,
+      reserveBytes: 64 * 1_048_576,
+      witnesses: [],
+      clock: { servers: [], everyMs: 300_000, alarmMs: 1_000 },
       pseudonymKeyFile: '/etc/portcullis/data/pseudonym.key',
       index: true,
       holds: [],

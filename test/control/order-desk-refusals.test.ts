@@ -121,11 +121,11 @@ test('past a hundred a second refusals are counted into one record', async () =>
   expect(rig.trail.records).toHaveLength(102)
   expect(rig.trail.records[100]).toMatchObject({
     outcome: 'refused',
-    problems: ['50 more refused orders in this second'],
+    problems: ['50 more refused orders, counted alone'],
   })
   for (let count = 0; count < 120; count++) await rig.desk.submit('garbage', 'api')
   rig.desk.close()
-  expect(rig.trail.records.at(-1)).toMatchObject({ problems: ['21 more refused orders in this second'] })
+  expect(rig.trail.records.at(-1)).toMatchObject({ problems: ['21 more refused orders, counted alone'] })
 })
 
 test('a responder who was retired gives no more orders', async () => {

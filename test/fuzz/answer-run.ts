@@ -69,6 +69,7 @@ async function openSeat(through?: (upstream: number) => Promise<Through>): Promi
     gateway: (base) => ({
       telemetry: { ...base.telemetry, settled: () => undefined },
       trail: { append: () => 1, durable: () => Promise.resolve(), healthy: true },
+      refusals: { isOwn: () => true, flush: () => undefined },
     }),
   })
   return { plane, upstream, caller: undefined }

@@ -82,6 +82,8 @@ export async function startArena(sabotage: Partial<DataPlaneOptions> = {}): Prom
     gateway: (base) => ({
       ...sabotage.gateway?.(base),
       trail: arena.trail,
+      // Each refusal is judged by its record.
+      refusals: { isOwn: () => true, flush: () => undefined },
       // The rig's own keep everything, which a million cases would not leave room for.
       telemetry: { ...base.telemetry, settled: () => undefined },
       // As they are: what is recorded can be held against what was forwarded.

@@ -105,6 +105,10 @@ export interface GatewayOptions {
   readonly extra?: string
   readonly gatewayExtra?: string
   readonly upstreamExtra?: string
+  /** More keys of the audit section, in flow style, each with a comma before it. */
+  readonly auditExtra?: string
+  /** Where the gateway's files lie; by default a directory of its own, removed by cleanUp. */
+  readonly home?: string
   readonly people?: readonly Person[]
   /** No data plane: a member of a fleet that only carries orders. */
   readonly isControlOnly?: boolean
@@ -151,7 +155,7 @@ export const DEFAULT_ROUTES = `
 
 /** Writes the config and prepares the process; `start` runs it until it is ready. */
 export async function prepareGateway(options: GatewayOptions): Promise<GatewayProcess> {
-  const home = mkdtempSync(path.join(os.tmpdir(), 'portcullis-e2e-'))
+  const home = options.home ?? mkdtempSync(path.join(os.tmpdir(), 'portcullis-e2e-'))
   const people = options.people ?? [
     makePerson('night-desk', 'responder'),
     makePerson('lead', 'commander'),
@@ -177,7 +181,7 @@ defaults: { session: required, stale: frozen, audit: strict }
 session:
   issuers: [{ issuer: "${issuer.issuer}", jwks: { file: ./jwks.json }, algorithms: [ES256], audience: registry, otp: { amr: [otp, sms] } }]
 ${options.sessionExtra ?? ''}
-audit: { dir: ./data/audit, retention: 180d${options.pseudonymKeyFile === undefined ? '' : `, pseudonyms: { keyFile: "${options.pseudonymKeyFile}" }`}${options.audit === undefined ? '' : `, ${options.audit}`} }
+audit: { dir: ./data/audit, retention: 180d, reserve: 16MiB${options.auditExtra ?? ''}${options.pseudonymKeyFile === undefined ? '' : `, pseudonyms: { keyFile: "${options.pseudonymKeyFile}" }`}${options.audit === undefined ? '' : `, ${options.audit}`} }
 locks: { file: ./locks.yaml }
 ${options.extra ?? ''}
 routes:

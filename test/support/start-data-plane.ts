@@ -18,6 +18,7 @@ import type { Gateway, Settings } from '../../src/gateway/gateway.ts'
 import { ImpactRing } from '../../src/gateway/impact-ring.ts'
 import { InFlight } from '../../src/gateway/in-flight.ts'
 import { LOCK_MEMORY_BYTES, lockMemory, LockView } from '../../src/gateway/lock-view.ts'
+import { RefusalCount } from '../../src/gateway/refusal-count.ts'
 import { GatewayServer, type ServerLimits } from '../../src/gateway/server.ts'
 import type { SettledExchange } from '../../src/ports/telemetry.ts'
 import type { Verification } from '../../src/ports/token-verifier.ts'
@@ -195,6 +196,7 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<DataPla
       of: (kind, value) => `t.${createHash('sha256').update(`${kind} ${value}`).digest('base64url').slice(0, 22)}`,
     },
     trail,
+    refusals: new RefusalCount(trail, clock),
     telemetry: {
       settled: (exchange) => void settled.push(exchange),
       sessionChecked: () => undefined,
@@ -205,6 +207,7 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<DataPla
       connectionRefused: (limit) => void turnedAway.push(limit),
       upstreamOverloaded: (upstream, reason) => void turnedAway.push(`${upstream} ${reason}`),
       recorded: () => undefined,
+      lost: () => undefined,
       durable: () => undefined,
     },
     clock,

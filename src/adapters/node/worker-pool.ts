@@ -48,6 +48,7 @@ export class WorkerPool<Config, Batch, Announcement> implements DataPlane, Impac
   #config: Config | undefined
   #down: readonly string[] = []
   #people: PeopleUpdate | undefined
+  #trailProblem: string | undefined
   #threads = 0
   #proofs = 0
   #impacts = 0
@@ -174,6 +175,13 @@ export class WorkerPool<Config, Batch, Announcement> implements DataPlane, Impac
     for (const slot of this.#slots) slot.post({ type: 'people', people })
   }
 
+  /** Why the trail as a whole cannot be kept: then workers serve nothing strict; undefined: it can. Also to workers that are to come. */
+  setTrailProblem(problem: string | undefined): void {
+    if (problem === this.#trailProblem) return
+    this.#trailProblem = problem
+    for (const slot of this.#slots) slot.post({ type: 'trail', ...(problem === undefined ? {} : { problem }) })
+  }
+
   /** Lets in-flight exchanges finish, then ends the threads. Resolves to whether nothing had to be cut. */
   async stop(timeoutMs: number): Promise<boolean> {
     this.#stopping = true
@@ -204,6 +212,7 @@ export class WorkerPool<Config, Batch, Announcement> implements DataPlane, Impac
     )
     // It starts frozen: until it has this table it forwards nothing.
     if (this.#table !== undefined) slot.postTable(this.#table)
+    if (this.#trailProblem !== undefined) slot.post({ type: 'trail', problem: this.#trailProblem })
     if (this.#down.length > 0) slot.post({ type: 'down', targets: this.#down })
     if (this.#people !== undefined) slot.post({ type: 'people', people: this.#people })
     if (this.#config !== undefined) slot.post({ type: 'reload', config: this.#config })

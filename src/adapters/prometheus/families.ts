@@ -49,6 +49,7 @@ export const FAMILIES = {
   },
   streams_cut_total: { help: 'Open exchanges that a lock or a revocation has cut.', labels: [] },
   audit_records_total: { help: 'Records appended to the audit trail.', labels: [] },
+  audit_gaps_total: { help: 'Records known to be lost from the audit trail: always 0.', labels: [] },
   audit_durable_seconds: {
     help: 'How long records waited until they were durable.',
     labels: [],

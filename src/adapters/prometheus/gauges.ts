@@ -11,8 +11,14 @@ export interface GaugeReadings {
   readonly leaseRemainingSeconds: number
   /** Undefined before the first checkpoint: then there is no series. */
   readonly checkpointAgeSeconds: number | undefined
-  /** Records known to be lost: always 0. */
-  readonly auditGaps: number
+  /** Of the trail's disk; undefined where it does not say. */
+  readonly auditDiskFreeBytes: number | undefined
+  /** Until the trail's disk is full at the pace of the last minute; undefined where it does not fill up: then there is no series. */
+  readonly auditDiskFullSeconds: number | undefined
+  /** By which time servers say that this clock is slow; undefined where none is asked, or answers: then there is no series. */
+  readonly clockOffsetSeconds: number | undefined
+  /** Of each witness, by its place in the config: since when there is something that it has not signed. */
+  readonly witnessLagSeconds: readonly number[]
   /** By state; a gateway that has proven the epoch is counted as such beside its state. */
   readonly gateways: Readonly<Record<string, number>>
   readonly reloadOk: boolean
@@ -47,6 +53,31 @@ export function registerGauges(registry: Registry, version: string, read: () => 
     'audit_checkpoint_age_seconds',
     'Age of the last signed checkpoint.',
     () => read().checkpointAgeSeconds,
+  )
+  gauge(
+    registry,
+    'audit_disk_free_bytes',
+    'Bytes that the disk of the trail still gives.',
+    () => read().auditDiskFreeBytes,
+  )
+  gauge(
+    registry,
+    'audit_disk_full_seconds',
+    'Until the disk of the trail is full, at the pace of the last minute.',
+    () => read().auditDiskFullSeconds,
+  )
+  gauge(
+    registry,
+    'clock_offset_seconds',
+    'By how much this clock is slow, as the configured time servers say.',
+    () => read().clockOffsetSeconds,
+  )
+  labelled(
+    registry,
+    'audit_witness_lag_seconds',
+    'Since when there is something in the trail that a witness has not signed, by its place in the config.',
+    'witness',
+    () => read().witnessLagSeconds.map((lag, index) => [String(index), lag]),
   )
   gauge(registry, 'config_last_reload_successful', 'Whether the last reload of the config was taken: 1 or 0.', () =>
     read().reloadOk ? 1 : 0,
@@ -103,17 +134,6 @@ export function registerGauges(registry: Registry, version: string, read: () => 
     registers: [registry],
   })
   build.set({ version, node: process.versions.node }, 1)
-  registry.registerMetric(
-    new Counter({
-      name: `${PREFIX}audit_gaps_total`,
-      help: 'Records known to be lost from the audit trail: always 0.',
-      registers: [],
-      collect() {
-        this.reset()
-        this.inc(read().auditGaps)
-      },
-    }),
-  )
 }
 
 function gauge(registry: Registry, name: string, help: string, read: () => number | undefined): void {

@@ -46,6 +46,7 @@ const TIME_TO_LOCK_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25
 const SINGLE_SERIES = [
   'streams_cut_total',
   'audit_records_total',
+  'audit_gaps_total',
   'audit_durable_seconds',
   'gateway_overhead_seconds',
 ] as const

@@ -43,6 +43,7 @@ export function createWorkerTelemetry(
   const checks = new Map(SESSION_RESULTS.map((result) => [result, writer.open('session_checks_total', { result })]))
   const cut = writer.open('streams_cut_total', {})
   const records = writer.open('audit_records_total', {})
+  const gaps = writer.open('audit_gaps_total', {})
   const durable = writer.open('audit_durable_seconds', {})
   const overhead = writer.open('gateway_overhead_seconds', {})
   const throttled = countByLabels(writer, 'throttled_total', 'route', 'detector')
@@ -74,6 +75,9 @@ export function createWorkerTelemetry(
     },
     recorded: (count) => {
       if (count > 0) writer.add(records, count)
+    },
+    lost: (count) => {
+      writer.add(gaps, count)
     },
     durable: (seconds) => {
       writer.observe(durable, DURABLE_BOUNDS, seconds)

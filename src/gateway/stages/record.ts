@@ -26,9 +26,8 @@ export function record(exchange: Exchange, judged: Decision, gateway: Gateway): 
   exchange.reason = undefined
   const duty = decision.route.policy.audit
   if (duty === 'off' || exchange.isCanary) return decision
-  if (exchange.isSafe) {
-    return duty === 'strict' && !gateway.trail.healthy ? record(exchange, UNAVAILABLE, gateway) : decision
-  }
+  if (duty === 'strict' && !gateway.trail.healthy) return record(exchange, UNAVAILABLE, gateway)
+  if (exchange.isSafe) return decision
   const ticket = recordDecision(exchange, gateway)
   if (duty === 'best-effort') return decision
   return ticket === undefined ? record(exchange, UNAVAILABLE, gateway) : durably(exchange, decision, ticket, gateway)
@@ -36,6 +35,7 @@ export function record(exchange: Exchange, judged: Decision, gateway: Gateway): 
 
 /** Appends the decision; undefined where the trail does not take it. */
 export function recordDecision(exchange: Exchange, gateway: Gateway): number | undefined {
+  exchange.decisionRecorded = true
   return appendRecord(exchange, 'decision', gateway)
 }
 
@@ -102,6 +102,7 @@ export function requestRecord(exchange: Exchange, phase: RequestRecord['phase'],
   if (exchange.upgrade !== undefined) record.received = exchange.bytesReceived
   record.durationMs = rounded(gateway.clock.monotonicMs() - exchange.startedMs)
   if (upstreamMs !== undefined) record.upstreamMs = rounded(upstreamMs)
+  if (exchange.pii !== undefined) record.pii = exchange.pii.seen()
   return record
 }
 

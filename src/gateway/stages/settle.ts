@@ -14,10 +14,17 @@ export function recordOutcome(exchange: Exchange, gateway: Gateway, waitMs: numb
   if (exchange.outcomeRecorded || exchange.isCanary) return true
   exchange.outcomeRecorded = true
   const duty = exchange.route?.policy.audit ?? 'best-effort'
-  if (duty === 'off') return true
+  if (duty === 'off' || isOnlyCounted(exchange, gateway)) return true
   const ticket = appendRecord(exchange, 'outcome', gateway)
   if (duty !== 'strict') return true
   return ticket !== undefined && waitMs > 0 && committed(gateway, ticket, waitMs)
+}
+
+/** A refusal of an address that has had many in this second: nothing was forwarded, and nothing but its number is new. */
+function isOnlyCounted(exchange: Exchange, { refusals }: Gateway): boolean {
+  const { decision, decisionRecorded, upstreamStartedMs } = exchange
+  if (decision === 'allow' || decisionRecorded || upstreamStartedMs !== undefined) return false
+  return !refusals.isOwn(exchange.address, decision, exchange.startedMs)
 }
 
 /** Never throws: the exchange has been answered. */

@@ -15,7 +15,10 @@ const calm: GaugeReadings = {
   locksByMode: { deny: 1, 'read-only': 0, 'step-up': 0, throttle: 2, observe: 0 },
   leaseRemainingSeconds: 1.5,
   checkpointAgeSeconds: 0.4,
-  auditGaps: 0,
+  auditDiskFreeBytes: 1e9,
+  auditDiskFullSeconds: undefined,
+  clockOffsetSeconds: undefined,
+  witnessLagSeconds: [0, 2],
   gateways: { proven: 2, missing: 1 },
   reloadOk: true,
   drillAgeSeconds: undefined,
@@ -101,6 +104,7 @@ describe('before anything has happened', () => {
       frozen: true,
       reloadOk: false,
       checkpointAgeSeconds: undefined,
+      auditDiskFullSeconds: 90,
       gateways: { proven: 3, missing: 0 },
       drillAgeSeconds: 12.5,
       locksOverdue: 2,
@@ -112,6 +116,9 @@ describe('before anything has happened', () => {
     expect(both('frozen')).toEqual([0, 1])
     expect(both('config_last_reload_successful')).toEqual([1, 0])
     expect(both('audit_checkpoint_age_seconds')).toEqual([0.4, undefined])
+    expect(both('audit_disk_free_bytes')).toEqual([1e9, 1e9])
+    expect(both('audit_witness_lag_seconds{witness="1"}')).toEqual([2, 2])
+    expect(both('audit_disk_full_seconds')).toEqual([undefined, 90])
     expect(both('locks_active{mode="throttle"}')).toEqual([2, 2])
     expect(both('locks_active{mode="read-only"}')).toEqual([0, 0])
     expect(both('fleet_gateways{state="proven"}')).toEqual([2, 3])

@@ -206,6 +206,7 @@ function openLightPlane(signer: ReturnType<typeof makeSigner>): LightPlane {
     ring: new ImpactRing(1),
     pseudonyms: { of: () => 't.AAAAAAAAAAAAAAAAAAAAAA' },
     trail: createMemoryTrail(),
+    refusals: { isOwn: () => true, flush: silent },
     telemetry: {
       ...{ settled: silent, sessionChecked: silent, throttled: silent, observed: silent, anomaly: silent },
       ...{
@@ -213,6 +214,7 @@ function openLightPlane(signer: ReturnType<typeof makeSigner>): LightPlane {
         connectionRefused: silent,
         upstreamOverloaded: silent,
         recorded: silent,
+        lost: silent,
         durable: silent,
       },
     },
