@@ -15,6 +15,7 @@ import { followProofs, startFleetRounds } from '../control/fleet/rounds.ts'
 import { createShelf, type Shelf } from '../control/fleet/shelf.ts'
 import { shelve } from '../control/fleet/shelve.ts'
 import type { OrderDesk } from '../control/order-desk.ts'
+import type { KnownNames } from '../core/fleet-messages.ts'
 import type { LedgerEntry } from '../core/ledger-entry.ts'
 import type { ClockReading } from '../core/worker-statement.ts'
 import type { DataPlane } from '../ports/data-plane.ts'
@@ -32,6 +33,8 @@ export interface FleetBase {
   readonly receipts: DeskFleet
   /** Once it is known: the desk is made before the link that measures. */
   readonly clocks: { reading: () => ClockReading | undefined }
+  /** Names that other members know; likewise. */
+  readonly names: { elsewhere: () => KnownNames }
   readonly onEntry: (entry: LedgerEntry) => void
   /** Hears the entries of the ledger from now on. */
   follow(follower: (entry: LedgerEntry) => void): void
@@ -53,6 +56,7 @@ export function openFleetBase({ trail, randomness, logger }: Base, config: Confi
   return {
     ...{ redis, seal, secrets, shelf, receipts },
     clocks: { reading: () => undefined },
+    names: { elsewhere: () => ({ routes: [], tags: [], upstreams: [] }) },
     onEntry(entry) {
       for (const follow of followers) follow(entry)
     },
@@ -68,6 +72,8 @@ const SECRET_LOOK_EVERY_MS = 1000
 export interface FleetNeeds {
   readonly desk: OrderDesk
   readonly verifier: OrderVerifier
+  /** What the running config knows by name. */
+  readonly names: () => KnownNames
   readonly dataPlane: DataPlane
   readonly config: Config
   readonly entries: readonly LedgerEntry[]
@@ -100,18 +106,23 @@ export function openFleet(base: Base, fleet: FleetBase, needs: FleetNeeds): Flee
     trail: trail.main,
     answer: (question) => needs.answer(question),
     version: packageVersion(),
+    names: needs.names,
     address: () => redis.advertise ?? ownAddress(config.control, needs.controlPort()),
     onLease: (ends) => pool?.setLease(ends),
   })
   fleet.follow((entry) => {
     parts.onEntry(entry)
   })
+  fleet.names.elsewhere = () => parts.elsewhere()
   fleet.clocks.reading = () => parts.link.clockReading
   cleanUp.defer(followProofs(parts))
   let stop = (): void => undefined
   return {
     parts,
     problems: () => (fleet.secrets.problem === undefined ? [] : [fleet.secrets.problem]),
+    reannounce() {
+      void rejoin(parts)
+    },
     start() {
       parts.join()
       const rounds = startFleetRounds(parts)

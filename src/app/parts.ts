@@ -39,6 +39,8 @@ export interface Fleet {
   readonly parts: FleetParts
   /** What an operator should mend, beside what its parts say. */
   readonly problems: () => readonly string[]
+  /** Says anew what this gateway is and knows: its config has changed. */
+  reannounce(): void
   /** From here on it beats: once the workers have their table and the control plane can be reached. */
   start(): void
   /** After the drain: nobody waits for this gateway. */

@@ -15,6 +15,8 @@ import { createAnomalyBook } from '../control/people/anomaly-book.ts'
 import { createOrderDesk } from '../control/order-desk.ts'
 import { isSignedRecovery } from '../control/recovery.ts'
 import { hashedTable } from '../control/table-hash.ts'
+import type { KnownNames } from '../core/fleet-messages.ts'
+import type { Route } from '../core/route.ts'
 import type { Clock } from '../ports/clock.ts'
 import { createEngineMemory } from '../throttle/engine.ts'
 import type { CleanUp } from './clean-up.ts'
@@ -146,7 +148,12 @@ async function openDesk(base: Base, config: Config): Promise<Parts> {
     isRecovered: (entry) => isSignedRecovery(entry, trail.gatewayName, trail.signer.publicKeyRaw),
     ...(fleetBase === undefined
       ? {}
-      : { fleet: fleetBase.receipts, onEntry: fleetBase.onEntry, clockReading: () => fleetBase.clocks.reading() }),
+      : {
+          fleet: fleetBase.receipts,
+          onEntry: fleetBase.onEntry,
+          clockReading: () => fleetBase.clocks.reading(),
+          knownElsewhere: () => fleetBase.names.elsewhere(),
+        }),
   })
   cleanUp.defer(() => {
     desk.close()
@@ -155,6 +162,7 @@ async function openDesk(base: Base, config: Config): Promise<Parts> {
   const fleet =
     fleetBase &&
     openFleet(base, fleetBase, {
+      names: () => namesOf(running.config.routes),
       ...{ desk, verifier, dataPlane, config, entries: journal.entries },
       answer: (question) => impact.answer(question),
       controlPort: () => listening.controlPort,
@@ -189,4 +197,12 @@ async function stop(
   for (const failure of failures)
     logger.error('stopping went wrong', { error: failure instanceof Error ? failure.message : String(failure) })
   return clean && failures.length === 0
+}
+
+function namesOf(routes: readonly Route[]): KnownNames {
+  return {
+    routes: routes.map(({ id }) => id),
+    tags: [...new Set(routes.flatMap(({ tags }) => tags))],
+    upstreams: [...new Set(routes.map(({ upstream }) => upstream))],
+  }
 }

@@ -184,6 +184,7 @@ async function applyConfig(
   writeGuard(running.config.store.dir, snapshotOf(next))
   parts.meters.registry.setRoutes(next.routes)
   running.config = { ...next, store: running.config.store, audit: running.config.audit }
+  parts.fleet?.reannounce()
   await desk.setFlags('config', configLocks(desk.ledger.flags.config, next.routes, clock.now()))
   return []
 }

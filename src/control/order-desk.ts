@@ -1,6 +1,7 @@
 // Where orders come in, from any channel: verified, judged by core/judge-order.ts, and carried out. One signature locks at
 // once; what opens is judged one after the other.
 import { isExpired, judgeOrder } from '../core/judge-order.ts'
+import type { KnownNames } from '../core/fleet-messages.ts'
 import type { Guard, LedgerEntry, OrderChannel, RecoveryEntry, RefreezeEntry } from '../core/ledger-entry.ts'
 import type { Ledger } from '../core/ledger.ts'
 import type { Lock } from '../core/lock.ts'
@@ -50,6 +51,8 @@ export interface DeskDeps extends Omit<KeeperDeps, 'routes' | 'limitMs' | 'retry
   readonly isRecovered?: (entry: RecoveryEntry) => boolean
   /** Whether the disk has only the room that is kept for what must be recorded. */
   readonly isTrailLow?: () => boolean
+  /** Names that other members of the fleet know. */
+  readonly knownElsewhere?: () => KnownNames
   /** Absent: the embedded store. */
   readonly fleet?: DeskFleet
   /** How long an answer waits for the disk: 250 ms (contract, 5). */
@@ -278,7 +281,10 @@ function coveredBy(ledger: Ledger, id: string, routes: readonly Route[]): readon
 
 function judge(desk: Desk, signed: Signed): OrderRefusal | undefined {
   const { clock, settings, checkpoint } = desk.deps
-  const context = { now: clock.now(), routes: settings().routes, guard: guardNow(desk), checkpoint: checkpoint?.() }
+  const context = {
+    ...{ now: clock.now(), routes: settings().routes, guard: guardNow(desk) },
+    ...{ checkpoint: checkpoint?.(), elsewhere: desk.deps.knownElsewhere?.() },
+  }
   return judgeOrder(desk.keeper.ledger, signed.id, signed.statement, signed.by, context)
 }
 

@@ -60,6 +60,14 @@ export interface Member {
   /** Base URL of its control plane, where it has one that others can reach. */
   readonly address?: string
   readonly version: string
+  /** Names that its config knows, for orders that are given elsewhere; absent where they are too many for a record. */
+  readonly knows?: KnownNames
+}
+
+export interface KnownNames {
+  readonly routes: readonly string[]
+  readonly tags: readonly string[]
+  readonly upstreams: readonly string[]
 }
 
 /** What a gateway's workers have shown of an order: their own words (audit/worker-proof), in this gateway's envelope. */
@@ -113,7 +121,12 @@ export function parseMember(value: unknown): Member | undefined {
   const state = (['live', 'left'] as const).find((each) => each === value.state)
   if (!isText(gateway) || !isNumber(seq) || !isNumber(at) || state === undefined || !isText(version)) return undefined
   if (address !== undefined && (!isText(address) || !/^https?:\/\/[^\s/?#@]+$/.test(address))) return undefined
-  return { gateway, seq, at, state, version, ...(address === undefined ? {} : { address }) }
+  const knows = parseNames(value.knows)
+  return {
+    ...{ gateway, seq, at, state, version },
+    ...(address === undefined ? {} : { address }),
+    ...(knows === undefined ? {} : { knows }),
+  }
 }
 
 export function parseFleetProof(value: unknown): FleetProof | undefined {
@@ -121,6 +134,14 @@ export function parseFleetProof(value: unknown): FleetProof | undefined {
   const { gateway, order } = value
   const shown = parseList(value.shown, (each) => (typeof each === 'string' ? each : undefined))
   return isText(gateway) && isText(order) && shown !== undefined ? { gateway, order, shown } : undefined
+}
+
+function parseNames(value: unknown): KnownNames | undefined {
+  if (!isFields(value)) return undefined
+  const [routes, tags, upstreams] = [value.routes, value.tags, value.upstreams].map((list) =>
+    parseList(list, (each) => (isText(each) ? each : undefined)),
+  )
+  return routes === undefined || tags === undefined || upstreams === undefined ? undefined : { routes, tags, upstreams }
 }
 
 function parseGuard(value: unknown): Guard | undefined {

@@ -1,6 +1,7 @@
 // Easy in, hard out: whether an order whose signature holds is accepted. One signature locks; what opens takes two people.
 import { didYouMean } from './did-you-mean.ts'
 import { judgeEnrolment, judgeRetirement } from './judge-people.ts'
+import type { KnownNames } from './fleet-messages.ts'
 import type { Guard } from './ledger-entry.ts'
 import type { Ledger } from './ledger.ts'
 import { modeAt } from './lock.ts'
@@ -19,6 +20,8 @@ export const ORDER_SKEW_MS = 60_000
 export interface OrderContext {
   readonly now: Instant
   readonly routes: readonly Route[]
+  /** Names that other members of the fleet know. */
+  readonly elsewhere?: KnownNames | undefined
   /** Who is enrolled now, those among them whom orders have enrolled or retired. */
   readonly guard: Guard
   /** Of this gateway's own trail, as it stands now. */
@@ -51,7 +54,7 @@ function judgeKind(
 ): OrderRefusal | undefined {
   switch (order.kind) {
     case 'lock':
-      return judgeScope(order.scope, context.routes)
+      return judgeScope(order.scope, context)
     case 'revoke':
       return judgeRevoke(order, context.now)
     case 'drill':
@@ -82,8 +85,8 @@ function judgeTimes({ iat, nbf, exp, sealed }: Statement, now: Instant): OrderRe
 // Looking for the nearest name costs its length times the names that are known.
 const PROBLEMS_MAX = 20
 
-/** Names of the scope that mean nothing here, with what may have been meant. */
-export function scopeProblems(scope: LockScope, routes: readonly Route[]): readonly string[] {
+/** Names of the scope that mean nothing here, nor `elsewhere` in the fleet, with what may have been meant. */
+export function scopeProblems(scope: LockScope, routes: readonly Route[], elsewhere?: KnownNames): readonly string[] {
   const known = {
     routes: routes.map((route) => route.id),
     tags: [...new Set(routes.flatMap((route) => route.tags))],
@@ -92,7 +95,11 @@ export function scopeProblems(scope: LockScope, routes: readonly Route[]): reado
   const problems: string[] = []
   for (const dimension of ['routes', 'tags', 'upstreams'] as const) {
     for (const name of scope[dimension] ?? []) {
-      if (problems.length < PROBLEMS_MAX && !known[dimension].includes(name)) {
+      if (
+        problems.length < PROBLEMS_MAX &&
+        !known[dimension].includes(name) &&
+        elsewhere?.[dimension].includes(name) !== true
+      ) {
         problems.push(`scope.${dimension}: there is no "${name}"${didYouMean(name, known[dimension])}`)
       }
     }
@@ -100,8 +107,8 @@ export function scopeProblems(scope: LockScope, routes: readonly Route[]): reado
   return problems
 }
 
-function judgeScope(scope: LockScope, routes: readonly Route[]): OrderRefusal | undefined {
-  const problems = scopeProblems(scope, routes)
+function judgeScope(scope: LockScope, { routes, elsewhere }: OrderContext): OrderRefusal | undefined {
+  const problems = scopeProblems(scope, routes, elsewhere)
   return problems.length > 0 ? refuse('bad', ...problems.map((problem) => `order.${problem}`)) : undefined
 }
 
@@ -174,7 +181,7 @@ function judgeExemption(
 ): OrderRefusal | undefined {
   return (
     judgeLocks(ledger, order.locks) ??
-    judgeScope(order.scope, context.routes) ??
+    judgeScope(order.scope, context) ??
     judgeSigner(ledger, order.locks, by, 'exempt') ??
     judgeSeen(ledger, order.locks, order, context)
   )

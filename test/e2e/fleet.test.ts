@@ -165,6 +165,7 @@ withRedis('three gateways of two workers each, and a Redis', () => {
   }, 30_000)
 
   test('Redis paused: each gateway falls to its posture within the lease, and leaves it when Redis goes on', async () => {
+    const events = await at(0).api('/api/v1/events')
     redis.pause()
     const pausedAt = Date.now()
     expect(await all(async (gateway) => (await served(gateway)) === 503)).toBe(true)
@@ -175,6 +176,16 @@ withRedis('three gateways of two workers each, and a Redis', () => {
     redis.resume()
     expect(await all(async (gateway) => (await served(gateway)) === 200)).toBe(true)
     expect(await all(ready)).toBe(true)
+    // Whoever listens is told when the posture was taken, and when it was left.
+    let heard = ''
+    for await (const chunk of events.body ?? []) {
+      heard += Buffer.from(chunk as Uint8Array).toString()
+      if (/event: lease\ndata: [^\n]*"fresh"/.test(heard)) break
+    }
+    expect([...heard.matchAll(/event: lease\ndata: {"state":"(\w+)"/g)].map(([, state]) => state)).toEqual([
+      'stale',
+      'fresh',
+    ])
   }, 30_000)
 
   test('Redis killed: a freeze still reaches all, by their control addresses; an empty Redis gets it back, and nothing opens', async () => {

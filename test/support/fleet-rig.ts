@@ -10,6 +10,7 @@ import { createShelf } from '../../src/control/fleet/shelf.ts'
 import { shelve } from '../../src/control/fleet/shelve.ts'
 import { createOrderDesk, type OrderDesk } from '../../src/control/order-desk.ts'
 import type { Moment } from '../../src/core/fleet-lease.ts'
+import type { KnownNames } from '../../src/core/fleet-messages.ts'
 import type { LedgerEntry } from '../../src/core/ledger-entry.ts'
 import type { Responder } from '../../src/core/responder.ts'
 import type { FleetKnowledge } from '../../src/ports/fleet-memory.ts'
@@ -80,6 +81,8 @@ export interface MemberOptions {
   readonly entries?: readonly LedgerEntry[]
   readonly knowledge?: FleetKnowledge | undefined
   readonly isRecovered?: () => boolean
+  /** What its config knows by name. */
+  readonly names?: KnownNames
 }
 
 export function makeSigner(): Signer {
@@ -163,6 +166,7 @@ async function createMember(fleet: Fleet, options: MemberOptions): Promise<Membe
     settings: () => ({ routes: ROUTES, responders, approvals: 2 }),
     fleet: createReceipts({ fleet: FLEET, seal, shelf, run: randomness.hex(8) }),
     clockReading: () => parts.link.clockReading,
+    knownElsewhere: () => parts.elsewhere(),
     ...(options.isRecovered === undefined ? {} : { isRecovered: options.isRecovered }),
     onEntry: (entry) => {
       parts.onEntry(entry)
@@ -187,6 +191,7 @@ async function createMember(fleet: Fleet, options: MemberOptions): Promise<Membe
     },
     leaseMs: LEASE_MS,
     version: '0.0.0',
+    names: () => options.names ?? { routes: ROUTES.map(({ id }) => id), tags: ['pii'], upstreams: ['registry'] },
     address: () => `http://${seal.gateway.slice(-12)}`,
     onLease: (ends) => {
       lease.ends = ends

@@ -1,6 +1,7 @@
 // A gateway's part in its fleet: what is accepted here goes out, what is accepted elsewhere comes in, and the lease is kept.
 import type { Moment } from '../../core/fleet-lease.ts'
-import type { Heartbeat } from '../../core/fleet-messages.ts'
+import { BODY_BYTES_MAX } from '../../core/fleet-limits.ts'
+import type { Heartbeat, KnownNames } from '../../core/fleet-messages.ts'
 import type { FleetRoster } from '../../core/fleet-roster.ts'
 import type { LedgerEntry, OrderEntry, RefreezeEntry } from '../../core/ledger-entry.ts'
 import type { AuditTrail } from '../../ports/audit-trail.ts'
@@ -42,6 +43,8 @@ export interface FleetDeps {
   readonly logger: Logger
   readonly leaseMs: number
   readonly version: string
+  /** What this gateway's config knows by name, now. */
+  readonly names: () => KnownNames
   /** Origin of this gateway's control plane, as peers reach it. */
   readonly address: () => string | undefined
   /** The workers' lease: until both ends, or not at all. */
@@ -59,6 +62,8 @@ export interface FleetParts {
   readonly proofs: FleetProofs
   readonly questions: FleetQuestions
   readonly look: WholeLook
+  /** Told when the lease ends and when it runs again. */
+  readonly leaseListeners: Set<(change: LeaseChange) => void>
   /** Hash of the table that is in force. */
   readonly table: () => string
   /** When an order was accepted here, on the monotonic clock. */
@@ -71,9 +76,20 @@ export interface FleetParts {
   join(): void
   /** A signed leave, so that nobody waits for this gateway. Waits for the store no longer than a second. */
   leave(): Promise<void>
+  /** Names that peers know. */
+  readonly elsewhere: () => KnownNames
   compareRoster(since?: number): Promise<void>
   /** The store was out of reach, and may have lost what was given to it last. */
   redeliver(): void
+}
+
+/** As the trail's record of it says. */
+export interface LeaseChange {
+  readonly state: 'fresh' | 'stale'
+  readonly epoch: number
+  readonly table: string
+  /** Orders that others have and that are not here. */
+  readonly lacking: number
 }
 
 const ACCEPTED_MAX = 1000
@@ -98,7 +114,7 @@ export function createFleetParts(deps: FleetDeps): FleetParts {
   }
   const said = () => {
     const address = deps.address()
-    return { version: deps.version, ...(address === undefined ? {} : { address }) }
+    return { version: deps.version, ...(address === undefined ? {} : { address }), ...recordable(deps.names()) }
   }
   const parts = {
     ...{ deps, book, roster, intake, courier, compareRoster },
@@ -108,12 +124,14 @@ export function createFleetParts(deps: FleetDeps): FleetParts {
       answer: deps.answer ?? (() => Promise.resolve(undefined)),
     }),
     acceptedMs: new Map<string, number>(),
+    leaseListeners: new Set<(change: LeaseChange) => void>(),
     table: () => tableHash(desk.ledger),
   }
   const link = openLink(parts)
   return {
     ...parts,
     link,
+    elsewhere: () => namesOf(roster),
     look: createWholeLook({ store, roster, link, clock, leaseMs }),
     redeliver() {
       courier.redeliver()
@@ -134,6 +152,18 @@ export function createFleetParts(deps: FleetDeps): FleetParts {
       await Promise.all([book.settled(), store.enrol(seal.gateway, record, true).catch(() => undefined)])
     },
   }
+}
+
+/** Half of what a record may hold. */
+const NAMES_LENGTH_MAX = BODY_BYTES_MAX / 4
+
+function recordable(names: KnownNames): { readonly knows?: KnownNames } {
+  return JSON.stringify(names).length > NAMES_LENGTH_MAX ? {} : { knows: names }
+}
+
+function namesOf({ peers }: FleetRoster): KnownNames {
+  const all = (dimension: keyof KnownNames): readonly string[] => peers.flatMap(({ knows }) => knows?.[dimension] ?? [])
+  return { routes: all('routes'), tags: all('tags'), upstreams: all('upstreams') }
 }
 
 type Joined = Pick<FleetParts, 'deps' | 'book' | 'roster' | 'intake' | 'table' | 'compareRoster'> & {

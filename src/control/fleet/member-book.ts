@@ -13,7 +13,7 @@ export interface MemberBook {
   /** Takes what the store holds; returns those that are newer here, by gateway. */
   compare(records: ReadonlyMap<string, string>): ReadonlyMap<string, string>
   /** The next record of this gateway itself. */
-  sign(state: Member['state'], rest: Pick<Member, 'at' | 'version' | 'address'>): string
+  sign(state: Member['state'], rest: Pick<Member, 'at' | 'version' | 'address' | 'knows'>): string
   /** Own number, which counts its runs and records. */
   readonly seq: number
   /** All that was learned is on the disk, or could not be written. Never rejects. */

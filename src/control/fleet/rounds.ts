@@ -1,7 +1,7 @@
 // The timers of a fleet: the beat, the look at the whole, and what is said when the lease ends or comes back.
 import { standingOrders, START, type DeskChange } from '../ledger-keeper.ts'
 import { settledWithin } from '../within.ts'
-import type { FleetParts } from './fleet.ts'
+import type { FleetParts, LeaseChange } from './fleet.ts'
 
 export interface FleetRounds {
   /** Beats sooner than it would. */
@@ -90,14 +90,9 @@ function sayLease(parts: FleetParts, isFresh: boolean, problem: string | undefin
   const { deps, link, table, roster } = parts
   const { epoch } = deps.desk.ledger
   const lacking = link.lacking.length
-  deps.trail.append({
-    kind: 'lease',
-    time: deps.clock.now(),
-    state: isFresh ? 'fresh' : 'stale',
-    epoch,
-    table: table(),
-    lacking,
-  })
+  const change: LeaseChange = { state: isFresh ? 'fresh' : 'stale', epoch, table: table(), lacking }
+  deps.trail.append({ kind: 'lease', time: deps.clock.now(), ...change })
+  for (const listener of parts.leaseListeners) listener(change)
   if (isFresh)
     deps.logger.info('the lease runs: routes serve by the locks alone', { epoch, peers: roster.peers.length })
   else

@@ -3,6 +3,7 @@ import type { Response } from 'express'
 import { mayAudit } from '../../core/responder.ts'
 import type { DecisionsEvent, FleetProofEvent } from '../../ports/control-api.ts'
 import type { ControlDeps } from '../control-deps.ts'
+import type { LeaseChange } from '../fleet/fleet.ts'
 import type { DeskChange } from '../ledger-keeper.ts'
 import { tellFleetProofs } from '../live/fleet-proofs.ts'
 import { sendProblem } from '../problem.ts'
@@ -45,6 +46,7 @@ export function eventResource(
           tellFleetProofs(deps, (event: FleetProofEvent) => {
             send(response, 'fleet-proof', event)
           }),
+          tellLease(deps, response),
           ...(request.query.live === undefined ? [] : tellLive(deps, response, caller)),
         ]
         const heartbeat = setInterval(() => {
@@ -78,6 +80,17 @@ function tellLive({ live, rates }: ControlDeps, response: Response, caller: Call
       })
     : undefined
   return [stopRates, stopLive].filter((stop) => stop !== undefined)
+}
+
+/** In a fleet: when this gateway takes its posture, and when it leaves it. */
+function tellLease({ fleet }: ControlDeps, response: Response): () => void {
+  const tell = (change: LeaseChange): void => {
+    send(response, 'lease', change)
+  }
+  fleet?.leaseListeners.add(tell)
+  return () => {
+    fleet?.leaseListeners.delete(tell)
+  }
 }
 
 function dataOf(deps: ControlDeps, change: DeskChange): object {

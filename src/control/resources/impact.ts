@@ -66,7 +66,7 @@ function parseWanted(request: Request, deps: ControlDeps): Wanted | { readonly p
     reader.problem('mode', 'must be deny, read-only, step-up or observe: what throttle refuses hangs on what comes')
   const problems = [
     ...reader.problems,
-    ...(reader.problems.length > 0 ? [] : scopeProblems(scope, deps.settings().routes)),
+    ...(reader.problems.length > 0 ? [] : scopeProblems(scope, deps.settings().routes, deps.fleet?.elsewhere())),
   ]
   return problems.length > 0 || mode === undefined ? { problems } : { scope, mode }
 }

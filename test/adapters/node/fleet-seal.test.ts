@@ -5,7 +5,8 @@ import { join } from 'node:path'
 import { afterAll, describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { createFleetSeal } from '../../../src/adapters/node/fleet-seal.ts'
-import { loadFleetSecrets, readSecretFile } from '../../../src/adapters/node/fleet-secret.ts'
+import { loadFleetSecrets, openFleetSecrets, readSecretFile } from '../../../src/adapters/node/fleet-secret.ts'
+import { createFakeLogger } from '../../support/control-ports.ts'
 import { makeSigner } from '../../support/fleet-rig.ts'
 
 const [OLD, NEW] = ['the secret of last year, long enough', 'the secret of this year, long enough']
@@ -44,6 +45,17 @@ describe('an envelope', () => {
       expect(one.open('member', two.seal('member', '{}'))).toBeDefined()
     }
     expect(seal([NEW]).open('member', seal([OLD], 'f', signer).seal('member', '{}'))).toBeUndefined()
+  })
+
+  test('what was signed under a secret that is gone is opened once its key was vouched for anew; what is only said is not', () => {
+    const signer = makeSigner()
+    const [before, after] = [seal([OLD], 'f', signer), seal([NEW], 'f', signer)]
+    const reader = seal([NEW])
+    const [receipt, heartbeat] = [before.seal('receipt', '{"n":1}'), before.seal('heartbeat', '{"n":1}')]
+    expect(reader.open('receipt', receipt)).toBeUndefined()
+    expect(reader.open('member', after.seal('member', '{}'))).toBeDefined()
+    expect(reader.open('receipt', receipt)).toMatchObject({ gateway: after.gateway, payload: { n: 1 } })
+    expect(reader.open('heartbeat', heartbeat)).toBeUndefined()
   })
 
   test('no letter of it can be changed, added or left out', () => {
@@ -96,6 +108,29 @@ describe('the file of the secret', () => {
   test.each(['', '\n', 'short\n', `${NEW}\nshort\n`])('is refused where a secret can be guessed: %j', (text) => {
     write(text)
     expect(() => loadFleetSecrets(file)).toThrow(/at least 32 characters/)
+  })
+
+  test('is read anew: another list counts at once, for every envelope; a bad one takes nothing away, and says so', () => {
+    write(`${OLD}\n`)
+    const logger = createFakeLogger()
+    const secrets = openFleetSecrets(file, logger)
+    const live = createFleetSeal({ fleet: 'f', secrets: () => secrets.current(), signer: makeSigner() })
+    const next = seal([NEW])
+    const news = next.seal('heartbeat', '{}')
+    expect([secrets.look(), live.open('heartbeat', news)]).toEqual([false, undefined])
+    write(`${OLD}\n${NEW}\n`)
+    expect([secrets.look(), live.open('heartbeat', news) !== undefined]).toEqual([true, true])
+    expect(seal([OLD]).open('heartbeat', live.seal('heartbeat', '{}'))).toBeDefined()
+    write(`${NEW}\n`)
+    expect(secrets.look()).toBe(true)
+    expect(next.open('heartbeat', live.seal('heartbeat', '{}'))).toBeDefined()
+    expect(live.open('heartbeat', seal([OLD]).seal('heartbeat', '{}'))).toBeUndefined()
+    write('short\n')
+    expect([secrets.look(), secrets.look(), secrets.current()]).toEqual([false, false, [NEW]])
+    expect(secrets.problem).toMatch(/at least 32 characters/)
+    expect(logger.lines.filter((line) => line.startsWith('error'))).toHaveLength(1)
+    write(`${NEW}\n`)
+    expect([secrets.look(), secrets.problem]).toEqual([false, undefined])
   })
 
   test('that is not there is made by a line that the message gives', () => {

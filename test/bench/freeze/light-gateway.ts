@@ -128,6 +128,7 @@ export async function startLightGateway({ redisUrl, responders, leaseMs }: Light
       },
     },
     version: 'bench',
+    names: () => ({ routes: [], tags: [], upstreams: [] }),
     address: () => undefined,
     onLease: (ends) => {
       const isNow = ends !== undefined && ends.monotonicMs > clock.monotonicMs()
