@@ -26,6 +26,30 @@ export type Proven = { readonly session: Session; readonly key: VerificationKey 
 const PENDING_MAX = 1024
 const WAITING_MAX = 1024
 const EARLY_MAX = 4
+/** In libuv's pool at one time. It is the process's: what syncs the trail must not wait behind a flood, but behind these. */
+const IN_POOL_MAX = 8
+
+/** First in, first out, in constant time on average. */
+class Queue<T> {
+  #items: T[] = []
+  #at = 0
+
+  push(item: T): void {
+    this.#items.push(item)
+  }
+
+  shift(): T | undefined {
+    const item = this.#items[this.#at]
+    if (item === undefined) return undefined
+    this.#at += 1
+    // Also where it never runs empty it holds no more than twice what waits.
+    if (2 * this.#at >= this.#items.length) {
+      this.#items = this.#items.slice(this.#at)
+      this.#at = 0
+    }
+    return item
+  }
+}
 
 /** Takes tokens whose header and claims have passed. Never rejects. */
 export function createJudge(options: JudgeOptions): (judgement: Judgement) => Promise<Proven | Refusal> {
@@ -33,12 +57,25 @@ export function createJudge(options: JudgeOptions): (judgement: Judgement) => Pr
   let verifying = 0
   let waiting = 0
 
+  let inPool = 0
+  const queue = new Queue<() => void>()
+
   const holds = async (parsed: UnverifiedToken, key: VerificationKey): Promise<boolean> => {
     verifying += 1
+    if (inPool < IN_POOL_MAX) inPool += 1
+    else {
+      await new Promise<void>((resolve) => {
+        queue.push(resolve)
+      })
+    }
     try {
       return await isSignedBy(parsed, key)
     } finally {
       verifying -= 1
+      // The place goes on to who waits longest.
+      const next = queue.shift()
+      if (next === undefined) inPool -= 1
+      else next()
     }
   }
 

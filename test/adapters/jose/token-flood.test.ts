@@ -1,4 +1,5 @@
 // Load that means harm, and load that meets a rotation: known sessions stay known, the thread stays free, nobody honest is refused.
+import { stat } from 'node:fs/promises'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
@@ -49,6 +50,20 @@ test('an honest new token waits behind at most the bound', async () => {
   expect(await verify(makeToken(key))).toHaveProperty('refused', 'unavailable')
   await Promise.all(flood)
   expect(await verify(makeToken(key))).toHaveProperty('session')
+})
+
+test('what else needs the pool of threads waits behind a few, not behind the flood', async () => {
+  const { verify } = openVerifier([key.jwk])
+  await verify(makeToken(key))
+  let done = 0
+  const flood = inventions(1_000).map(async (token) => {
+    await verify(token)
+    done += 1
+  })
+  await new Promise((resolve) => setImmediate(resolve))
+  await stat(import.meta.filename)
+  expect(done).toBeLessThan(200)
+  await Promise.all(flood)
 })
 
 describe('a rotation in mid-load', () => {
