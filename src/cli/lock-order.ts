@@ -76,15 +76,16 @@ export async function orderLock(flags: LockFlags, context: Context, whole: LockS
   if (flags.json === true)
     printer.json({ ...deliveryJson(signed, deliveries, wait !== undefined), mode, scope, incident })
   else {
-    const observe = `to see what it meets: portcullis impact --lock ${signed.id}`
-    const undo =
-      mode === 'observe'
-        ? observe
-        : `to open it again: portcullis release ${signed.id} --reason TEXT, which another person approves`
+    const undo = nextStep(mode, signed.id)
     printAccepted(printer, { done, reach: scopeText(scope), id: signed.id, incident, undo }, deliveries)
   }
   printShortfall(printer, `NOT ${done}`, deliveries, wait !== undefined)
   return exitCodeOf(deliveries, wait !== undefined)
+}
+
+function nextStep(mode: string, id: string): string {
+  if (mode === 'observe') return `to see what it meets: portcullis impact --lock ${id}`
+  return `to open it again: portcullis release ${id} --reason TEXT, which another person approves`
 }
 
 function orderOf(

@@ -40,6 +40,7 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
   },
   sessions: { summary: 'revoke OTP sessions', load: () => import('./commands/sessions.ts') },
   fleet: { summary: 'found a fleet, or give up a gateway of it', load: () => import('./commands/fleet.ts') },
+  doctor: { summary: 'look at what a gateway needs on this host', load: () => import('./commands/doctor.ts') },
   keygen: { summary: "make a responder's key pair", load: () => import('./commands/keygen.ts') },
   witness: { summary: 'remember the trails of gateways elsewhere', load: () => import('./commands/witness.ts') },
   certificate: {

@@ -60,7 +60,8 @@ test('what is repeated, forged, of another fleet secret or not asked for counts 
   const [a, b, c] = members(3)
   const [stranger] = members(1, ['another secret that is long enough.'])
   if (a === undefined || b === undefined || c === undefined || stranger === undefined) throw new Error()
-  const asking = a.questions.ask({}, [b.name], 100)
+  b.state.isSilent = true
+  const asking = a.questions.ask({}, [b.name], 60_000)
   await settle()
   const question = b.heard[0] ?? ''
   for (let turn = 0; turn < 3; turn++) b.questions.hear(question)
@@ -74,6 +75,9 @@ test('what is repeated, forged, of another fleet secret or not asked for counts 
     ...['answer', 'answer x.y.z', 'question ', ''],
   ])
     a.questions.hear(text)
+  await settle()
+  const answer = JSON.stringify({ gateway: b.name, id, answer: { number: 1 } })
+  a.questions.hear(`answer ${b.seal.seal('answer', answer)}`)
   expect(Object.fromEntries(await asking)).toEqual({ [b.name]: { number: 1 } })
   expect(b.asked.length).toBe(1)
 })
