@@ -30,6 +30,11 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: 'say what a lock would have refused in the last 15 minutes',
     load: () => import('./commands/impact.ts'),
   },
+  replay: { summary: "run recorded traffic through a config's limits", load: () => import('./commands/replay.ts') },
+  simulate: {
+    summary: 'mix a simulated attack into a log, or play it at your own gateway',
+    load: () => import('./commands/simulate.ts'),
+  },
   drill: { summary: 'rehearse a freeze, with canaries alone', load: () => import('./commands/drill.ts') },
   seal: { summary: 'sign a freeze beforehand, to be kept offline', load: () => import('./commands/seal.ts') },
   enrol: { summary: 'propose a responder, or one more key of one', load: () => import('./commands/enrol.ts') },
