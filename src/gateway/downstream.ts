@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream'
 import { BodyReader } from '../http1/body-reader.ts'
 import { hasConnectionOption, requestFraming } from '../http1/framing.ts'
 import { isMalformed, parseRequestHead } from '../http1/head.ts'
+import { writeNow } from '../http1/write-turn.ts'
 import { endLingering, resetConnection } from './connection.ts'
 import { Request } from './request.ts'
 import { Response } from './response.ts'
@@ -320,7 +321,11 @@ export class Downstream {
     if (this.phase === 'ending') return
     if (this.#tunnel !== undefined) this.#tunnel.onEnd()
     else if (this.exchange === undefined) this.end()
-    else this.socket.destroy()
+    else {
+      // What answered the requests before has been recorded as given.
+      writeNow(this.socket)
+      this.socket.destroy()
+    }
   }
 
   readonly #onClose = (): void => {

@@ -29,6 +29,12 @@ export function release(socket: Duplex): void {
   while (socket.writableCorked > 0) socket.uncork()
 }
 
+/** Writes now what is held of this socket, as at the end of the turn: before it is ended for another reason. */
+export function writeNow(socket: Duplex): void {
+  for (const check of checks) check()
+  release(socket)
+}
+
 /** Calls `then` once the writes of this turn have been made. */
 export function afterWrites(then: () => void): void {
   waiting.push(then)

@@ -1,4 +1,5 @@
 // The trail tells of an exchange what became of it, also where its one record would leave something out.
+import { duplexPair } from 'node:stream'
 import { describe, expect, test } from '@jest/globals'
 import { OK } from '../support/raw-upstream.ts'
 import { until, useRig } from '../support/rig.ts'
@@ -77,4 +78,22 @@ test('a lock that was there before: one record', async () => {
   plane.lock({ all: true })
   expect((await plane.ask(request('GET', '/open'))).status).toBe(503)
   expect(plane.trail.requests.map(({ phase, decision }) => `${phase} ${decision}`)).toEqual(['outcome locked'])
+})
+
+test('what was answered before its caller sent the end of the connection is given, though the next one is cut', async () => {
+  const { plane, upstream } = await start({ routes: [{ path: '/open' }] }, () => undefined)
+  const [caller, accepted] = duplexPair({ allowHalfOpen: true })
+  const received: Buffer[] = []
+  caller.on('data', (chunk: Buffer) => received.push(chunk))
+  plane.server.accept(Object.assign(accepted, { remoteAddress: '127.0.0.1' }))
+  // A refusal, and behind it what keeps the connection's exchange open; the end comes before the turn's writes are made.
+  accepted.once('data', () => {
+    process.nextTick(() => {
+      queueMicrotask(() => accepted.emit('end'))
+    })
+  })
+  caller.write(`${request('GET', '/nothing')}${request('GET', '/open')}`)
+  await until(() => accepted.destroyed)
+  expect(Buffer.concat(received).toString()).toMatch(/^HTTP\/1\.1 404 /)
+  expect(upstream.connections.length).toBeLessThanOrEqual(1)
 })
