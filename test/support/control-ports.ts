@@ -28,6 +28,11 @@ export function flagsEntry(number: number): LedgerEntry {
   return { type: 'flags', source: 'file', locks: [], at: number }
 }
 
+/** One that is never let go: it counts for itself. */
+export function freezeEntry(number: number): LedgerEntry {
+  return { type: 'freeze', id: `freeze-${number}`, at: number, guard: { responders: [], approvals: 2 } }
+}
+
 /** 2026-01-02T03:04:05Z */
 export const START = Date.UTC(2026, 0, 2, 3, 4, 5)
 

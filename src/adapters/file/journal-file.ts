@@ -7,6 +7,7 @@ import {
   encodeMark,
   FRAME,
   FRAME_HEAD_BYTES,
+  GENESIS_MARK,
   markPosition,
   PAYLOAD_BYTES_MAX,
   scanJournal,
@@ -74,12 +75,27 @@ export function openJournalFile(file: string, disk: Disk = nodeDisk): JournalFil
   }
 }
 
+/**
+ * Puts a journal of these entries alone in the place of what there is: all of them counted, in this order. Whenever the process or
+ * the machine stops, the file is the one before or the one after. Throws where it cannot be written; the one before then stays.
+ */
+export function rewriteJournalFile(file: string, payloads: readonly string[], disk: Disk = nodeDisk): void {
+  createFile(file, payloads, disk)
+}
+
 /** Under another name first: a file that bears the journal's name is whole. */
-function createFile(file: string): void {
+function createFile(file: string, payloads: readonly string[] = [], disk: Disk = nodeDisk): void {
   const fd = fs.openSync(`${file}.new`, 'w', 0o600)
   try {
-    writeAll(nodeDisk, fd, encodeHeader(), 0)
-    writeAll(nodeDisk, fd, Buffer.alloc(CHUNK_BYTES), encodeHeader().length)
+    let { end, chain } = GENESIS_MARK
+    for (const payload of payloads) {
+      const frame = encodeFrame(FRAME.plain, Buffer.from(payload, 'utf8'), chain)
+      writeAll(disk, fd, frame.bytes, end)
+      end += frame.bytes.length
+      chain = frame.chain
+    }
+    writeAll(disk, fd, encodeHeader({ end, chain }), 0)
+    writeAll(disk, fd, Buffer.alloc(CHUNK_BYTES), end)
     fs.fsyncSync(fd)
   } finally {
     fs.closeSync(fd)

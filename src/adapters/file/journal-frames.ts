@@ -29,10 +29,13 @@ export interface Mark {
   readonly chain: Buffer
 }
 
-export function encodeHeader(): Buffer {
+/** Of a journal without entries. */
+export const GENESIS_MARK: Mark = { end: HEADER_BYTES, chain: GENESIS }
+
+export function encodeHeader(mark: Mark = GENESIS_MARK): Buffer {
   const header = Buffer.alloc(HEADER_BYTES)
   MAGIC.copy(header)
-  encodeMark({ end: HEADER_BYTES, chain: GENESIS }).copy(header, MARK_AT)
+  encodeMark(mark).copy(header, MARK_AT)
   return header
 }
 

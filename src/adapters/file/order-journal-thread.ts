@@ -1,5 +1,6 @@
 // The journal's own thread: it opens the file, and writes and syncs one entry after the other. Started by order-journal.ts.
 import { parentPort, workerData } from 'node:worker_threads'
+import { compactJournal } from './compact-journal.ts'
 import { openJournalFile, type JournalFile } from './journal-file.ts'
 import type { FoundEntry } from './journal-frames.ts'
 
@@ -18,7 +19,12 @@ export type ThreadReply =
 
 const SETTLE_EVERY_MS = 1000
 
-function serve(journal: JournalFile): void {
+/** After so many appended entries it is seen whether the journal can be made smaller. */
+const COMPACT_EVERY = 1024
+
+function serve(file: string, opened: JournalFile): void {
+  let journal = opened
+  let appended = 0
   let settling: NodeJS.Timeout | undefined
   const settleLater = (): void => {
     settling ??= setTimeout(() => {
@@ -35,8 +41,26 @@ function serve(journal: JournalFile): void {
       return
     }
     reply(append(journal, call))
+    appended += 1
     if (!journal.settle()) settleLater()
+    else if (appended >= COMPACT_EVERY) {
+      appended = 0
+      journal = compacted(file, journal) ?? journal
+    }
   })
+}
+
+/** The smaller journal in place of this one, which is then closed; undefined where there is none. */
+function compacted(file: string, journal: JournalFile): JournalFile | undefined {
+  try {
+    if (!compactJournal(file)) return undefined
+    const smaller = openJournalFile(file)
+    journal.close()
+    return smaller
+  } catch {
+    // A full disk, say: the journal that there is goes on.
+    return undefined
+  }
 }
 
 function append(journal: JournalFile, call: AppendCall): ThreadReply {
@@ -58,9 +82,11 @@ function messageOf(error: unknown): string {
 }
 
 try {
-  const journal = openJournalFile((workerData as { file: string }).file)
-  serve(journal)
-  reply({ opened: journal.entries, torn: journal.torn })
+  const { file } = workerData as { file: string }
+  const opened = openJournalFile(file)
+  const journal = compacted(file, opened) ?? opened
+  serve(file, journal)
+  reply({ opened: journal.entries, torn: opened.torn })
 } catch (error) {
   reply({ refused: messageOf(error) })
 }

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { openOrderJournal } from '../../../src/adapters/file/order-journal.ts'
-import { flagsEntry, silentLogger } from '../../support/control-ports.ts'
+import { flagsEntry, freezeEntry, silentLogger } from '../../support/control-ports.ts'
 
 let dir: string
 
@@ -111,7 +111,7 @@ test('kill -9 at any moment: an entry that was acknowledged is there afterwards,
     await closed
     const entries = await entriesAtNextOpen()
     expect(entries.length).toBeGreaterThan(acknowledged)
-    expect(entries).toEqual(entries.map((_, index) => flagsEntry(index)))
+    expect(entries).toEqual(entries.map((_, index) => freezeEntry(index)))
     acknowledged = entries.length - 1
   }
 }, 60_000)
