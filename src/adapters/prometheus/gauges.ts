@@ -86,7 +86,7 @@ export function registerGauges(registry: Registry, version: string, read: () => 
   gauge(
     registry,
     'locks_overdue',
-    'Locks that are past their time, or whose thaw plan has ended before everything passed.',
+    'Locks, thaws and proposals that somebody has forgotten: past their time, without an end for a day, or waiting for a signature.',
     () => read().locksOverdue,
   )
   labelled(registry, 'locks_active', 'Locks in force, by mode.', 'mode', () =>
