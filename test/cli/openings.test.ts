@@ -196,7 +196,7 @@ describe('enrol and retire', () => {
 
   test('a key that is none is refused before anything is sent', async () => {
     const { code, stderr } = await give('enrol', 'new', '--public-key', 'abc', '--reason', 'x')
-    expect([code, stderr]).toEqual([2, expect.stringContaining('--key must be a raw Ed25519 public key')])
+    expect([code, stderr]).toEqual([2, expect.stringContaining('--public-key must be a raw Ed25519 public key')])
     expect(control.requests).toEqual([])
   })
 

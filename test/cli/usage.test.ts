@@ -32,6 +32,10 @@ describe('usage', () => {
     ['approve'],
     ['sessions', 'revoke'],
     ['keygen'],
+    ['impact'],
+    ['doctor'],
+    ['certificate', 'show'],
+    ['certificate', 'verify'],
     ['audit', 'verify'],
   ])('help of %s %s shows an example and --json', async (...words) => {
     const { code, stdout } = await run([...words, '--help'], { cwd })
