@@ -87,7 +87,7 @@ describe('a session', () => {
     expect(field(answer, 'www-authenticate')).toBe('Bearer realm="portcullis"')
   })
 
-  test.each(['Basic dXNlcjpwYXNz', 'Token abc', 'foo token-1', 'DPoP token-1'])(
+  test.each(['Basic dXNlcjpwYXNz', 'Token abc', 'foo token-1', 'DPoP2 token-1'])(
     'under another scheme (%s) is none (hono CVE-2026-47673)',
     async (authorization) => {
       const { plane } = await start({ routes: ROUTES })
@@ -96,6 +96,14 @@ describe('a session', () => {
       expectProblem(answer, 401, 'no-session')
     },
   )
+
+  test('that is bound to no key, shown as one that is (RFC 9449): 401 invalid_token', async () => {
+    const { plane, upstream } = await start({ routes: ROUTES })
+    const token = plane.token({ claims: { record_ids: ['7'] } })
+    const answer = await plane.ask(request('GET', '/records/7', { Authorization: `DPoP ${token}` }))
+    expectProblem(answer, 401, 'invalid-token')
+    expect(upstream.requests).toEqual([])
+  })
 
   test.each([
     ['unknown', {}],
