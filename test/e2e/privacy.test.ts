@@ -29,8 +29,14 @@ function sendRaw(port: number, bytes: string): Promise<void> {
 }
 
 test('planted identifiers stand in no file, log, metric or answer', async () => {
-  const upstream = await startRawUpstream()
-  const gateway = await startGateway({ upstreamPort: upstream.port, routes: DEFAULT_ROUTES })
+  const upstream = await startRawUpstream((socket, head) => {
+    const body = head.includes('/people') ? '[{"uid":"9999 4105 7058","mobile":"+91 98765 43210"}]' : '{"from":"real"}'
+    socket.write(`HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`)
+  })
+  const gateway = await startGateway({
+    upstreamPort: upstream.port,
+    routes: `${DEFAULT_ROUTES}  - { id: people, path: /api/v2/people, methods: [GET], upstream: registry, session: none, pii: true }\n`,
+  })
   try {
     const token = gateway.issuer.token({
       sub: 'planted-citizen',
@@ -54,6 +60,23 @@ test('planted identifiers stand in no file, log, metric or answer', async () => 
       headers: { 'content-type': 'application/json' },
     })
     await ask('/nowhere/999941057058?x=5550012345', { headers: { 'user-agent': 'planted-citizen' } })
+    await ask('/api/v2/records/999941057058', {
+      headers: {
+        authorization,
+        'x-request-id': '999941057058',
+        referer: 'https://portal.example/999941057058',
+        forwarded: 'for=planted-citizen',
+        'x-forwarded-for': '5550012345',
+        cookie: 'session=planted-session; otp=planted-otp-123456',
+      },
+    })
+    await ask('/api/v2/facilities', {
+      headers: { authorization: `Basic ${btoa('planted-citizen:planted-otp-123456')}` },
+    })
+    await ask('/api/v2/records', { method: 'PUT', body: 'mobile=5550012345&otp=planted-otp-123456' })
+    await ask('/api/v2/records/999941057058', { headers: { authorization, 'content-type': 'x/planted-citizen' } })
+    // What comes back holds people too: they are counted, and nobody is written down.
+    await fetch(`${gateway.url}/api/v2/people?near=5550012345`).then((answer) => answer.arrayBuffer())
     await ask('/api/v2/facilities', { headers: { authorization: 'Bearer planted-session' } })
     await sendRaw(
       gateway.port,
@@ -89,7 +112,7 @@ test('planted identifiers stand in no file, log, metric or answer', async () => 
     )
     expect(await gateway.stop()).toBe(0)
 
-    const files = globSync('data/**', { cwd: gateway.home })
+    const files = globSync('**', { cwd: gateway.home })
       .map((file) => path.join(gateway.home, file))
       .filter((file) => statSync(file).isFile())
     expect(files.length).toBeGreaterThan(4)
@@ -99,6 +122,7 @@ test('planted identifiers stand in no file, log, metric or answer', async () => 
     for (const [where, text] of written)
       for (const planted of PLANTED)
         expect({ where, planted, found: text.includes(planted) }).toEqual({ where, planted, found: false })
+    expect([...written.values()].some((text) => text.includes('"pii":{"aadhaar":1,"mobile":1}'))).toBe(true)
     // The run was real: the records are there, under pseudonyms.
     expect([...written.values()].some((text) => text.includes('"route":"record.read"'))).toBe(true)
   } finally {

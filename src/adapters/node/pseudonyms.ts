@@ -38,6 +38,10 @@ export function loadPseudonymKey(file: string): PseudonymKey {
   return createPseudonymKey(new Uint8Array(secret))
 }
 
+/** People: composed and decomposed letters, and digits of either width, are one person (docs/decisions/0016). */
+const FOLDED: ReadonlySet<PseudonymKind> = new Set<PseudonymKind>(['subject', 'principal'])
+const NOT_ASCII = /[^\x00-\x7f]/
+
 /**
  * `<key id>.<22 characters>`: 128 bits of HMAC-SHA-256 over `kind`, a zero byte and the value in UTF-8. Kinds hold no zero byte,
  * so no value of one kind can pass for another's. The last `entriesMax` short values are remembered, in memory alone.
@@ -51,7 +55,8 @@ export function createPseudonyms(key: PseudonymKey, entriesMax = CACHE_ENTRIES):
     return prefix + digest.toString('base64url', 0, NAME_BYTES)
   }
   return {
-    of: (kind: PseudonymKind, value: string) => {
+    of: (kind: PseudonymKind, given: string) => {
+      const value = FOLDED.has(kind) && NOT_ASCII.test(given) ? given.normalize('NFKC') : given
       const message = `${kind}\0${value}`
       if (value.length > CACHED_LENGTH_MAX) return name(message)
       const found = known.get(message)

@@ -110,3 +110,15 @@ describe('the key file', () => {
 test('a key of another length is refused', () => {
   expect(() => createPseudonymKey(new Uint8Array(31))).toThrow(/32 bytes/)
 })
+
+test('one person has one pseudonym, however their name is composed and however wide its digits are', () => {
+  const { of } = createPseudonyms(createPseudonymKey(new Uint8Array(32).fill(7)))
+  for (const kind of ['subject', 'principal'] as const) {
+    expect(of(kind, 'Ame\u0301lie')).toBe(of(kind, 'Am\u00e9lie'))
+    expect(of(kind, '\uff19\uff19\uff19941057058')).toBe(of(kind, '999941057058'))
+    // Neither case nor script is folded: these are others.
+    expect(of(kind, 'AMELIE')).not.toBe(of(kind, 'amelie'))
+    expect(of(kind, '\u0410')).not.toBe(of(kind, 'A'))
+  }
+  expect(of('path', 'e\u0301')).not.toBe(of('path', '\u00e9'))
+})
