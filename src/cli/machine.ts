@@ -15,7 +15,7 @@ type Recover = (options: {
 }) => Promise<{ readonly id: string; readonly gateway: string } | { readonly problems: readonly string[] }>
 
 /** What reading a trail offline needs beyond files. */
-export interface Forensics {
+interface Forensics {
   /** Rejects where the package of the index's engine is not installed. */
   readonly openIndex: (dir: string) => Promise<TrailIndex>
   /** Throws an Error where the file holds no key. */

@@ -204,7 +204,7 @@ export interface AccessRecord extends Common {
 }
 
 /** The trail's oldest records are deleted: it begins with the entry `minimum` from now on. */
-export interface RetentionRecord extends Common {
+interface RetentionRecord extends Common {
   readonly kind: 'retention'
   readonly minimum: number
   /** All that is deleted is older than this, epoch milliseconds. */

@@ -17,7 +17,7 @@ export interface AuditTrail {
 }
 
 /** What a caller is given for a record: it can be exchanged for a proof that the record is in the log. */
-export interface Receipts {
+interface Receipts {
   /** The record that was appended last, as the bytes that are hashed: to be taken in the turn of its `append`. */
   readonly last: string
   /** The receipt for such a record: a structured field value (RFC 9651). Costs one SHA-256. */

@@ -16,7 +16,7 @@ export interface IndexPart {
   readonly before: number
 }
 
-export interface IndexSearch extends IndexPart {
+interface IndexSearch extends IndexPart {
   readonly query: Query
   /** Of the query's incidents. */
   readonly locksOfIncidents: readonly string[]

@@ -3,8 +3,7 @@ import type { AnyRecord } from '../../core/trail-query.ts'
 import { CSV_HEADING, toCsv } from './csv.ts'
 import { toOcsf } from './ocsf.ts'
 
-export const LINE_FORMATS = ['ndjson', 'ocsf', 'csv'] as const
-export type LineFormat = (typeof LINE_FORMATS)[number]
+export type LineFormat = 'ndjson' | 'ocsf' | 'csv'
 
 interface Format {
   readonly file: string

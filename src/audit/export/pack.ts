@@ -25,7 +25,7 @@ export interface PackedRecord {
 }
 
 /** Names in the pack that the verifier looks for. */
-export const PROOFS_FILE = 'proofs.ndjson'
+const PROOFS_FILE = 'proofs.ndjson'
 
 /** Writes the pack. Resolves with how many records it holds. Rejects with an Error of one line where something cannot be written. */
 export async function writePack(options: PackOptions, records: AsyncIterable<PackedRecord>): Promise<number> {

@@ -21,14 +21,14 @@ export interface SearcherOptions {
   readonly files?: Files
 }
 
-export interface PageOptions {
+interface PageOptions {
   readonly newestFirst?: boolean
   /** The entry where the page before has ended. */
   readonly after?: number
   readonly limit: number
 }
 
-export interface Page {
+interface Page {
   readonly hits: readonly Hit[]
   /** Where the next page goes on; undefined where there is nothing more. */
   readonly next?: number

@@ -106,11 +106,8 @@ async function findOffline(id: string, dir: string, { printer }: Context): Promi
         : `THE LOG in ${dir} DOES NOT HAVE the record of this receipt: it was changed, or it is of another gateway or time`,
     )
   try {
-    return {
-      index,
-      proof: formatProof(await createProof(dir, index)),
-      record: (await readEntry(dir, index)).toString(),
-    }
+    const record = (await readEntry(dir, index)).toString()
+    return { index, proof: formatProof(await createProof(dir, index)), record }
   } catch (error) {
     throw new CommandFailure(EXIT.failed, error instanceof Error ? error.message : String(error))
   }
