@@ -79,31 +79,15 @@ export function openTrailDesk({ config, origin, logger, size }: TrailDeskDeps): 
   }
   const begin = (): ChildProcess => {
     if (child !== undefined) return child
-    const file = fileURLToPath(new URL(`./trail-reader${path.extname(import.meta.url)}`, import.meta.url))
-    const started = fork(file, [], {
-      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-      serialization: 'advanced',
+    const started = startReader(startOf(config, origin), {
+      onMessage: (message) => {
+        hear(message)
+      },
+      onOver: (why) => {
+        if (!isStopped) logger.error('the process that reads the trail has ended', { why })
+        if (child === started) end('the search was ended: the gateway log says why')
+      },
     })
-    started.on('message', (message: FromTrailReader) => {
-      hear(message)
-    })
-    let isOver = false
-    const over = (why: string): void => {
-      if (isOver) return
-      isOver = true
-      if (!isStopped) logger.error('the process that reads the trail has ended', { why })
-      if (child === started) end('the search was ended: the gateway log says why')
-    }
-    started.on('error', (error) => {
-      over(error.message)
-    })
-    started.on('exit', (code, signal) => {
-      over(`exit ${code ?? signal ?? 'unknown'}`)
-    })
-    // It keeps no gateway alive.
-    started.unref()
-    started.channel?.unref()
-    started.send(startOf(config, origin))
     child = started
     return started
   }
@@ -111,12 +95,8 @@ export function openTrailDesk({ config, origin, logger, size }: TrailDeskDeps): 
     if ('indexed' in message) {
       logger.debug('the index of the trail has grown', { entries: message.indexed })
     } else if ('export' in message) {
-      const before = exports[message.export]?.problem
-      const { problem } = message.state
+      report(message, exports[message.export], logger)
       exports[message.export] = message.state
-      if (problem !== before && problem !== undefined)
-        logger.warn('an export of the trail does not get through', { export: message.export, problem })
-      else if (problem !== before) logger.info('an export of the trail gets through again', { export: message.export })
     } else {
       const asker = waiting.get(message.id)
       waiting.delete(message.id)
@@ -154,6 +134,46 @@ export function openTrailDesk({ config, origin, logger, size }: TrailDeskDeps): 
       await gone
     },
   }
+}
+
+/** Once when an export stops getting through, and once when it does again. */
+function report(
+  { export: name, state }: { readonly export: string; readonly state: ExporterState },
+  before: ExporterState | undefined,
+  logger: Logger,
+): void {
+  const { problem } = state
+  if (problem === before?.problem) return
+  if (problem === undefined) logger.info('an export of the trail gets through again', { export: name })
+  else logger.warn('an export of the trail does not get through', { export: name, problem })
+}
+
+interface ReaderEvents {
+  readonly onMessage: (message: FromTrailReader) => void
+  /** Once, however it ended. */
+  readonly onOver: (why: string) => void
+}
+
+function startReader(start: TrailReaderStart, { onMessage, onOver }: ReaderEvents): ChildProcess {
+  const file = fileURLToPath(new URL(`./trail-reader${path.extname(import.meta.url)}`, import.meta.url))
+  const started = fork(file, [], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'], serialization: 'advanced' })
+  let isOver = false
+  const over = (why: string): void => {
+    if (!isOver) onOver(why)
+    isOver = true
+  }
+  started.on('message', onMessage)
+  started.on('error', (error) => {
+    over(error.message)
+  })
+  started.on('exit', (code, signal) => {
+    over(`exit ${code ?? signal ?? 'unknown'}`)
+  })
+  // It keeps no gateway alive.
+  started.unref()
+  started.channel?.unref()
+  started.send(start)
+  return started
 }
 
 function startOf({ audit, store }: Config, origin: string): TrailReaderStart {

@@ -12,18 +12,11 @@ export function encodeMembers(record: AuditRecord): string {
 
 /** Every member of RequestRecord, in the order of its declaration; the test holds this against JSON.stringify. */
 function encodeRequest(record: RequestRecord): string {
-  const { route, principal, session, issuer, application, otp, subjects, reason, lock } = record
-  const { status, bytes, received, durationMs, upstreamMs, pii } = record
+  const { route, reason, lock, status, bytes, received, durationMs, upstreamMs, pii } = record
   let json = `"kind":"request","phase":"${record.phase}","id":${text(record.id)},"client":${text(record.client)},"method":${text(record.method)}`
   if (route !== undefined) json += `,"route":${text(route)}`
   json += `,"path":${text(record.path)}`
-  if (principal !== undefined) json += `,"principal":${text(principal)}`
-  if (subjects !== undefined) json += `,"subjects":[${subjects.map(text).join(',')}]`
-  if (session !== undefined) json += `,"session":${text(session)}`
-  if (issuer !== undefined) json += `,"issuer":${text(issuer)}`
-  if (application !== undefined) json += `,"application":${text(application)}`
-  if (otp !== undefined) json += `,"otp":${otp ? 'true' : 'false'}`
-  json += `,"decision":"${record.decision}"`
+  json += `${encodeCaller(record)},"decision":"${record.decision}"`
   if (reason !== undefined) json += `,"reason":"${reason}"`
   if (lock !== undefined) json += `,"lock":${text(lock)}`
   json += `,"epoch":${String(record.epoch)}`
@@ -34,6 +27,18 @@ function encodeRequest(record: RequestRecord): string {
   if (upstreamMs !== undefined) json += `,"upstreamMs":${String(upstreamMs)}`
   if (pii !== undefined) json += `,"pii":${JSON.stringify(pii)}`
   return `${json}}`
+}
+
+/** Who asked, and for whom. */
+function encodeCaller({ principal, subjects, session, issuer, application, otp }: RequestRecord): string {
+  let json = ''
+  if (principal !== undefined) json += `,"principal":${text(principal)}`
+  if (subjects !== undefined) json += `,"subjects":[${subjects.map(text).join(',')}]`
+  if (session !== undefined) json += `,"session":${text(session)}`
+  if (issuer !== undefined) json += `,"issuer":${text(issuer)}`
+  if (application !== undefined) json += `,"application":${text(application)}`
+  if (otp !== undefined) json += `,"otp":${otp ? 'true' : 'false'}`
+  return json
 }
 
 function text(value: string): string {

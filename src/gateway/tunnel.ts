@@ -1,8 +1,8 @@
 // A WebSocket's two directions after the upstream's 101: bytes as they are, counted, and cut with a close code.
 import type { Fields } from '../http1/fields.ts'
 import type { Exchange } from './exchange.ts'
-import { downstreamLines } from './headers.ts'
-import type { LockView } from './lock-view.ts'
+import type { Gateway } from './gateway.ts'
+import { downstreamLines, receiptLine } from './headers.ts'
 import { closeFrame, FrameTracker } from './websocket-frames.ts'
 
 /** RFC 6455, 7.4 and IANA's registry: "try again later". */
@@ -12,16 +12,14 @@ const FAREWELL_MS = 25
 
 export class Tunnel {
   readonly #exchange: Exchange
-  readonly #view: LockView
+  readonly #gateway: Gateway
   readonly #mayPass: () => boolean
-  readonly #receipt: string
   readonly #frames = new FrameTracker()
 
-  /** `mayPass` is asked with each chunk, in both directions; `receipt`: its field line, where there is one. */
-  constructor(exchange: Exchange, view: LockView, receipt: string, mayPass: () => boolean) {
+  /** `mayPass` is asked with each chunk, in both directions. */
+  constructor(exchange: Exchange, gateway: Gateway, mayPass: () => boolean) {
     this.#exchange = exchange
-    this.#view = view
-    this.#receipt = receipt
+    this.#gateway = gateway
     this.#mayPass = mayPass
   }
 
@@ -29,7 +27,8 @@ export class Tunnel {
     const exchange = this.#exchange
     const { response, downstream, id } = exchange
     exchange.status = 101
-    const lines = `${downstreamLines(fields, false, id, exchange.nonce)}${this.#receipt}Connection: Upgrade\r\nUpgrade: websocket\r\n`
+    const receipt = receiptLine(exchange, this.#gateway.trail)
+    const lines = `${downstreamLines(fields, false, id, exchange.nonce)}${receipt}Connection: Upgrade\r\nUpgrade: websocket\r\n`
     response.sendHead(101, 'Switching Protocols', lines, 'close')
     response.flush()
     downstream.openTunnel({
@@ -47,7 +46,7 @@ export class Tunnel {
   takeData(chunk: Buffer): boolean {
     const exchange = this.#exchange
     exchange.bytesSent += chunk.length
-    exchange.gave(chunk.length, this.#view)
+    exchange.gave(chunk.length, this.#gateway.view)
     this.#frames.see(chunk)
     if (exchange.response.write(chunk)) return true
     exchange.response.onceDrained(() => {

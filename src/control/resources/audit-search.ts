@@ -177,7 +177,7 @@ function recordOf(deps: ControlDeps, caller: Caller, action: AccessRecord['actio
     action,
     state: 'begun',
     by,
-    query: Object.fromEntries(cut) as object,
+    query: Object.fromEntries(cut),
   }
 }
 

@@ -5,7 +5,7 @@ import type { UpstreamCall, UpstreamFailure, UpstreamSink } from '../../ports/up
 import { committed } from '../commit.ts'
 import type { Exchange } from '../exchange.ts'
 import { PATIENCE, type Gateway } from '../gateway.ts'
-import { receiptLine, upstreamLines, upstreamTrace } from '../headers.ts'
+import { upstreamLines, upstreamTrace } from '../headers.ts'
 import { overtakenBy } from '../in-flight.ts'
 import { refusesWhenStale } from '../lock-view.ts'
 import { RequestBody } from '../request-body.ts'
@@ -132,12 +132,7 @@ class Relay implements UpstreamSink {
     this.#safely(() => {
       const exchange = this.#exchange
       exchange.upstreamMs = this.#gateway.clock.monotonicMs() - (exchange.upstreamStartedMs ?? exchange.startedMs)
-      this.#tunnel = new Tunnel(
-        exchange,
-        this.#gateway.view,
-        receiptLine(exchange, this.#gateway.trail),
-        () => this.#safely(() => this.#mayFlow()) ?? false,
-      )
+      this.#tunnel = new Tunnel(exchange, this.#gateway, () => this.#safely(() => this.#mayFlow()) ?? false)
       this.#tunnel.open(fields)
     })
   }
