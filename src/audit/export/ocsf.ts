@@ -218,7 +218,7 @@ function finding(index: number, record: AnyRecord): Event {
     finding_info: of({
       uid: `${gateway}/${index}`,
       title: isGap ? 'Records of the audit trail were lost' : (text(record.detector) ?? 'Anomaly'),
-      desc: text(record.reason),
+      desc: text(record.sentence) ?? text(record.reason),
     }),
     is_alert: true,
     status_id: 1,
