@@ -32,7 +32,9 @@ export async function give(order: { readonly kind: OrderKind } & Readonly<Record
   const what = order.kind === 'approve' ? 'release' : order.kind
   if (what !== 'incident')
     state.set({ proof: { id, what, epoch: 0, arrivals: [], total: status?.fleet.total ?? 0 } satisfies ProofProgress })
-  const answer = await ask<OrderAccepted | ReleasePending>(`orders?wait=${WAIT}`, { order: jws })
+  // What locks nothing has no proof to wait for.
+  const path = what === 'incident' ? 'orders' : `orders?wait=${WAIT}`
+  const answer = await ask<OrderAccepted | ReleasePending>(path, { order: jws })
   void refresh()
   if (!answer.ok) {
     state.set({ proof: undefined })

@@ -4,6 +4,7 @@ import { createMetricsRegistry, type MetricsRegistry } from '../adapters/prometh
 import { createTelemetrySlab } from '../adapters/prometheus/telemetry-slab.ts'
 import { createWorkerTelemetry } from '../adapters/prometheus/worker-telemetry.ts'
 import type { Config } from '../config/config.ts'
+import { incidentsOf, nearestDue } from '../core/incident.ts'
 import { tableOf } from '../core/ledger.ts'
 import { countByMode, EMPTY_TABLE, isFrozen } from '../core/lock-table.ts'
 import { findOverdue } from '../core/overdue.ts'
@@ -61,10 +62,17 @@ const EMPTY: GaugeReadings = {
   gateways: { proven: 0, missing: 1 },
   reloadOk: true,
   drillAgeSeconds: undefined,
+  incidentsOpen: 0,
+  reportDueSeconds: undefined,
+  boardDueSeconds: undefined,
   locksOverdue: 0,
   targets: [],
   oldestRecordAgeSeconds: undefined,
   exports: [],
+}
+
+function inSeconds(ms: number | undefined): number | undefined {
+  return ms === undefined ? undefined : ms / 1000
 }
 
 function readGauges({ parts, lastReloadOk }: Attached): GaugeReadings {
@@ -73,6 +81,7 @@ function readGauges({ parts, lastReloadOk }: Attached): GaugeReadings {
   // For the next scrape: who is missing in a large fleet is known by asking.
   void parts.fleet?.parts.look.refresh()
   const oldest = parts.oldestRecord?.()
+  const incidents = incidentsOf(parts.desk.ledger)
   const proven = parts.dataPlane.workers.every(({ alive, epoch }) => alive && epoch >= table.epoch)
   return {
     epoch: table.epoch,
@@ -90,6 +99,9 @@ function readGauges({ parts, lastReloadOk }: Attached): GaugeReadings {
         : countGateways(parts.fleet.parts),
     reloadOk: lastReloadOk(),
     drillAgeSeconds: table.drill === undefined ? undefined : (now - table.drill.since) / 1000,
+    incidentsOpen: incidents.filter(({ isOpen }) => isOpen).length,
+    reportDueSeconds: inSeconds(nearestDue(incidents, 'certIn', now)),
+    boardDueSeconds: inSeconds(nearestDue(incidents, 'board', now)),
     locksOverdue: findOverdue(parts.desk.ledger, now).length,
     targets: parts.targets?.() ?? [],
     oldestRecordAgeSeconds: oldest === undefined ? undefined : (now - oldest) / 1000,

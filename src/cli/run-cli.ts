@@ -52,6 +52,11 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: 'fetch the proof of a lock, or check one offline',
     load: () => import('./commands/certificate.ts'),
   },
+  watch: { summary: 'the state in a terminal, drawn anew each second', load: () => import('./commands/watch.ts') },
+  incident: {
+    summary: 'open, show, report and close an incident',
+    load: () => import('./commands/incident.ts'),
+  },
   audit: { summary: 'check, search, prove and export the audit trail', load: () => import('./commands/audit.ts') },
 }
 

@@ -65,12 +65,14 @@ export function orderRecord(entry: LedgerEntry, outcome: OrderRecord['outcome'],
   }
 }
 
-type Details = Pick<OrderRecord, 'locks' | 'reason' | 'incident' | 'responder' | 'withdrawn' | 'forgotten'>
+type Details = Pick<OrderRecord, 'locks' | 'reason' | 'incident' | 'action' | 'responder' | 'withdrawn' | 'forgotten'>
 
 function details(id: string, order: Order, ledger: Ledger): Details {
   switch (order.kind) {
     case 'drill':
       return order.reason === undefined ? {} : { reason: order.reason }
+    case 'incident':
+      return { incident: order.incident, reason: order.reason, action: order.action }
     case 'genesis':
       return { reason: order.reason }
     case 'forget':

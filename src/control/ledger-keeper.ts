@@ -189,7 +189,7 @@ async function open(state: State, deps: KeeperDeps, change: Wanted & { readonly 
 /** Whether this signature is the one that was missing. */
 function takesEffect(before: Ledger, entry: LedgerEntry): boolean {
   const after = applyEntry(before, entry)
-  if (after.epoch !== before.epoch) return true
+  if (after.epoch !== before.epoch || after.incidents !== before.incidents) return true
   return [...after.proposals.values()].some(({ id, done }) => done && before.proposals.get(id)?.done !== true)
 }
 

@@ -3,10 +3,11 @@ import { isFrozen, coveredRoutes } from '../core/lock-table.ts'
 import { tableOf, type Ledger } from '../core/ledger.ts'
 import { modeAt, type Lock } from '../core/lock.ts'
 import { findOverdue } from '../core/overdue.ts'
+import { BOARD_MS, CERT_IN_MS, incidentsOf, type Incident } from '../core/incident.ts'
 import { keyNameOf } from '../core/responder.ts'
 import { isRetiredBy, type Enrolment } from '../core/roster.ts'
 import type { Instant } from '../core/time.ts'
-import type { DrillView, GatewayView, LockView, StatusView } from '../ports/control-api.ts'
+import type { DrillView, GatewayView, IncidentView, LockView, StatusView } from '../ports/control-api.ts'
 import type { ControlDeps } from './control-deps.ts'
 import { fleetProblems } from './fleet/problems.ts'
 import { observedView } from './impact-view.ts'
@@ -101,6 +102,29 @@ function recoveryProblem({ responder, at }: Enrolment): string {
   return `${keyNameOf(responder)} was enrolled on this host at ${formatInstant(at)}, since keys had been lost: retire that key once others are enrolled`
 }
 
+/** The newest; the trail has them all. */
+const INCIDENTS_SHOWN = 50
+
+function incidentView(incident: Incident): IncidentView {
+  const { id, title, noticedAt, openedBy, closedAt, certInAt, boardAt, locks } = incident
+  return {
+    id,
+    state: incident.isOpen ? 'open' : 'closed',
+    noticedAt: formatInstant(noticedAt),
+    noticedFrom: incident.isNoticedGuessed ? 'order' : 'told',
+    certInDue: formatInstant(noticedAt + CERT_IN_MS),
+    boardDue: formatInstant(noticedAt + BOARD_MS),
+    locks,
+    reported: {
+      ...(certInAt === undefined ? {} : { certIn: formatInstant(certInAt) }),
+      ...(boardAt === undefined ? {} : { board: formatInstant(boardAt) }),
+    },
+    ...(title === undefined ? {} : { title }),
+    ...(openedBy === undefined ? {} : { openedBy }),
+    ...(closedAt === undefined ? {} : { closedAt: formatInstant(closedAt) }),
+  }
+}
+
 export function statusView(deps: ControlDeps): StatusView {
   const { desk, clock } = deps
   const now = clock.now()
@@ -111,6 +135,7 @@ export function statusView(deps: ControlDeps): StatusView {
     now: formatInstant(now),
     locks: locksInForce(desk.ledger, now).map((lock) => lockView(deps, lock)),
     pendingReleases: desk.pendingReleases(now).map(pendingView),
+    incidents: incidentsOf(desk.ledger).slice(-INCIDENTS_SHOWN).map(incidentView),
     fleet: fleetView(deps),
     audit: deps.audit(),
     ...(drill === undefined ? {} : { drill }),

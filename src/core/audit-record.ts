@@ -90,6 +90,8 @@ export interface OrderRecord extends Common {
   readonly withdrawn?: true
   readonly reason?: string
   readonly incident?: string
+  /** Of an order about an incident. */
+  readonly action?: string
   /** Why it was refused; never the order's own text. */
   readonly problems?: readonly string[]
   readonly jws?: string

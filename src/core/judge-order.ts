@@ -7,7 +7,15 @@ import type { Ledger } from './ledger.ts'
 import { modeAt } from './lock.ts'
 import { coveredRoutes } from './lock-table.ts'
 import { refuse, type OrderRefusal } from './order-refusal.ts'
-import type { ApproveOrder, ExemptOrder, ReleaseOrder, RevokeOrder, SeenCheckpoint, Statement } from './order.ts'
+import type {
+  ApproveOrder,
+  ExemptOrder,
+  IncidentOrder,
+  ReleaseOrder,
+  RevokeOrder,
+  SeenCheckpoint,
+  Statement,
+} from './order.ts'
 import { isEnrolled, mayWithdraw, WITHDRAW_MS, type Proposal } from './proposal.ts'
 import { isBrowserKey, isSamePerson, mayOrder, neededRole, type OrderKind, type Responder } from './responder.ts'
 import type { Route } from './route.ts'
@@ -57,6 +65,8 @@ function judgeKind(
       return judgeScope(order.scope, context)
     case 'revoke':
       return judgeRevoke(order, context.now)
+    case 'incident':
+      return judgeIncident(order, context.now)
     case 'drill':
     case 'genesis':
     case 'forget':
@@ -115,6 +125,12 @@ function judgeScope(scope: LockScope, { routes, elsewhere }: OrderContext): Orde
 function judgeRevoke(order: RevokeOrder, now: Instant): OrderRefusal | undefined {
   if (order.before === undefined || order.before <= now + ORDER_SKEW_MS) return undefined
   return { ...refuse('bad', `order.before is more than ${ORDER_SKEW_MS / 1000} s ahead`), now: Math.floor(now / 1000) }
+}
+
+/** A clock of the law that began in the future would hide a deadline. */
+function judgeIncident({ noticedAt }: IncidentOrder, now: Instant): OrderRefusal | undefined {
+  if (noticedAt === undefined || noticedAt <= now + ORDER_SKEW_MS) return undefined
+  return { ...refuse('bad', 'order.noticedAt is in the future'), now: Math.floor(now / 1000) }
 }
 
 function judgeRelease(

@@ -1,10 +1,12 @@
 // The set of accepted orders, and the lock table that follows from it. Entries are applied by union: order and repetition
 // change nothing but the epoch, which counts changes and only grows. The asymmetry of lock and release lives in judge-order.ts.
 import { isAboutPeople, rosterOf } from './enrolments.ts'
+import type { IncidentNote } from './incident.ts'
 import type { LedgerEntry, OrderEntry } from './ledger-entry.ts'
 import type { Lock } from './lock.ts'
 import type { LockTable } from './lock-table.ts'
 import { drillLockOf, freezeLock, lockOf, revocationOf } from './order-effects.ts'
+import type { IncidentOrder } from './order.ts'
 import { fateOf } from './opening.ts'
 import { proposalOf, weigh, type Approval, type Landed, type Proposal } from './proposal.ts'
 import { isLocking, type Responder } from './responder.ts'
@@ -36,6 +38,8 @@ export interface Ledger {
   readonly recovered: readonly Enrolment[]
   /** The lock of the latest drill, which only its canaries meet. */
   readonly drill?: Lock
+  /** What was signed about incidents, by the incident's id. */
+  readonly incidents: ReadonlyMap<string, readonly IncidentNote[]>
   /** Orders by which commanders have founded the fleet. */
   readonly genesis: ReadonlySet<string>
   /** Gateways that a commander has given up, and when. */
@@ -60,6 +64,7 @@ export const EMPTY_LEDGER: Ledger = {
   refreezes: new Map(),
   roster: EMPTY_ROSTER,
   recovered: [],
+  incidents: new Map(),
   genesis: new Set(),
   forgotten: new Map(),
   late: new Set(),
@@ -182,6 +187,8 @@ function effect(ledger: Ledger, entry: OrderEntry): Ledger {
       const proposal = ledger.proposals.get(order.release)
       return signed({ ...ledger, approvals }, proposal)
     }
+    case 'incident':
+      return { ...ledger, incidents: noted(ledger.incidents, entry, order) }
     case 'genesis':
       return { ...ledger, genesis: new Set(ledger.genesis).add(entry.id) }
     case 'forget': {
@@ -196,6 +203,16 @@ function effect(ledger: Ledger, entry: OrderEntry): Ledger {
       return signed({ ...ledger, proposals: new Map(ledger.proposals).set(entry.id, proposal) }, proposal)
     }
   }
+}
+
+function noted(
+  incidents: Ledger['incidents'],
+  { id, at, by }: OrderEntry,
+  { incident, action, noticedAt, reason }: IncidentOrder,
+): Ledger['incidents'] {
+  const others = (incidents.get(incident) ?? []).filter((each) => each.id !== id)
+  const note = { id, action, at, by: by.name, reason, ...(noticedAt === undefined ? {} : { noticedAt }) }
+  return new Map(incidents).set(incident, [...others, note])
 }
 
 /** The latest drill counts; one that comes late from elsewhere changes nothing. */

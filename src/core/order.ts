@@ -109,13 +109,24 @@ interface ForgetOrder {
   readonly reason: string
 }
 
+/** Opens an incident, marks it as reported, or closes it. It locks and opens nothing. */
+export interface IncidentOrder {
+  readonly kind: 'incident'
+  readonly incident: string
+  readonly action: (typeof INCIDENT_ACTIONS)[number]
+  /** When it was noticed, or somebody told of it: both clocks run from here. */
+  readonly noticedAt?: Instant
+  /** Of an opening: what it is about. */
+  readonly reason: string
+}
+
 /** What takes effect once enough people have signed it. */
 export type ProposedOrder = ReleaseOrder | EnrolOrder | RetireOrder | ExemptOrder
 
 /** About the fleet itself: one commander's word, durable before it counts. */
 type FleetOrder = GenesisOrder | ForgetOrder
 
-export type Order = LockOrder | ApproveOrder | RevokeOrder | DrillOrder | ProposedOrder | FleetOrder
+export type Order = IncidentOrder | LockOrder | ApproveOrder | RevokeOrder | DrillOrder | ProposedOrder | FleetOrder
 
 /** Times in seconds, as in RFC 7519. */
 export interface Statement {
@@ -135,5 +146,7 @@ export interface Statement {
 export interface OrderProblems {
   readonly problems: readonly string[]
 }
+
+export const INCIDENT_ACTIONS = ['open', 'reported-cert-in', 'reported-board', 'close'] as const
 
 export const LOCK_STATUSES = [503, 423, 451, 403] as const

@@ -15,7 +15,14 @@ import {
 } from './order-reader.ts'
 import { parseScope, PSEUDONYM_WANTED } from './order-scope.ts'
 import { parseThaw } from './order-thaw.ts'
-import { LOCK_STATUSES, type Order, type OrderProblems, type ReleaseOrder, type SeenCheckpoint } from './order.ts'
+import {
+  INCIDENT_ACTIONS,
+  LOCK_STATUSES,
+  type Order,
+  type OrderProblems,
+  type ReleaseOrder,
+  type SeenCheckpoint,
+} from './order.ts'
 import { ORDER_KINDS, ROLES, type OrderKind } from './responder.ts'
 import { parseInstant, parseLimit } from './time.ts'
 
@@ -145,6 +152,21 @@ const PARSERS: Readonly<Record<OrderKind, (reader: Reader) => Order>> = {
     reader.known(['kind', 'reason'])
     const reason = reader.optional('reason', 'a text', nonEmpty)
     return { kind: 'drill', ...given({ reason }) }
+  },
+  incident(reader) {
+    reader.known(['kind', 'incident', 'action', 'noticedAt', 'reason'])
+    const action = reader.required('action', `one of ${INCIDENT_ACTIONS.join(', ')}`, oneOf(INCIDENT_ACTIONS)) ?? 'open'
+    const noticedAt = reader.optional('noticedAt', 'an RFC 3339 time', (value) =>
+      typeof value === 'string' ? parseInstant(value) : undefined,
+    )
+    if (noticedAt !== undefined && action !== 'open') reader.problem('noticedAt', 'goes with action open alone')
+    return {
+      kind: 'incident',
+      incident: reader.text('incident', INCIDENT),
+      action,
+      reason: reader.text('reason', action === 'open' ? 'say what it is about' : REASON),
+      ...given({ noticedAt }),
+    }
   },
   genesis(reader) {
     reader.known(['kind', 'reason'])

@@ -28,7 +28,17 @@ export function isBrowserKey({ keyId }: Pick<Responder, 'keyId'>): boolean {
 }
 
 export type OrderKind =
-  'lock' | 'release' | 'approve' | 'revoke' | 'enrol' | 'retire' | 'exempt' | 'drill' | 'genesis' | 'forget'
+  | 'lock'
+  | 'release'
+  | 'approve'
+  | 'revoke'
+  | 'enrol'
+  | 'retire'
+  | 'exempt'
+  | 'drill'
+  | 'genesis'
+  | 'forget'
+  | 'incident'
 
 const RANK: Readonly<Record<Role, number>> = { receiver: -1, viewer: 0, auditor: 1, responder: 2, commander: 3 }
 const NEEDED: Readonly<Record<OrderKind, Role>> = {
@@ -42,6 +52,7 @@ const NEEDED: Readonly<Record<OrderKind, Role>> = {
   genesis: 'commander',
   forget: 'commander',
   drill: 'responder',
+  incident: 'responder',
 }
 
 export const ORDER_KINDS = Object.keys(NEEDED) as readonly OrderKind[]

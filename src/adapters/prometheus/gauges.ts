@@ -24,6 +24,10 @@ export interface GaugeReadings {
   readonly reloadOk: boolean
   /** Since the last drill; undefined where there was none: then there is no series. */
   readonly drillAgeSeconds: number | undefined
+  readonly incidentsOpen: number
+  /** The least time to report an open incident, to CERT-In and to the Board; undefined where nothing is due: then there is no series. */
+  readonly reportDueSeconds: number | undefined
+  readonly boardDueSeconds: number | undefined
   /** Locks that somebody has forgotten. */
   readonly locksOverdue: number
   /** Targets that are checked, by their place among those of their upstream: a label holds no address. */
@@ -83,6 +87,19 @@ export function registerGauges(registry: Registry, version: string, read: () => 
     read().reloadOk ? 1 : 0,
   )
   gauge(registry, 'drill_age_seconds', 'How long ago the last drill was.', () => read().drillAgeSeconds)
+  gauge(registry, 'incidents_open', 'Incidents that nobody has closed.', () => read().incidentsOpen)
+  gauge(
+    registry,
+    'incident_report_deadline_seconds',
+    'Time left of the six hours to report the nearest open incident to CERT-In; below 0: overdue.',
+    () => read().reportDueSeconds,
+  )
+  gauge(
+    registry,
+    'incident_board_deadline_seconds',
+    'Time left of the seventy-two hours to give the Board the detail of the nearest open incident; below 0: overdue.',
+    () => read().boardDueSeconds,
+  )
   gauge(
     registry,
     'locks_overdue',

@@ -1,0 +1,200 @@
+// What the trail itself says about an incident: counted record by record, nothing inferred, and what it cannot say left out.
+import { readTrail } from '../../audit/reader.ts'
+import type { Instant } from '../../core/time.ts'
+
+export interface TimelineEntry {
+  readonly time: Instant
+  /** Of the record that says so. */
+  readonly index: number
+  readonly what: string
+}
+
+export interface Facts {
+  readonly incident: string
+  readonly title?: string
+  /** When somebody said it was noticed; absent: nobody has. */
+  readonly noticedAt?: Instant
+  /** When the first order that names it came; absent: none has. */
+  readonly firstOrderAt?: Instant
+  readonly closedAt?: Instant
+  readonly timeline: readonly TimelineEntry[]
+  readonly locks: number
+  /** Between the acceptance of the first lock and its first proof in this trail, in milliseconds. */
+  readonly firstProofMs?: number
+  readonly requests: {
+    readonly total: number
+    readonly allowed: number
+    readonly locked: number
+    readonly refused: number
+  }
+  /** Of the requests that were let through and name whose record it was. */
+  readonly reads: number
+  readonly readsWithoutOtp: number
+  readonly people: number
+  readonly peopleWithoutOtp: number
+  readonly routes: readonly (readonly [string, number])[]
+  readonly clients: readonly (readonly [string, number])[]
+  readonly anomalies: number
+  readonly gaps: number
+  /** Entries of the trail that the report stands on, and the time they span. */
+  readonly range: { readonly from: Instant; readonly to: Instant; readonly first?: number; readonly last?: number }
+  readonly gateways: readonly string[]
+}
+
+export interface Span {
+  readonly from?: Instant
+  readonly to?: Instant
+}
+
+/** Before what was noticed, since what was noticed had begun before. */
+const LOOK_BACK_MS = 24 * 3_600_000
+const TOP = 10
+
+interface Entry {
+  readonly index: number
+  readonly record: Readonly<Record<string, unknown>>
+}
+
+type Listed = Pick<Facts, 'timeline' | 'locks'> &
+  Partial<Pick<Facts, 'title' | 'noticedAt' | 'firstOrderAt' | 'closedAt' | 'firstProofMs'>>
+
+/** Reads the trail twice: for the incident's own records, and for what went through in its time. Rejects with an Error of one line. */
+export async function readFacts(
+  dir: string,
+  incident: string,
+  span: Span,
+  tell: (count: number) => void,
+): Promise<Facts> {
+  const own = await readOwn(dir, incident)
+  const start = Math.min(own.noticedAt ?? Infinity, own.firstOrderAt ?? Infinity)
+  const from = span.from ?? (start === Infinity ? 0 : start - LOOK_BACK_MS)
+  const to = span.to ?? own.closedAt ?? Infinity
+  const counted = await countTraffic(dir, from, to, tell)
+  return { incident, ...own, ...counted }
+}
+
+async function* entriesOf(dir: string): AsyncGenerator<Entry> {
+  for await (const [index, entry] of readTrail(dir))
+    if (index !== undefined) yield { index, record: JSON.parse(entry.toString()) as Entry['record'] }
+}
+
+const textOf = (value: unknown): string => (typeof value === 'string' ? value : '')
+const timeOf = (record: Entry['record']): Instant => (typeof record.time === 'number' ? record.time : 0)
+
+async function readOwn(dir: string, incident: string): Promise<Listed> {
+  const timeline: TimelineEntry[] = []
+  const locks = new Map<string, Instant>()
+  const found: { -readonly [Key in keyof Listed]?: Listed[Key] } = {}
+  for await (const { index, record } of entriesOf(dir)) {
+    const time = timeOf(record)
+    const names = Array.isArray(record.locks) ? record.locks.filter((each) => typeof each === 'string') : []
+    if (record.kind === 'order') {
+      const isOwn = record.incident === incident || names.some((id) => locks.has(id)) || locks.has(textOf(record.id))
+      if (!isOwn) continue
+      if (record.incident === incident && record.outcome === 'accepted') {
+        if (record.order === 'lock') locks.set(textOf(record.id), time)
+        found.firstOrderAt ??= time
+        if (record.order === 'incident') noteIncident(found, record, time)
+      }
+      timeline.push({ time, index, what: orderText(record) })
+    } else if (record.kind === 'proof' && locks.has(textOf(record.order))) {
+      const proofs = Array.isArray(record.proofs) ? (record.proofs as readonly { readonly refused?: unknown }[]) : []
+      const refused = proofs.filter((proof) => proof.refused === true).length
+      found.firstProofMs ??= time - (locks.get(textOf(record.order)) ?? time)
+      timeline.push({
+        time,
+        index,
+        what: `proof: ${refused} of ${proofs.length} canaries were refused, epoch ${String(record.epoch)}`,
+      })
+    }
+  }
+  return { ...found, timeline, locks: locks.size }
+}
+
+function noteIncident(
+  found: { -readonly [Key in keyof Listed]?: Listed[Key] },
+  record: Entry['record'],
+  time: Instant,
+): void {
+  if (record.action === 'open') {
+    found.title ??= textOf(record.reason)
+    const noticed = noticedOf(record) ?? found.noticedAt
+    if (noticed !== undefined) found.noticedAt = Math.min(noticed, found.noticedAt ?? Infinity)
+    delete found.closedAt
+  }
+  if (record.action === 'close') found.closedAt = time
+}
+
+/** The order itself stands in its record: what it says is signed. */
+function noticedOf({ jws }: Entry['record']): Instant | undefined {
+  const [, payload = ''] = textOf(jws).split('.')
+  try {
+    const { order } = JSON.parse(Buffer.from(payload, 'base64url').toString()) as {
+      readonly order?: { readonly noticedAt?: string }
+    }
+    const noticed = Date.parse(order?.noticedAt ?? '')
+    return Number.isFinite(noticed) ? noticed : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function orderText({ order, outcome, by, reason, action, channel }: Entry['record']): string {
+  const who = textOf(by) === '' ? `by ${textOf(channel)}` : `by ${textOf(by)}`
+  const what = textOf(action) === '' ? textOf(order) : `${textOf(order)} ${textOf(action)}`
+  return `${what} ${textOf(outcome)} ${who}${textOf(reason) === '' ? '' : `: ${textOf(reason)}`}`
+}
+
+type Counted = Omit<Facts, 'incident' | keyof Listed>
+
+async function countTraffic(dir: string, from: Instant, to: Instant, tell: (count: number) => void): Promise<Counted> {
+  const requests = { total: 0, allowed: 0, locked: 0, refused: 0 }
+  const [people, peopleWithoutOtp, gateways] = [new Set<string>(), new Set<string>(), new Set<string>()]
+  const [routes, clients] = [new Map<string, number>(), new Map<string, number>()]
+  const sums = { reads: 0, readsWithoutOtp: 0, anomalies: 0, gaps: 0 }
+  let [first, last]: [number | undefined, number | undefined] = [undefined, undefined]
+  let count = 0
+  for await (const { index, record } of entriesOf(dir)) {
+    if (++count % 10_000 === 0) tell(count)
+    const time = timeOf(record)
+    if (time < from || time > to) continue
+    first ??= index
+    last = index
+    gateways.add(textOf(record.gateway))
+    if (record.kind === 'anomaly') sums.anomalies += 1
+    if (record.kind === 'gap') sums.gaps += 1
+    if (record.kind !== 'request' || record.phase !== 'outcome') continue
+    requests.total += 1
+    if (record.decision === 'locked') requests.locked += 1
+    else if (record.decision !== 'allow') requests.refused += 1
+    if (record.decision !== 'allow') continue
+    requests.allowed += 1
+    const subjects = Array.isArray(record.subjects) ? (record.subjects as readonly string[]) : []
+    if (subjects.length === 0) continue
+    sums.reads += 1
+    if (record.otp !== true) sums.readsWithoutOtp += 1
+    for (const subject of subjects) {
+      people.add(subject)
+      if (record.otp !== true) peopleWithoutOtp.add(subject)
+    }
+    add(routes, textOf(record.route))
+    add(clients, textOf(record.application) || textOf(record.client))
+  }
+  return {
+    ...{ requests, ...sums },
+    people: people.size,
+    peopleWithoutOtp: peopleWithoutOtp.size,
+    routes: topOf(routes),
+    clients: topOf(clients),
+    range: { from, to, ...(first === undefined ? {} : { first }), ...(last === undefined ? {} : { last }) },
+    gateways: [...gateways].sort(),
+  }
+}
+
+function add(counts: Map<string, number>, key: string): void {
+  counts.set(key, (counts.get(key) ?? 0) + 1)
+}
+
+function topOf(counts: ReadonlyMap<string, number>): readonly (readonly [string, number])[] {
+  return [...counts].toSorted((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1)).slice(0, TOP)
+}

@@ -1,0 +1,179 @@
+// The story whole: two responders in two browsers, three gateways, a real Redis. Notice, impact, freeze, proof, whose, propose, approve, report.
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import type { Browser } from 'playwright-core'
+import { isBrowserMissing, keyFileOf, signInWithNewKey, startBrowser, visit, type Visitor } from '../support/browser.ts'
+import {
+  eventually,
+  makePerson,
+  prepareGateway,
+  runCommand,
+  signOrder,
+  startRawUpstream,
+  type GatewayProcess,
+} from '../support/gateway-process.ts'
+import { missingRedis, startRedis, type RedisServer } from '../support/redis-server.ts'
+
+const FLEET = 'cowin-console'
+const ROUTES = `
+  - { id: facilities, path: /api/v2/facilities, methods: [GET], upstream: registry, session: none }
+  - { id: partner.lookup, path: "/api/v2/partner/{mobile}", methods: [GET], upstream: registry, tags: [partner, pii], session: none }
+`
+const people = [
+  makePerson('night-desk', 'responder'),
+  makePerson('lead', 'commander'),
+  makePerson('chief', 'commander'),
+] as const
+const [, lead, chief] = people
+
+const missing = missingRedis()
+if (missing !== undefined) console.warn(`SKIPPED: the console over a fleet was not tried, since ${missing}`)
+
+;(isBrowserMissing() || missing !== undefined ? describe.skip : describe)(
+  'two responders before a fleet of three',
+  () => {
+    const home = mkdtempSync(path.join(tmpdir(), 'portcullis-console-'))
+    let redis: RedisServer
+    let browser: Browser
+    let upstream: Awaited<ReturnType<typeof startRawUpstream>>
+    const gateways: GatewayProcess[] = []
+    const visitors: Visitor[] = []
+    const gatewayAt = (index: number): GatewayProcess => {
+      const found = gateways[index]
+      if (found === undefined) throw new Error(`no gateway ${index}`)
+      return found
+    }
+    const visitorAt = (index: number): Visitor => {
+      const found = visitors[index]
+      if (found === undefined) throw new Error(`nobody ${index}`)
+      return found
+    }
+    const served = (path: string): Promise<number[]> =>
+      Promise.all(gateways.map(async (gateway) => (await gateway.get(path)).status))
+    const go = (who: Visitor, index: number, page: string): Promise<unknown> =>
+      who.page.goto(`http://127.0.0.1:${gatewayAt(index).controlPort}/console/#/${page}`)
+
+    beforeAll(async () => {
+      browser = await startBrowser()
+      redis = await startRedis()
+      upstream = await startRawUpstream()
+      const secretFile = path.join(home, 'fleet.secret')
+      writeFileSync(secretFile, 'a secret of thirty-two characters.', { mode: 0o600 })
+      for (let index = 0; index < 3; index += 1)
+        gateways.push(
+          await prepareGateway({
+            upstreamPort: upstream.port,
+            routes: ROUTES,
+            people,
+            store: `{ kind: redis, dir: ./data, lease: 2s, redis: { url: "${redis.url}", fleet: ${FLEET}, secretFile: "${secretFile}" } }`,
+          }),
+        )
+      await gatewayAt(0).start('/healthz')
+      await gatewayAt(0).order(signOrder(lead, { kind: 'genesis', reason: 'a new fleet' }, { aud: FLEET }))
+      await Promise.all([gatewayAt(1).start('/healthz'), gatewayAt(2).start('/healthz')])
+      expect(
+        await eventually(async () => (await served('/api/v2/facilities')).every((status) => status === 200), 30_000),
+      ).toBe(true)
+      for (const [index, name, role] of [
+        [0, 'night-desk', 'responder'],
+        [1, 'lead', 'commander'],
+      ] as const) {
+        const visitor = await visit(browser, `http://127.0.0.1:${gatewayAt(index).controlPort}/`)
+        visitors.push(visitor)
+        await signInWithNewKey(visitor, name, role, gatewayAt(index))
+      }
+    }, 120_000)
+
+    afterAll(async () => {
+      await browser?.close()
+      for (const gateway of gateways) await gateway.cleanUp()
+      await redis?.stop()
+      await upstream?.close()
+      rmSync(home, { recursive: true })
+    })
+
+    test('the desk sees the impact, freezes, and watches each of the three prove it', async () => {
+      const desk = visitorAt(0)
+      for (const mobile of ['9876543210', '9876543211', '9876543212', '9876543210'])
+        await gatewayAt(0).get(`/api/v2/partner/${mobile}`)
+      await go(desk, 0, 'live')
+      await desk.page.locator('.stream tbody tr', { hasText: 'partner.lookup' }).first().waitFor()
+      await desk.page.keyboard.press('f')
+      const impact = desk.page.locator('dialog .impact .fact').first()
+      await impact.waitFor()
+      expect(Number((await impact.locator('dd').textContent())?.replaceAll(/\D/g, ''))).toBeGreaterThanOrEqual(4)
+      await desk.page.locator('input[name=reason]').fill('records for sale')
+      await desk.page.locator('input[name=incident]').fill('INC-7')
+      await desk.page.keyboard.press('Control+Enter')
+      await desk.page.locator('dialog [data-proof=whole]').waitFor()
+      const arrivals = await desk.page.locator('dialog .proof li').allTextContents()
+      expect(arrivals).toHaveLength(3)
+      for (const each of arrivals)
+        expect(each).toMatch(/portcullis\/gateway-[0-9a-f]{12} has shown that it refuses, after \d+ ms/)
+      expect(await served('/api/v2/facilities')).toEqual([503, 503, 503])
+      await desk.page.keyboard.press('Escape')
+      await visitorAt(1).page.locator('.banner.frozen').waitFor()
+    })
+
+    test('whose records went is found in the page, by pseudonym, and a number that was asked for stands nowhere', async () => {
+      const desk = visitorAt(0)
+      await go(desk, 0, 'trail')
+      await desk.page.locator('select[name=whose-route]').selectOption('partner.lookup')
+      await desk.page.getByRole('button', { name: 'Whose records' }).click()
+      await desk.page.locator('[data-whose="3"]').waitFor()
+      await desk.page.locator('input[name=identifier]').fill('9876543210')
+      await desk.page.getByRole('button', { name: 'Search', exact: true }).click()
+      await desk.page
+        .getByText(/[2-9] records/)
+        .first()
+        .waitFor()
+      expect(await desk.page.content()).not.toContain('9876543210')
+      expect(gateways.map((gateway) => gateway.log()).join('')).not.toContain('9876543210')
+    })
+
+    test('a release waits for a second person, whose name is told; two browsers do not do', async () => {
+      const [desk, other] = [visitorAt(0), visitorAt(1)]
+      await go(desk, 0, 'release')
+      await desk.page.getByRole('group', { name: 'Locks to release' }).getByRole('checkbox').first().check()
+      await desk.page.locator('input[name=release-reason]').fill('partner endpoint closed')
+      await desk.page.getByRole('button', { name: 'Sign the proposal' }).click()
+      await desk.page.getByText(/Waits for 1 more.*(lead, chief|chief, lead)/).waitFor()
+      await go(other, 1, 'release')
+      await other.page.getByRole('button', { name: 'Approve', exact: true }).click()
+      await other.page.getByRole('button', { name: /Approve: it opens/ }).click()
+      await other.page.getByText(/all signatures would come from browsers/).waitFor()
+      expect(await served('/api/v2/facilities')).toEqual([503, 503, 503])
+      await other.page.keyboard.press('Escape')
+      const line = await other.page.locator('code', { hasText: 'portcullis approve' }).first().textContent()
+      const id = line?.split(' ').at(-1) ?? ''
+      const control = `http://127.0.0.1:${gatewayAt(2).controlPort}`
+      const approved = await runCommand(['approve', id, '--control', control, '--key', keyFileOf(home, chief)])
+      expect([approved.code, approved.stderr]).toEqual([0, expect.anything()])
+      await desk.page.locator('.banner.open').waitFor()
+      expect(await eventually(async () => (await served('/api/v2/facilities')).every((status) => status === 200))).toBe(
+        true,
+      )
+    })
+
+    test('the incident that the freeze made has its clock in the banner, and its report is drafted with evidence', async () => {
+      const desk = visitorAt(0)
+      expect(await desk.page.locator('.banner').textContent()).toMatch(/CERT-In report due\s*in 5 h/)
+      await go(desk, 0, 'incidents')
+      await desk.page.getByRole('button', { name: 'CERT-In has the report' }).click()
+      await desk.page.getByText(/reported at/).waitFor()
+      const out = path.join(home, 'INC-7')
+      const dir = path.join(gatewayAt(0).home, 'data/audit')
+      expect((await runCommand(['incident', 'report', 'INC-7', '--dir', dir, '--out', out])).code).toBe(0)
+      const { facts } = JSON.parse(readFileSync(path.join(out, 'report.json'), 'utf8')) as {
+        facts: { people: number; locks: number }
+      }
+      expect(facts).toMatchObject({ people: 3, locks: 1 })
+      const key = readFileSync(path.join(out, 'vkey'), 'utf8').trim()
+      const verifier = await import('node:child_process')
+      expect(verifier.spawnSync(process.execPath, [path.join(out, 'verify.mjs'), out, '--key', key]).status).toBe(0)
+      for (const visitor of visitors) expect(visitor.complaints).toEqual([])
+    })
+  },
+)
