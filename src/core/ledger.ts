@@ -6,7 +6,7 @@ import type { LedgerEntry, OrderEntry } from './ledger-entry.ts'
 import type { Lock } from './lock.ts'
 import type { LockTable } from './lock-table.ts'
 import { drillLockOf, freezeLock, lockOf, revocationOf } from './order-effects.ts'
-import type { IncidentOrder } from './order.ts'
+import type { ApproveOrder, IncidentOrder } from './order.ts'
 import { fateOf } from './opening.ts'
 import { proposalOf, weigh, type Approval, type Landed, type Proposal } from './proposal.ts'
 import { isLocking, type Responder } from './responder.ts'
@@ -176,17 +176,8 @@ function effect(ledger: Ledger, entry: OrderEntry): Ledger {
         epoch: ledger.epoch + 1,
         revocations: new Map(ledger.revocations).set(entry.id, revocationOf(entry)),
       }
-    case 'approve': {
-      const others = ledger.approvals.get(order.release) ?? []
-      const approval = {
-        by: entry.by,
-        at: entry.at,
-        ...(entry.heardAt === undefined ? {} : { heardAt: entry.heardAt }),
-      }
-      const approvals = new Map(ledger.approvals).set(order.release, [...others, approval])
-      const proposal = ledger.proposals.get(order.release)
-      return signed({ ...ledger, approvals }, proposal)
-    }
+    case 'approve':
+      return approve(ledger, entry, order)
     case 'incident':
       return { ...ledger, incidents: noted(ledger.incidents, entry, order) }
     case 'genesis':
@@ -203,6 +194,18 @@ function effect(ledger: Ledger, entry: OrderEntry): Ledger {
       return signed({ ...ledger, proposals: new Map(ledger.proposals).set(entry.id, proposal) }, proposal)
     }
   }
+}
+
+function approve(ledger: Ledger, entry: OrderEntry, order: ApproveOrder): Ledger {
+  const others = ledger.approvals.get(order.release) ?? []
+  const approval = {
+    by: entry.by,
+    at: entry.at,
+    ...(entry.heardAt === undefined ? {} : { heardAt: entry.heardAt }),
+  }
+  const approvals = new Map(ledger.approvals).set(order.release, [...others, approval])
+  const proposal = ledger.proposals.get(order.release)
+  return signed({ ...ledger, approvals }, proposal)
 }
 
 function noted(

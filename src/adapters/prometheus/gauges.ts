@@ -87,19 +87,7 @@ export function registerGauges(registry: Registry, version: string, read: () => 
     read().reloadOk ? 1 : 0,
   )
   gauge(registry, 'drill_age_seconds', 'How long ago the last drill was.', () => read().drillAgeSeconds)
-  gauge(registry, 'incidents_open', 'Incidents that nobody has closed.', () => read().incidentsOpen)
-  gauge(
-    registry,
-    'incident_report_deadline_seconds',
-    'Time left of the six hours to report the nearest open incident to CERT-In; below 0: overdue.',
-    () => read().reportDueSeconds,
-  )
-  gauge(
-    registry,
-    'incident_board_deadline_seconds',
-    'Time left of the seventy-two hours to give the Board the detail of the nearest open incident; below 0: overdue.',
-    () => read().boardDueSeconds,
-  )
+  registerIncidents(registry, read)
   gauge(
     registry,
     'locks_overdue',
@@ -151,6 +139,22 @@ export function registerGauges(registry: Registry, version: string, read: () => 
     registers: [registry],
   })
   build.set({ version, node: process.versions.node }, 1)
+}
+
+function registerIncidents(registry: Registry, read: () => GaugeReadings): void {
+  gauge(registry, 'incidents_open', 'Incidents that nobody has closed.', () => read().incidentsOpen)
+  gauge(
+    registry,
+    'incident_report_deadline_seconds',
+    'Time left of the six hours to report the nearest open incident to CERT-In; below 0: overdue.',
+    () => read().reportDueSeconds,
+  )
+  gauge(
+    registry,
+    'incident_board_deadline_seconds',
+    'Time left of the seventy-two hours to give the Board the detail of the nearest open incident; below 0: overdue.',
+    () => read().boardDueSeconds,
+  )
 }
 
 function gauge(registry: Registry, name: string, help: string, read: () => number | undefined): void {

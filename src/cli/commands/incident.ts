@@ -117,7 +117,7 @@ async function give(words: Words, flags: OrderFlags, context: Context): Promise<
 async function showIncidents(
   id: string | undefined,
   flags: ClientFlags,
-  { machine, printer, finish: _ }: Context,
+  { machine, printer }: Context,
 ): Promise<ExitCode> {
   const { status } = await readStatus(createClient(flags, machine, printer))
   const found = (status.incidents ?? []).filter((each) => id === undefined || each.id === id)

@@ -84,38 +84,46 @@ const timeOf = (record: Entry['record']): Instant => (typeof record.time === 'nu
 async function readOwn(dir: string, incident: string): Promise<Listed> {
   const timeline: TimelineEntry[] = []
   const locks = new Map<string, Instant>()
-  const found: { -readonly [Key in keyof Listed]?: Listed[Key] } = {}
+  const found: Draft = {}
   for await (const { index, record } of entriesOf(dir)) {
-    const time = timeOf(record)
-    const names = Array.isArray(record.locks) ? record.locks.filter((each) => typeof each === 'string') : []
-    if (record.kind === 'order') {
-      const isOwn = record.incident === incident || names.some((id) => locks.has(id)) || locks.has(textOf(record.id))
-      if (!isOwn) continue
-      if (record.incident === incident && record.outcome === 'accepted') {
-        if (record.order === 'lock') locks.set(textOf(record.id), time)
-        found.firstOrderAt ??= time
-        if (record.order === 'incident') noteIncident(found, record, time)
-      }
-      timeline.push({ time, index, what: orderText(record) })
-    } else if (record.kind === 'proof' && locks.has(textOf(record.order))) {
-      const proofs = Array.isArray(record.proofs) ? (record.proofs as readonly { readonly refused?: unknown }[]) : []
-      const refused = proofs.filter((proof) => proof.refused === true).length
-      found.firstProofMs ??= time - (locks.get(textOf(record.order)) ?? time)
-      timeline.push({
-        time,
-        index,
-        what: `proof: ${refused} of ${proofs.length} canaries were refused, epoch ${String(record.epoch)}`,
-      })
-    }
+    const what = takeOwn(record, incident, locks, found)
+    if (what !== undefined) timeline.push({ time: timeOf(record), index, what })
   }
   return { ...found, timeline, locks: locks.size }
 }
 
-function noteIncident(
-  found: { -readonly [Key in keyof Listed]?: Listed[Key] },
+type Draft = { -readonly [Key in keyof Listed]?: Listed[Key] }
+
+/** What the record says of the incident; undefined where it says nothing. */
+function takeOwn(
   record: Entry['record'],
-  time: Instant,
-): void {
+  incident: string,
+  locks: Map<string, Instant>,
+  found: Draft,
+): string | undefined {
+  if (record.kind === 'proof') return takeProof(record, locks, found)
+  if (record.kind !== 'order') return undefined
+  const names = Array.isArray(record.locks) ? record.locks.filter((each) => typeof each === 'string') : []
+  const isNamed = record.incident === incident
+  if (!isNamed && !names.some((id) => locks.has(id)) && !locks.has(textOf(record.id))) return undefined
+  if (isNamed && record.outcome === 'accepted') {
+    if (record.order === 'lock') locks.set(textOf(record.id), timeOf(record))
+    found.firstOrderAt ??= timeOf(record)
+    if (record.order === 'incident') noteIncident(found, record, timeOf(record))
+  }
+  return orderText(record)
+}
+
+function takeProof(record: Entry['record'], locks: ReadonlyMap<string, Instant>, found: Draft): string | undefined {
+  const lockedAt = locks.get(textOf(record.order))
+  if (lockedAt === undefined) return undefined
+  const proofs = Array.isArray(record.proofs) ? (record.proofs as readonly { readonly refused?: unknown }[]) : []
+  const refused = proofs.filter((proof) => proof.refused === true).length
+  found.firstProofMs ??= timeOf(record) - lockedAt
+  return `proof: ${refused} of ${proofs.length} canaries were refused, epoch ${String(record.epoch)}`
+}
+
+function noteIncident(found: Draft, record: Entry['record'], time: Instant): void {
   if (record.action === 'open') {
     found.title ??= textOf(record.reason)
     const noticed = noticedOf(record) ?? found.noticedAt
@@ -148,10 +156,7 @@ function orderText({ order, outcome, by, reason, action, channel }: Entry['recor
 type Counted = Omit<Facts, 'incident' | keyof Listed>
 
 async function countTraffic(dir: string, from: Instant, to: Instant, tell: (count: number) => void): Promise<Counted> {
-  const requests = { total: 0, allowed: 0, locked: 0, refused: 0 }
-  const [people, peopleWithoutOtp, gateways] = [new Set<string>(), new Set<string>(), new Set<string>()]
-  const [routes, clients] = [new Map<string, number>(), new Map<string, number>()]
-  const sums = { reads: 0, readsWithoutOtp: 0, anomalies: 0, gaps: 0 }
+  const tally = createTally()
   let [first, last]: [number | undefined, number | undefined] = [undefined, undefined]
   let count = 0
   for await (const { index, record } of entriesOf(dir)) {
@@ -160,17 +165,25 @@ async function countTraffic(dir: string, from: Instant, to: Instant, tell: (coun
     if (time < from || time > to) continue
     first ??= index
     last = index
-    gateways.add(textOf(record.gateway))
-    if (record.kind === 'anomaly') sums.anomalies += 1
-    if (record.kind === 'gap') sums.gaps += 1
-    if (record.kind !== 'request' || record.phase !== 'outcome') continue
-    requests.total += 1
-    if (record.decision === 'locked') requests.locked += 1
-    else if (record.decision !== 'allow') requests.refused += 1
-    if (record.decision !== 'allow') continue
-    requests.allowed += 1
-    const subjects = Array.isArray(record.subjects) ? (record.subjects as readonly string[]) : []
-    if (subjects.length === 0) continue
+    tally.take(record)
+  }
+  return {
+    ...tally.counted(),
+    range: { from, to, ...(first === undefined ? {} : { first }), ...(last === undefined ? {} : { last }) },
+  }
+}
+
+interface Tally {
+  take(record: Entry['record']): void
+  counted(): Omit<Counted, 'range'>
+}
+
+function createTally(): Tally {
+  const requests = { total: 0, allowed: 0, locked: 0, refused: 0 }
+  const [people, peopleWithoutOtp, gateways] = [new Set<string>(), new Set<string>(), new Set<string>()]
+  const [routes, clients] = [new Map<string, number>(), new Map<string, number>()]
+  const sums = { reads: 0, readsWithoutOtp: 0, anomalies: 0, gaps: 0 }
+  const takeRead = (record: Entry['record'], subjects: readonly string[]): void => {
     sums.reads += 1
     if (record.otp !== true) sums.readsWithoutOtp += 1
     for (const subject of subjects) {
@@ -180,14 +193,31 @@ async function countTraffic(dir: string, from: Instant, to: Instant, tell: (coun
     add(routes, textOf(record.route))
     add(clients, textOf(record.application) || textOf(record.client))
   }
+  const takeRequest = (record: Entry['record']): void => {
+    requests.total += 1
+    if (record.decision !== 'allow') {
+      requests[record.decision === 'locked' ? 'locked' : 'refused'] += 1
+      return
+    }
+    requests.allowed += 1
+    const subjects = Array.isArray(record.subjects) ? (record.subjects as readonly string[]) : []
+    if (subjects.length > 0) takeRead(record, subjects)
+  }
   return {
-    ...{ requests, ...sums },
-    people: people.size,
-    peopleWithoutOtp: peopleWithoutOtp.size,
-    routes: topOf(routes),
-    clients: topOf(clients),
-    range: { from, to, ...(first === undefined ? {} : { first }), ...(last === undefined ? {} : { last }) },
-    gateways: [...gateways].sort(),
+    take(record) {
+      gateways.add(textOf(record.gateway))
+      if (record.kind === 'anomaly') sums.anomalies += 1
+      if (record.kind === 'gap') sums.gaps += 1
+      if (record.kind === 'request' && record.phase === 'outcome') takeRequest(record)
+    },
+    counted: () => ({
+      ...{ requests, ...sums },
+      people: people.size,
+      peopleWithoutOtp: peopleWithoutOtp.size,
+      routes: topOf(routes),
+      clients: topOf(clients),
+      gateways: [...gateways].sort(),
+    }),
   }
 }
 

@@ -27,88 +27,102 @@ interface Evidence {
   readonly checkpoint: string
 }
 
+type Words = (name: string, key: string) => Field
+
+const fact = (name: string, value: string | undefined): Field =>
+  value === undefined ? { name, value, from: 'gap' } : { name, value, from: 'trail' }
+
 export function formsOf(facts: Facts, details: Details, evidence: Evidence): readonly Form[] {
-  const detail = (name: string, key: string): Field => {
+  const detail: Words = (name, key) => {
     const value = details[key]
     return value === undefined ? { name, value: undefined, from: 'gap' } : { name, value, from: 'details' }
   }
-  const fact = (name: string, value: string | undefined): Field =>
-    value === undefined ? { name, value, from: 'gap' } : { name, value, from: 'trail' }
-  const noticed = facts.noticedAt
-  const due = (ms: number): Readonly<{ due?: string }> =>
-    noticed === undefined ? {} : { due: utcAndIst(noticed + ms) }
-  const nature = fact('Brief description, from the trail', natureOf(facts))
-  const contact = [
-    detail('Name and role or title', 'name'),
-    detail('Organisation', 'organisation'),
-    detail('Contact number', 'phone'),
-    detail('Email', 'email'),
-    detail('Address', 'address'),
-  ]
-  return [
-    {
-      id: 'certIn',
-      title: 'CERT-In: incident report (Directions of 28 April 2022, Annexure I)',
-      ...due(CERT_IN_MS),
-      fields: [
-        detail('I am (affected entity, or reporting for another)', 'capacity'),
-        ...contact,
-        detail('Incident type (Annexure I, such as 3, 10, 12)', 'types'),
-        detail("Is the affected system critical to the organisation's mission", 'critical'),
-        detail('Domain or URL', 'domain'),
-        detail('IP address', 'ip'),
-        detail('Operating system', 'os'),
-        detail('Make, model or cloud', 'model'),
-        detail('Affected application', 'application'),
-        detail('Location (city, region, country)', 'location'),
-        detail('Network and name of ISP', 'isp'),
-        nature,
-        detail('Occurrence date and time', 'occurredAt'),
-        fact('Detection date and time', noticed === undefined ? undefined : utcAndIst(noticed)),
-        fact('Action taken', actionOf(facts)),
-      ],
-    },
-    {
-      id: 'board',
-      title: 'Data Protection Board: detail within 72 hours (DPDP Rules 2025, 7(2))',
-      ...due(BOARD_MS),
-      fields: [
-        nature,
-        fact('Extent: people whose records were read in the time of this report', String(facts.people)),
-        fact('Of these without a one-time password', String(facts.peopleWithoutOtp)),
-        fact('Timing', timingOf(facts)),
-        detail('Location', 'location'),
-        detail('Likely impact', 'impact'),
-        fact('Mitigation so far', actionOf(facts)),
-        detail('Findings on who caused it', 'findings'),
-        detail('Remedial measures against a repetition', 'remedies'),
-        detail('Report on the intimations to Data Principals', 'intimations'),
-      ],
-    },
-    {
-      id: 'principals',
-      title: 'Intimation to each affected Data Principal (DPDP Rules 2025, 7(1))',
-      fields: [
-        nature,
-        detail('Likely consequences', 'impact'),
-        fact('Measures taken', actionOf(facts)),
-        detail('Safety measures that the person may take', 'safety'),
-        detail('Whom to ask', 'contact'),
-      ],
-    },
-    {
-      id: 'bsa63',
-      title: 'Bharatiya Sakshya Adhiniyam 2023, section 63(4): the part on hashes',
-      fields: [
-        fact('Algorithm', 'SHA256'),
-        ...evidence.hashes.map(({ file, sha256 }) => fact(`Hash of ${file}`, sha256)),
-        fact('Signed checkpoint of the log', evidence.checkpoint.trim().split('\n').slice(0, 3).join(' ')),
-        detail('Device: make, model, serial number', 'device'),
-        detail('Party (Part A): name, place, signature', 'party'),
-        detail('Expert (Part B): name, place, signature', 'expert'),
-      ],
-    },
-  ]
+  return [certInForm(facts, detail), boardForm(facts, detail), principalsForm(facts, detail), bsaForm(evidence, detail)]
+}
+
+function dueAfter({ noticedAt }: Facts, ms: number): Readonly<{ due?: string }> {
+  return noticedAt === undefined ? {} : { due: utcAndIst(noticedAt + ms) }
+}
+
+const NATURE = 'Brief description, from the trail'
+
+function certInForm(facts: Facts, detail: Words): Form {
+  const { noticedAt } = facts
+  return {
+    id: 'certIn',
+    title: 'CERT-In: incident report (Directions of 28 April 2022, Annexure I)',
+    ...dueAfter(facts, CERT_IN_MS),
+    fields: [
+      detail('I am (affected entity, or reporting for another)', 'capacity'),
+      detail('Name and role or title', 'name'),
+      detail('Organisation', 'organisation'),
+      detail('Contact number', 'phone'),
+      detail('Email', 'email'),
+      detail('Address', 'address'),
+      detail('Incident type (Annexure I, such as 3, 10, 12)', 'types'),
+      detail("Is the affected system critical to the organisation's mission", 'critical'),
+      detail('Domain or URL', 'domain'),
+      detail('IP address', 'ip'),
+      detail('Operating system', 'os'),
+      detail('Make, model or cloud', 'model'),
+      detail('Affected application', 'application'),
+      detail('Location (city, region, country)', 'location'),
+      detail('Network and name of ISP', 'isp'),
+      fact(NATURE, natureOf(facts)),
+      detail('Occurrence date and time', 'occurredAt'),
+      fact('Detection date and time', noticedAt === undefined ? undefined : utcAndIst(noticedAt)),
+      fact('Action taken', actionOf(facts)),
+    ],
+  }
+}
+
+function boardForm(facts: Facts, detail: Words): Form {
+  return {
+    id: 'board',
+    title: 'Data Protection Board: detail within 72 hours (DPDP Rules 2025, 7(2))',
+    ...dueAfter(facts, BOARD_MS),
+    fields: [
+      fact(NATURE, natureOf(facts)),
+      fact('Extent: people whose records were read in the time of this report', String(facts.people)),
+      fact('Of these without a one-time password', String(facts.peopleWithoutOtp)),
+      fact('Timing', timingOf(facts)),
+      detail('Location', 'location'),
+      detail('Likely impact', 'impact'),
+      fact('Mitigation so far', actionOf(facts)),
+      detail('Findings on who caused it', 'findings'),
+      detail('Remedial measures against a repetition', 'remedies'),
+      detail('Report on the intimations to Data Principals', 'intimations'),
+    ],
+  }
+}
+
+function principalsForm(facts: Facts, detail: Words): Form {
+  return {
+    id: 'principals',
+    title: 'Intimation to each affected Data Principal (DPDP Rules 2025, 7(1))',
+    fields: [
+      fact(NATURE, natureOf(facts)),
+      detail('Likely consequences', 'impact'),
+      fact('Measures taken', actionOf(facts)),
+      detail('Safety measures that the person may take', 'safety'),
+      detail('Whom to ask', 'contact'),
+    ],
+  }
+}
+
+function bsaForm({ hashes, checkpoint }: Evidence, detail: Words): Form {
+  return {
+    id: 'bsa63',
+    title: 'Bharatiya Sakshya Adhiniyam 2023, section 63(4): the part on hashes',
+    fields: [
+      fact('Algorithm', 'SHA256'),
+      ...hashes.map(({ file, sha256 }) => fact(`Hash of ${file}`, sha256)),
+      fact('Signed checkpoint of the log', checkpoint.trim().split('\n').slice(0, 3).join(' ')),
+      detail('Device: make, model, serial number', 'device'),
+      detail('Party (Part A): name, place, signature', 'party'),
+      detail('Expert (Part B): name, place, signature', 'expert'),
+    ],
+  }
 }
 
 function natureOf({ requests, reads, people, title, timeline }: Facts): string | undefined {
