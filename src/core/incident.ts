@@ -1,6 +1,7 @@
 // An incident: what orders name under one id, and the two clocks that the law starts once it is noticed.
-import type { HeldLock, Ledger } from './ledger.ts'
+import type { Lock } from './lock.ts'
 import type { IncidentOrder } from './order.ts'
+import type { Revocation } from './session.ts'
 import type { Instant } from './time.ts'
 
 /** CERT-In Directions of 28 April 2022, No. 20(3)/2022-CERT-In, (ii): six hours from noticing, or from being told. */
@@ -33,11 +34,21 @@ export interface Incident {
   readonly locks: readonly string[]
 }
 
+interface Named {
+  readonly lock: Lock
+}
+
+/** Of a ledger: all that names incidents. */
+interface NamingOrders {
+  readonly incidents: ReadonlyMap<string, readonly IncidentNote[]>
+  readonly held: ReadonlyMap<string, Named>
+  readonly tombstones: ReadonlyMap<string, Named>
+  readonly revocations: ReadonlyMap<string, Revocation>
+}
+
 /** By the time at which each was noticed. The same for the same set of orders, in whatever order they came. */
-export function incidentsOf(
-  ledger: Pick<Ledger, 'incidents' | 'held' | 'tombstones' | 'revocations'>,
-): readonly Incident[] {
-  const locks = new Map<string, HeldLock[]>()
+export function incidentsOf(ledger: NamingOrders): readonly Incident[] {
+  const locks = new Map<string, Named[]>()
   for (const each of [...ledger.held.values(), ...ledger.tombstones.values()])
     if (each.lock.source === 'order') locks.set(each.lock.incident, [...(locks.get(each.lock.incident) ?? []), each])
   const revoked = new Map<string, Instant>()
@@ -52,7 +63,7 @@ export function incidentsOf(
 function incidentOf(
   id: string,
   notes: readonly IncidentNote[],
-  locks: readonly HeldLock[],
+  locks: readonly Named[],
   revokedAt: Instant | undefined,
 ): Incident {
   const inOrder = notes.toSorted((a, b) => a.at - b.at || (a.id < b.id ? -1 : 1))
