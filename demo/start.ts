@@ -142,6 +142,7 @@ console.log(`
   Portcullis demo: a citizen registry of ${String(registry.stats.citizens)} generated people, with the gate in front of it.
 
     gateway        ${gateway}      (try ${gateway}/api/v2/facilities)
+    console        ${control}/console/   (make a key there, then: node demo/enrol.ts NAME KEY_ID PUBLIC_KEY; or look with the read token)
     control plane  ${control}      (metrics ${control}/metrics, API ${control}/docs)
     responders     night-desk (may lock), lead and chief (may approve): keys in ${shown}/keys
     read token     in ${shown}/read.token

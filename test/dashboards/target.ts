@@ -28,6 +28,7 @@ export async function startTarget(): Promise<Target> {
     )
   await lock(['locked'], 'deny')
   await lock(['watched'], 'observe')
+  await gateway.order(signOrder(desk, { kind: 'drill' }), '?wait=2s')
 
   const token = gateway.issuer.token({ record_ids: ['r1'] })
   const stopping = new AbortController()

@@ -52,36 +52,12 @@ export function registerGauges(registry: Registry, version: string, read: () => 
     'How long the lock view may still be trusted without contact.',
     () => read().leaseRemainingSeconds,
   )
-  gauge(
-    registry,
-    'audit_checkpoint_age_seconds',
-    'Age of the last signed checkpoint.',
-    () => read().checkpointAgeSeconds,
-  )
-  gauge(
-    registry,
-    'audit_disk_free_bytes',
-    'Bytes that the disk of the trail still gives.',
-    () => read().auditDiskFreeBytes,
-  )
-  gauge(
-    registry,
-    'audit_disk_full_seconds',
-    'Until the disk of the trail is full, at the pace of the last minute.',
-    () => read().auditDiskFullSeconds,
-  )
+  registerTrail(registry, read)
   gauge(
     registry,
     'clock_offset_seconds',
     'By how much this clock is slow, as the configured time servers say.',
     () => read().clockOffsetSeconds,
-  )
-  labelled(
-    registry,
-    'audit_witness_lag_seconds',
-    'Since when there is something in the trail that a witness has not signed, by its place in the config.',
-    'witness',
-    () => read().witnessLagSeconds.map((lag, index) => [String(index), lag]),
   )
   gauge(registry, 'config_last_reload_successful', 'Whether the last reload of the config was taken: 1 or 0.', () =>
     read().reloadOk ? 1 : 0,
@@ -117,6 +93,41 @@ export function registerGauges(registry: Registry, version: string, read: () => 
       },
     }),
   )
+  const build = new Gauge({
+    name: `${PREFIX}build_info`,
+    help: 'Always 1; what is running.',
+    labelNames: ['version', 'node'],
+    registers: [registry],
+  })
+  build.set({ version, node: process.versions.node }, 1)
+}
+
+function registerTrail(registry: Registry, read: () => GaugeReadings): void {
+  gauge(
+    registry,
+    'audit_checkpoint_age_seconds',
+    'Age of the last signed checkpoint.',
+    () => read().checkpointAgeSeconds,
+  )
+  gauge(
+    registry,
+    'audit_disk_free_bytes',
+    'Bytes that the disk of the trail still gives.',
+    () => read().auditDiskFreeBytes,
+  )
+  gauge(
+    registry,
+    'audit_disk_full_seconds',
+    'Until the disk of the trail is full, at the pace of the last minute.',
+    () => read().auditDiskFullSeconds,
+  )
+  labelled(
+    registry,
+    'audit_witness_lag_seconds',
+    'Since when there is something in the trail that a witness has not signed, by its place in the config.',
+    'witness',
+    () => read().witnessLagSeconds.map((lag, index) => [String(index), lag]),
+  )
   gauge(
     registry,
     'audit_oldest_record_age_seconds',
@@ -132,13 +143,6 @@ export function registerGauges(registry: Registry, version: string, read: () => 
   counted(registry, 'audit_export_lost_total', 'Records that retention deleted before an export sent them.', () =>
     read().exports.map(({ name, lost }) => [name, lost]),
   )
-  const build = new Gauge({
-    name: `${PREFIX}build_info`,
-    help: 'Always 1; what is running.',
-    labelNames: ['version', 'node'],
-    registers: [registry],
-  })
-  build.set({ version, node: process.versions.node }, 1)
 }
 
 function registerIncidents(registry: Registry, read: () => GaugeReadings): void {
