@@ -17,7 +17,7 @@ export interface WebhookSenderOptions {
 }
 
 /** 410: whoever received is gone for good. A redirect would lead to an address that nobody has named. */
-export class WebhookFailure extends Error {
+class WebhookFailure extends Error {
   readonly isFinal: boolean
 
   constructor(message: string, isFinal = false) {
