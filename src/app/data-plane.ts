@@ -17,6 +17,7 @@ import type { Logger } from '../ports/logger.ts'
 import type { Signer } from '../ports/signer.ts'
 import type { AnomalyRecord } from '../core/audit-record.ts'
 import type { EngineMemory } from '../throttle/engine.ts'
+import { createBudgetMemory } from '../throttle/budget-slab.ts'
 import { createRateMemory } from '../throttle/rate-slab.ts'
 import { createReplayMemory } from '../throttle/replay-slab.ts'
 import type { WorkerStart } from './worker-start.ts'
@@ -25,6 +26,8 @@ export type Pool = WorkerPool<Config, DurableBatch, SeriesAnnouncement>
 
 /** Counters of the rate limiter: 2^18 keys at once, 6 MiB. */
 const RATE_CELLS = 1 << 18
+/** People and routes that one OTP may be given to buy without a restart. */
+const BUDGET_ENTRIES_MIN = 64
 
 /** Proofs of possession that are told apart at one time: 8 MiB, some 5,000 a second where each counts for 90 s. */
 const REPLAY_SLOTS = 1 << 20
@@ -51,9 +54,12 @@ export async function openDataPlane(deps: DataPlaneDeps): Promise<Pool> {
   const { config, gateway, randomness } = deps
   const listen = await claimListen('gateway.listen', gateway.listen)
   const locks = new SharedArrayBuffer(LOCK_MEMORY_BYTES)
-  const rates = createRateMemory(RATE_CELLS, Number.parseInt(randomness.hex(4), 16) | 0)
-  // Untouched it costs nothing.
+  const seed = (): number => Number.parseInt(randomness.hex(4), 16) | 0
+  const rates = createRateMemory(RATE_CELLS, seed())
+  const { subjects = 0, routes = 0 } = config.session.budget ?? {}
+  // Untouched they cost nothing, and a reload may set a budget.
   const replays = createReplayMemory(REPLAY_SLOTS)
+  const budgets = createBudgetMemory(Math.max(BUDGET_ENTRIES_MIN, subjects + routes), seed())
   return new WorkerPool({
     // In development TypeScript itself, in the build what became of it.
     script: new URL(`./worker${extname(import.meta.url)}`, import.meta.url),
@@ -70,6 +76,7 @@ export async function openDataPlane(deps: DataPlaneDeps): Promise<Pool> {
         rates,
         replays,
         people: deps.people,
+        budgets,
         telemetry,
         pseudonymKey: deps.pseudonymKey,
         reusePort: gateway.workers > 1,

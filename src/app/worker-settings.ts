@@ -3,10 +3,12 @@ import type tls from 'node:tls'
 import { isDeepStrictEqual } from 'node:util'
 import { createUpstreamClient, type UpstreamPools } from '../adapters/net/upstream-client.ts'
 import { serverTlsOptions } from '../adapters/node/tls-server.ts'
+import { isOwnIssuer } from '../config/build-otp.ts'
 import type { Config, GatewayConfig } from '../config/config.ts'
 import { compileNearMissGuard } from '../core/near-miss.ts'
 import { compileRoutes } from '../core/route.ts'
 import type { Settings } from '../gateway/gateway.ts'
+import { createSpending } from '../gateway/otp-spending.ts'
 import type { Addresses } from '../ports/addresses.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Logger } from '../ports/logger.ts'
@@ -14,6 +16,7 @@ import type { Pseudonyms } from '../ports/pseudonyms.ts'
 import type { Telemetry } from '../ports/telemetry.ts'
 import type { Randomness } from '../ports/clock.ts'
 import type { ReplaySlab } from '../throttle/replay-slab.ts'
+import type { BudgetSlab } from '../throttle/budget-slab.ts'
 import { readCertificates, upstreamTlsOf, type Certificates } from './certificates.ts'
 import {
   asksForCertificates,
@@ -34,6 +37,8 @@ export interface SettingsDeps {
   readonly randomness: Randomness
   /** Proofs that have been used. */
   readonly replays: ReplaySlab
+  /** What has been spent of OTPs. */
+  readonly budgets: BudgetSlab
 }
 
 export interface OpenedSettings {
@@ -56,13 +61,7 @@ export async function openSettings(
   before?: OpenedSettings,
 ): Promise<OpenedSettings> {
   const certificates = await readCertificates(config, deps.clock.now())
-  const claims = [
-    ...new Set(
-      config.routes.flatMap(({ policy }) =>
-        [...policy.session.bind, ...(policy.forwardClaims ?? [])].map(({ claim }) => claim),
-      ),
-    ),
-  ].sort()
+  const claims = claimsOf(config)
   const made = {
     session: { session: config.session, claims },
     upstreams: { upstreams: config.upstreams, certificates: certificates.upstreams },
@@ -95,8 +94,35 @@ export async function openSettings(
     scheme: before?.settings.scheme ?? (secure === undefined ? 'http' : 'https'),
     headersMax: gateway.limits.headersMax,
     bodyBytesMax: gateway.limits.bodyBytesMax,
+    destinations: destinationsOf(config, deps.pseudonyms),
+    ...spendingOf(config, deps),
   }
   return { settings, verifier, made, ...(secure === undefined ? {} : { secure }) }
+}
+
+/** The claims that sessions keep: what routes bind or forward, and which number an OTP went to. */
+function claimsOf({ routes, session }: Config): readonly string[] {
+  const named = routes.flatMap(({ policy }) => [
+    ...policy.session.bind,
+    ...(policy.forwardClaims ?? []),
+    ...(policy.response?.owner ?? []),
+  ])
+  const numbers = session.issuers.flatMap(({ otpNumber }) => (otpNumber === undefined ? [] : [otpNumber]))
+  return [...new Set([...named.map(({ claim }) => claim), ...numbers])].sort()
+}
+
+function destinationsOf(config: Config, pseudonyms: Pseudonyms): NonNullable<Settings['destinations']> {
+  const { issuers, countryCode } = config.session
+  const claims = issuers.flatMap(({ issuer, otpNumber }) =>
+    otpNumber === undefined ? [] : [[issuer, { claim: otpNumber, isPseudonym: isOwnIssuer(config, issuer) }] as const],
+  )
+  return { claims: new Map(claims), country: countryCode, pseudonyms }
+}
+
+function spendingOf(config: Config, deps: SettingsDeps): Pick<Settings, 'spend'> {
+  const { budget } = config.session
+  if (budget === undefined) return {}
+  return { spend: createSpending(deps.budgets, budget, deps.clock) }
 }
 
 function openUpstreams(config: Config, certificates: Certificates, deps: SettingsDeps): Settings['upstreams'] {

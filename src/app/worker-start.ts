@@ -4,6 +4,7 @@ import type { PseudonymKey } from '../adapters/node/pseudonyms.ts'
 import type { TelemetrySlab } from '../adapters/prometheus/telemetry-slab.ts'
 import type { Config } from '../config/config.ts'
 import type { EngineMemory } from '../throttle/engine.ts'
+import type { BudgetMemory } from '../throttle/budget-slab.ts'
 import type { RateMemory } from '../throttle/rate-slab.ts'
 import type { ReplayMemory } from '../throttle/replay-slab.ts'
 
@@ -18,6 +19,7 @@ export interface WorkerStart {
   readonly rates: RateMemory
   readonly replays: ReplayMemory
   readonly people: EngineMemory
+  readonly budgets: BudgetMemory
   readonly telemetry: TelemetrySlab
   readonly pseudonymKey: PseudonymKey
   /** Several workers share the port. */

@@ -27,6 +27,7 @@ import type { FromWorker, ToWorker } from '../ports/worker-protocol.ts'
 import { createEngine } from '../throttle/engine.ts'
 import { createTeller, type PeopleGuard } from '../gateway/people-guard.ts'
 import { peopleSettingsOf, takeUpdate } from './people-settings.ts'
+import { createBudgetSlab } from '../throttle/budget-slab.ts'
 import { createRateSlab } from '../throttle/rate-slab.ts'
 import { createReplaySlab } from '../throttle/replay-slab.ts'
 import { createRequestRate } from '../throttle/request-rate.ts'
@@ -63,6 +64,7 @@ const deps: SettingsDeps = {
   ...{ clock, addresses, pseudonyms, logger, telemetry, randomness },
   replays: createReplaySlab(start.replays),
   isUp: (target) => !down.has(target),
+  budgets: createBudgetSlab(start.budgets, start.thread),
 }
 
 interface Running {

@@ -29,11 +29,12 @@ function encodeRequest(record: RequestRecord): string {
   return `${json}}`
 }
 
-/** Who asked, and for whom. */
-function encodeCaller({ principal, subjects, session, issuer, application, otp }: RequestRecord): string {
+/** Who asked, for whom, and who came back. */
+function encodeCaller({ principal, subjects, returned, session, issuer, application, otp }: RequestRecord): string {
   let json = ''
   if (principal !== undefined) json += `,"principal":${text(principal)}`
   if (subjects !== undefined) json += `,"subjects":[${subjects.map(text).join(',')}]`
+  if (returned !== undefined) json += `,"returned":${String(returned)}`
   if (session !== undefined) json += `,"session":${text(session)}`
   if (issuer !== undefined) json += `,"issuer":${text(issuer)}`
   if (application !== undefined) json += `,"application":${text(application)}`

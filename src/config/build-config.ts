@@ -16,6 +16,7 @@ import type {
 } from './config.ts'
 import { forwardedClaimsOf, otpExtrasOf, sessionExtrasOf } from './build-session.ts'
 import { DEFAULTS } from './defaults.ts'
+import { budgetOf, judgedOf, otpOf, ownRoutes, withOwnIssuer, type ResponseDocument } from './build-otp.ts'
 import { findEffective, sessionPolicyOf } from './effective.ts'
 import { parseSource } from './scalars.ts'
 import { placesOf } from './places.ts'
@@ -28,6 +29,8 @@ export function buildConfig(document: ConfigDocument, file: string): Config {
   const places = placesOf(document, file)
   const listenAt = (listen: Listen): Listen => ('path' in listen ? { path: places.resolve(listen.path) } : listen)
   const { control, gateway, store } = document
+  const otp = otpOf(document, places.storeDir, places.resolve)
+  const budget = budgetOf(document.session.budget)
   return {
     file: resolve(file),
     ...(gateway === undefined ? {} : { gateway: gatewayOf(gateway, listenAt(gateway.listen), places.resolve) }),
@@ -53,12 +56,19 @@ export function buildConfig(document: ConfigDocument, file: string): Config {
     upstreams: Object.fromEntries(
       Object.entries(document.upstreams).map(([name, upstream]) => [name, upstreamOf(upstream, places.resolve)]),
     ),
-    routes: document.routes.map((route, index) => routeOf(document, route, index)),
+    routes: [...document.routes.map((route, index) => routeOf(document, route, index)), ...ownRoutes(otp)],
     session: {
-      issuers: document.session.issuers.map((issuer) => issuerOf(issuer, places.resolve)),
+      issuers: withOwnIssuer(
+        document.session.issuers.map((issuer) => issuerOf(issuer, places.resolve)),
+        otp,
+        places.storeDir,
+      ),
       clockToleranceMs: document.session.clockTolerance,
+      countryCode: document.session.countryCode,
+      ...(budget === undefined ? {} : { budget }),
       ...sessionExtrasOf(document.session, places.resolve),
     },
+    ...(otp === undefined ? {} : { otp }),
     audit: {
       dir: places.auditDir,
       retentionMs: document.audit.retention,
@@ -230,6 +240,7 @@ function issuerOf(
     audience: issuer.audience,
     otpAmr: [...new Set(issuer.otp.amr)],
     ...otpExtrasOf(issuer.otp),
+    ...(issuer.otp.number === undefined ? {} : { otpNumber: issuer.otp.number.slice('claim.'.length) }),
   }
 }
 
@@ -238,21 +249,18 @@ function routeOf(document: ConfigDocument, route: ConfigDocument['routes'][numbe
     findEffective(document, route, index, key).value
   const session = sessionPolicyOf(said('session') ?? DEFAULTS.route.session)
   const subjects = said('subjects')?.flatMap((text) => (text === undefined ? [] : [parseSource(text)]))
+  const bound = [...session.bind.map(({ source }) => source), ...(session.number ?? [])]
   const policy: RoutePolicy = {
     lock: said('lock') ?? DEFAULTS.route.lock,
     session,
     stale: said('stale') ?? DEFAULTS.route.stale,
     audit: said('audit') ?? DEFAULTS.route.audit,
     throttle: throttlePolicyOf(said('throttle')),
-    subjects:
-      subjects ??
-      defaultSubjects(
-        route.path,
-        session.bind.map(({ source }) => source),
-      ),
+    subjects: subjects ?? defaultSubjects(route.path, bound),
+    ...judgedOf([...(subjects ?? []), ...bound], said('bodyBytes'), said('response') as ResponseDocument),
     forwardAuthorization: said('forward')?.authorization ?? DEFAULTS.route.forwardAuthorization,
     ...forwardedClaimsOf(said('forward')?.claims),
-    ...presumption(subjects, session.bind),
+    ...presumption(subjects, bound),
     ...spellingsOf(said('ignoreCase'), said('trailingSlash')),
     ...readingOf(said('pii')),
   }

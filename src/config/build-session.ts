@@ -10,7 +10,7 @@ type Resolve = (path: string) => string
 export function sessionExtrasOf(
   session: SessionDocument,
   absolute: Resolve,
-): Omit<SessionConfig, 'issuers' | 'clockToleranceMs'> {
+): Omit<SessionConfig, 'issuers' | 'clockToleranceMs' | 'countryCode' | 'budget'> {
   const { from, remember, opaque, events, dpop } = session
   return {
     from: [...new Set(from)],

@@ -224,6 +224,7 @@ export function findRestartNeeded(running: Config, next: Config): readonly strin
     'store.dir': config.store.dir,
     'store.lease': config.store.leaseMs,
     'store.redis': JSON.stringify(config.store.redis),
+    'session.budget': Math.max(64, (config.session.budget?.subjects ?? 0) + (config.session.budget?.routes ?? 0)),
     'audit.dir': config.audit.dir,
     'audit.pseudonyms.keyFile': config.audit.pseudonymKeyFile,
   })

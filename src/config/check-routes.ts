@@ -158,9 +158,9 @@ function checkSession(draft: Draft, route: RouteDraft, index: number, report: Re
   }
 }
 
-/** Nobody opens sessions. */
-function opensNone({ session }: Draft): boolean {
-  return session?.issuers?.length === 0 && session.opaque === undefined
+/** Nobody opens sessions; the gateway's own one-time passwords do. */
+function opensNone({ session, otp }: Draft): boolean {
+  return session?.issuers?.length === 0 && session.opaque === undefined && otp === undefined
 }
 
 function checkNone(

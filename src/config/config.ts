@@ -93,6 +93,28 @@ export interface IssuerConfig {
   readonly otpAcr?: readonly string[]
   /** Claim that tells when the OTP was used; absent: `auth_time`. */
   readonly otpTimeClaim?: string
+  /** The claim that has the phone number which the OTP was delivered to. */
+  readonly otpNumber?: string
+}
+
+/** The gateway's own one-time passwords. Paths are absolute. */
+export interface OtpConfig {
+  readonly issuer: string
+  readonly audience: string
+  readonly sessionMs: number
+  readonly rotateMs: number
+  readonly keyFile: string
+  readonly countryCode: string
+  readonly webhook?: { readonly url: string; readonly secretFile: string; readonly timeoutMs: number }
+  readonly totp?: { readonly file: string }
+  readonly limits: Readonly<Record<'number' | 'failures' | 'address' | 'total', Limit>>
+}
+
+/** What one OTP buys. */
+export interface OtpBudget {
+  readonly subjects?: number
+  readonly routes?: number
+  readonly timeMs?: number
 }
 
 /** Sessions whose token says nothing by itself. Paths are absolute. */
@@ -128,6 +150,8 @@ export interface EventsConfig {
 export interface SessionConfig {
   readonly issuers: readonly IssuerConfig[]
   readonly clockToleranceMs: number
+  readonly countryCode: string
+  readonly budget?: OtpBudget
   /** `bearer`, `cookie.NAME`, `header.NAME`. */
   readonly from: readonly string[]
   readonly rememberedMax: number
@@ -218,6 +242,7 @@ export interface Config {
   readonly upstreams: Readonly<Record<string, UpstreamConfig>>
   readonly routes: readonly Route[]
   readonly session: SessionConfig
+  readonly otp?: OtpConfig
   readonly audit: {
     readonly dir: string
     readonly retentionMs: number

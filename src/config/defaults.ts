@@ -96,12 +96,22 @@ export const DEFAULTS = {
     forwardAuthorization: false,
     /** It costs a look at every byte. */
     pii: false,
+    /** A request that names people fits many times; it is held in memory while it is judged. */
+    bodyBytes: '64KiB',
+    response: {
+      /** What cannot be judged may be anybody's record. */
+      unknown: 'refuse',
+      /** A household's records fit a hundred times over; so much is held for each such answer at once. */
+      bytes: '256KiB',
+    },
   },
   session: {
     /** Clocks of two hosts under NTP differ by milliseconds; this allows for one that has lost it. */
     clockTolerance: '30s',
     /** RFC 8176: a one-time password, and one that came by SMS. */
     otpAmr: ['otp', 'sms'],
+    /** Numbers are written without a country code where everybody is of one country: India's. */
+    countryCode: '91',
     /** RFC 6750, 2.1: what no browser sends by itself, and no log of a proxy keeps. */
     from: ['bearer'] as string[],
     /** A worker's: 27 MiB at most. A city's phones in an hour; more are verified anew, at a third of a millisecond. */
@@ -123,6 +133,26 @@ export const DEFAULTS = {
       /** Clocks of phones are off by seconds; what is older was made in advance. */
       maxAge: '60s',
       algorithms: ['ES256', 'EdDSA'] as ('ES256' | 'EdDSA')[],
+    },
+  },
+  otp: {
+    /** Long enough for one errand. */
+    session: '15m',
+    /** A key that has got out is of use for two days at most. */
+    rotate: '24h',
+    webhook: {
+      /** A code is good for three minutes: three tries of this, and their pauses, take half a minute. */
+      timeout: '5s',
+    },
+    limits: {
+      /** Somebody who has not got it in five messages will not get it by a sixth. */
+      number: '5/15m',
+      /** Of a million codes: who tries so many each day for a year finds one with 1.8 percent. */
+      failures: '50/d',
+      /** A carrier's address stands for some hundred phones. */
+      address: '60/15m',
+      /** An SMS costs money: a flood of requests must not cost all of it. */
+      total: '600/m',
     },
   },
   audit: {

@@ -41,5 +41,6 @@ export function sessionPolicyOf(said: NonNullable<RouteDraft['session']>): Sessi
     ...(said.binding === undefined ? {} : { binding: said.binding }),
     ...(said.maxAge === undefined ? {} : { maxAgeMs: said.maxAge }),
     bind,
+    ...(said.number === undefined ? {} : { number: [parseSource(said.number)] }),
   }
 }

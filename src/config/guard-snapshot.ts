@@ -1,9 +1,10 @@
 // The guard snapshot as it is read back from disk at start.
 import { z } from 'zod'
 import { ROLES } from '../core/responder.ts'
+import { OWN_ENDPOINTS } from '../core/policy.ts'
 import type { GuardSnapshot } from './check-reload.ts'
 
-const source = z.object({ in: z.enum(['param', 'query', 'header']), name: z.string() })
+const source = z.object({ in: z.enum(['param', 'query', 'header', 'body']), name: z.string() })
 const limit = z.object({ count: z.number(), periodMs: z.number() })
 const texts = z.array(z.string())
 
@@ -31,6 +32,7 @@ const snapshot = z.object({
           binding: z.enum(['none', 'dpop', 'mtls']).exactOptional(),
           maxAgeMs: z.number().exactOptional(),
           bind: z.array(z.object({ source, claim: z.string() })),
+          number: z.array(source).exactOptional(),
         }),
         stale: z.enum(['frozen', 'read-only', 'serve']),
         audit: z.enum(['strict', 'best-effort', 'off']),
@@ -45,6 +47,17 @@ const snapshot = z.object({
         subjects: z.array(source),
         forwardAuthorization: z.boolean(),
         forwardClaims: z.array(z.object({ field: z.string(), claim: z.string() })).exactOptional(),
+        bodyBytesMax: z.number().exactOptional(),
+        response: z
+          .object({
+            owner: z.array(z.object({ pointer: z.string(), claim: z.string() })),
+            number: texts,
+            subjects: texts,
+            unknown: z.enum(['refuse', 'pass']),
+            bytesMax: z.number(),
+          })
+          .exactOptional(),
+        own: z.enum(OWN_ENDPOINTS).exactOptional(),
         subjectsPresumed: z.boolean().exactOptional(),
         ignoreCase: z.boolean().exactOptional(),
         trailingSlash: z.enum(['exact', 'either']).exactOptional(),

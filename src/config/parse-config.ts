@@ -3,6 +3,7 @@ import type { Instant } from '../core/time.ts'
 import { buildConfig } from './build-config.ts'
 import { checkControl } from './check-control.ts'
 import { checkNotify } from './check-notify.ts'
+import { checkOtp } from './check-otp.ts'
 import { checkAddresses, checkDirectories } from './check-places.ts'
 import { checkRoutes, type Report } from './check-routes.ts'
 import { checkSessions } from './check-session.ts'
@@ -60,6 +61,7 @@ export function parseConfig(
   checkAddresses(draft, places, report)
   checkDirectories(draft, places, report)
   checkSessions(draft, report)
+  checkOtp(draft, places, report)
   problems.push(...findings.flatMap((finding) => locate(finding, source, overridden)))
   if (result.success && problems.length === 0) return { config: buildConfig(result.data, file) }
   return { problems: sortProblems(problems) }

@@ -2,6 +2,8 @@
 import ipaddr from 'ipaddr.js'
 import { z } from 'zod'
 import { didYouMean } from '../core/did-you-mean.ts'
+import { parseJsonPointer } from '../core/json-pointer.ts'
+import type { Source } from '../core/policy.ts'
 import { parseTemplate } from '../core/route.ts'
 import { isRefused, parseTarget } from '../core/target.ts'
 import { parseDuration, parseInstant, parseLimit, type Limit } from '../core/time.ts'
@@ -89,7 +91,8 @@ export function size(bounds: { readonly min: string; readonly max: string }): z.
   })
 }
 
-function parseSize(value: string | number): number {
+/** Of a text that `size` takes. */
+export function parseSize(value: string | number): number {
   if (typeof value === 'number') return value
   const [, count, unit] = /^(\d+)(\w+)$/.exec(value) ?? []
   return Number(count) * (UNITS[unit ?? ''] ?? NaN)
@@ -256,17 +259,33 @@ export const algorithm = z.enum(ALGORITHMS, {
   },
 })
 
-const SOURCE = /^(param|query|header)\.(.+)$/
-const sourceRight = 'must say where the identifier stands: param.NAME, query.NAME or header.NAME'
-export const source = z.string({ error: says(sourceRight) }).regex(SOURCE, { error: says(sourceRight) })
+const SOURCE = /^(param|query|header|body)\.(.+)$/
+const sourceRight =
+  'must say where the identifier stands: param.NAME, query.NAME, header.NAME, or body./POINTER (RFC 6901) of a JSON body'
+export const source = z
+  .string({ error: says(sourceRight) })
+  .regex(SOURCE, { error: says(sourceRight) })
+  .superRefine((value, context) => {
+    if (!value.startsWith('body.')) return
+    const found = parseJsonPointer(value.slice('body.'.length))
+    if ('problem' in found) context.addIssue({ code: 'custom', message: found.problem })
+  })
+
+const pointerRight = says('must be a JSON Pointer (RFC 6901), * for every element, as in /beneficiaries/*/mobile')
+export const pointer = z.string({ error: pointerRight }).superRefine((value, context) => {
+  const found = parseJsonPointer(value)
+  if ('problem' in found) context.addIssue({ code: 'custom', message: found.problem })
+})
 export const claim = z
   .string({ error: says('must be a claim of the session, as in claim.beneficiary_ids') })
   .regex(/^claim\..+$/, { error: 'must be a claim of the session, as in claim.beneficiary_ids' })
 
+const PLACES = ['param', 'query', 'header', 'body'] as const
+
 /** `param.x` to a Source; header names are compared in lower case (RFC 9110, 5.1). */
-export function parseSource(value: string): { readonly in: 'param' | 'query' | 'header'; readonly name: string } {
+export function parseSource(value: string): Source {
   const found = SOURCE.exec(value)
-  const place = found?.[1] === 'query' || found?.[1] === 'header' ? found[1] : 'param'
+  const place = PLACES.find((each) => each === found?.[1]) ?? 'param'
   const name = found?.[2] ?? ''
   return { in: place, name: place === 'header' ? name.toLowerCase() : name }
 }

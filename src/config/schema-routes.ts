@@ -3,7 +3,8 @@ import { z } from 'zod'
 import { DEFAULTS } from './defaults.ts'
 import { throttlePolicySchema } from './schema-throttle.ts'
 import { bindingSchema, routeOtpSchema } from './schema-session.ts'
-import { claim, duration, list, method, nameOf, oneOf, says, source, tag, template } from './scalars.ts'
+import { claim, duration, list, method, nameOf, oneOf, says, size, source, tag, template } from './scalars.ts'
+import { responseSchema } from './schema-otp.ts'
 
 const fieldNameRight = 'must be the name of a header field, as in X-Citizen'
 const fieldName = z
@@ -27,6 +28,9 @@ const sessionPolicySchema = z.union(
         })
         .optional()
         .describe('The identifier at the place must be (one of) the values of the claim.'),
+      number: source
+        .optional()
+        .describe("The phone number at the place must be the one that the session's OTP was delivered to."),
     }),
   ],
   { error: says('must be none, optional or required, or a mapping with level, maxAge and bind') },
@@ -80,6 +84,12 @@ export const policyKeys = {
     .describe(
       'Where the request names the people whose records it touches. Default: what session.bind binds, else every path parameter.',
     ),
+  bodyBytes: withBuiltIn(
+    size({ min: '1KiB', max: '1MiB' }),
+    'Bytes of a JSON body that is read for session.bind, session.number or subjects; more is 413.',
+    DEFAULTS.route.bodyBytes,
+  ),
+  response: responseSchema.optional(),
   forward: z
     .strictObject({
       authorization: withBuiltIn(

@@ -4,6 +4,7 @@ import { ROLES } from '../core/responder.ts'
 import { CLOCK_TOLERANCE_MAX_MS, DEFAULTS, RELEASE_APPROVALS_MIN, RETENTION_MIN_MS } from './defaults.ts'
 import {
   algorithm,
+  claim,
   date,
   duration,
   list,
@@ -21,6 +22,7 @@ import { evidenceKeys } from './schema-evidence.ts'
 import { gatewaySchema } from './schema-gateway.ts'
 import { alertmanagerSchema, notifySchema } from './schema-notify.ts'
 import { certificateKeys, path, withDefault } from './schema-parts.ts'
+import { budgetSchema, countryCode, otpSchema } from './schema-otp.ts'
 import { policyKeys, routeSchema } from './schema-routes.ts'
 import { otpKeys, sessionKeys } from './schema-session.ts'
 import { storeSchema } from './schema-store.ts'
@@ -95,6 +97,9 @@ const issuerSchema = z.strictObject({
         'RFC 8176 values of which one in `amr` makes it a session by OTP.',
       ),
       ...otpKeys,
+      number: claim
+        .optional()
+        .describe('Claim with the phone number that the OTP was delivered to, as in claim.phone_number.'),
     })
     .prefault({})
     .describe('How its tokens tell that a one-time password was used.'),
@@ -113,6 +118,12 @@ const sessionSchema = z
       "How far an issuer's clock may be from the gateway's.",
     ),
     ...sessionKeys,
+    countryCode: withDefault(
+      countryCode,
+      DEFAULTS.session.countryCode,
+      'Country code of phone numbers that are written without one.',
+    ),
+    budget: budgetSchema.optional(),
   })
   .prefault({})
   .describe('How sessions are verified.')
@@ -158,6 +169,7 @@ export const documentSchema = z
       .prefault([])
       .describe('What is let through, by specificity and never by order. Unknown paths get 404.'),
     session: sessionSchema,
+    otp: otpSchema.optional(),
     audit: auditSchema,
     notify: notifySchema,
     throttle: throttleSchema.optional(),

@@ -27,6 +27,8 @@ export interface RequestRecord extends Common {
   readonly path: string
   readonly principal?: string
   readonly subjects?: readonly string[]
+  /** How many people the answer named; the first of them stand in `subjects`. */
+  readonly returned?: number
   readonly session?: string
   readonly issuer?: string
   /** Which application called: the session's `azp`, else its `client_id`. */

@@ -11,6 +11,7 @@ export type DenialReason =
   | 'expectation'
   | 'headers-too-large'
   | 'body-too-large'
+  | 'unsupported-body'
   | 'request-timeout'
   | 'locked'
   | 'view-stale'
@@ -19,6 +20,7 @@ export type DenialReason =
   | 'invalid-proof'
   | 'insufficient-authentication'
   | 'not-owner'
+  | 'response-unjudged'
   | 'throttled'
   | 'audit-unavailable'
   | 'sessions-unavailable'
@@ -59,6 +61,7 @@ const LABELS = {
   expectation: 'rejected',
   'headers-too-large': 'rejected',
   'body-too-large': 'rejected',
+  'unsupported-body': 'rejected',
   'request-timeout': 'rejected',
   locked: 'locked',
   'view-stale': 'locked',
@@ -67,6 +70,7 @@ const LABELS = {
   'invalid-proof': 'unauthenticated',
   'insufficient-authentication': 'unauthenticated',
   'not-owner': 'forbidden',
+  'response-unjudged': 'forbidden',
   throttled: 'throttled',
   'audit-unavailable': 'error',
   'sessions-unavailable': 'error',

@@ -12,7 +12,8 @@ export type RouteFlag = 'open' | 'deny' | 'read-only' | 'step-up'
 
 /** Where in a request an identifier stands. */
 export interface Source {
-  readonly in: 'param' | 'query' | 'header'
+  readonly in: 'param' | 'query' | 'header' | 'body'
+  /** Of the body a JSON Pointer (core/json-pointer). */
   readonly name: string
 }
 
@@ -31,6 +32,23 @@ export interface OtpProof {
 /** Whether a token must be shown to be in the hands that it was given to. */
 export type SessionBinding = 'none' | 'dpop' | 'mtls'
 
+/** Endpoints of the gateway's own, which no upstream answers. */
+export const OWN_ENDPOINTS = ['otp-request', 'otp-verify', 'otp-keys'] as const
+export type OwnEndpoint = (typeof OWN_ENDPOINTS)[number]
+
+/** What the answer is held back for: nothing of it leaves before it has been judged (gateway/judged-response). */
+export interface ResponsePolicy {
+  /** The values at each JSON Pointer must be among the claim's values. */
+  readonly owner: readonly { readonly pointer: string; readonly claim: string }[]
+  /** JSON Pointers of phone numbers: each must be the one that the session's OTP was delivered to. */
+  readonly number: readonly string[]
+  /** JSON Pointers of the people whose records come back. */
+  readonly subjects: readonly string[]
+  /** What becomes of an answer that cannot be judged: its shape, its coding or its size is another. */
+  readonly unknown: 'refuse' | 'pass'
+  readonly bytesMax: number
+}
+
 export interface SessionPolicy {
   readonly level: 'none' | 'optional' | 'required'
   /** What counts as an OTP on this route; absent: what its issuer says. */
@@ -40,6 +58,8 @@ export interface SessionPolicy {
   /** Greatest age of the OTP (`auth_time`), in milliseconds. */
   readonly maxAgeMs?: number
   readonly bind: readonly Binding[]
+  /** Where the request has the phone number of the record: it must be the one that the session's OTP was delivered to. */
+  readonly number?: readonly Source[]
 }
 
 /** What the detectors of people do on a route: refuse, tell, or not look. */
@@ -82,6 +102,10 @@ export interface RoutePolicy {
   readonly forwardClaims?: readonly ForwardedClaim[]
   /** Whether the bodies of responses are looked through for personal data, and what was seen is recorded. */
   readonly pii?: true
+  /** Some source stands in the body: so many bytes of JSON are read, judged, and then forwarded as they came. */
+  readonly bodyBytesMax?: number
+  readonly response?: ResponsePolicy
+  readonly own?: OwnEndpoint
   /** Nobody said whose record it is: `subjects` are all path parameters, each presumed to name a person. */
   readonly subjectsPresumed?: boolean
   /** Literals of the path are taken in any case of ASCII, as the upstream takes them; parameters are never folded. Absent: exact. */

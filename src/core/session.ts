@@ -158,12 +158,22 @@ export type ReadSource = (source: SessionPolicy['bind'][number]['source']) => re
 export function checkOwnership(policy: SessionPolicy, session: Session, read: ReadSource): Denial | undefined {
   for (const binding of policy.bind) {
     const asked = read(binding.source)
-    const owned = claimValues(session.claims[binding.claim])
-    if (asked.length === 0 || !asked.every((value) => value !== '' && owned.includes(value))) {
-      return { denied: 'not-owner', detail: 'The session does not own the record that was asked for.' }
-    }
+    if (asked.length === 0 || !ownsAll(session, binding.claim, asked)) return NOT_OWNER
   }
   return undefined
+}
+
+export const NOT_OWNER: Denial = {
+  denied: 'not-owner',
+  detail: 'The session does not own the record that was asked for.',
+}
+
+/** Whether each of the values is among the claim's; of none it is true, and nobody owns the empty text. */
+export function ownsAll(session: Session | undefined, claim: string, values: readonly string[]): boolean {
+  if (values.length === 0) return true
+  if (session === undefined) return false
+  const owned = claimValues(session.claims[claim])
+  return values.every((value) => value !== '' && owned.includes(value))
 }
 
 function claimValues(claim: unknown): readonly string[] {

@@ -14,10 +14,19 @@ import type { UpstreamCall } from '../ports/upstream-client.ts'
 import type { Downstream } from './downstream.ts'
 import type { LockView } from './lock-view.ts'
 import type { PiiScan } from './pii-scan.ts'
+import type { Picked } from './json-pick.ts'
 import type { Request } from './request.ts'
 import type { Response } from './response.ts'
 
 export type RequestReason = NonNullable<Extract<AuditRecord, { kind: 'request' }>['reason']>
+
+/** A body that has been read whole, so that it could be judged. */
+export interface JudgedBody {
+  /** As they came. */
+  readonly chunks: readonly Buffer[]
+  /** By the JSON Pointer of its source. */
+  readonly picked: ReadonlyMap<string, Picked>
+}
 
 /** Owned by one request; written by the stages in their order. */
 export class Exchange {
@@ -49,6 +58,10 @@ export class Exchange {
   /** To be told with the answer, for the proofs to come (RFC 9449, 8.2). */
   nonce: string | undefined
   subjects: readonly string[] = []
+  /** Of a route that judges by its body, once it has been read. */
+  body: JudgedBody | undefined
+  /** Pseudonyms of the people that the answer names, where the route says where it does. */
+  returned: readonly string[] = []
   allowance: Allowance | undefined
   /** What the detectors of people have judged; absent where they do not look. */
   facts: Facts | undefined
@@ -104,6 +117,20 @@ export class Exchange {
     this.lookedMs = view.lookedMs
   }
 
+  /** Asks for the body, once (RFC 9110, 10.1.1). */
+  writeContinue(): void {
+    if (this.#continued) return
+    this.#continued = true
+    this.response.writeContinue()
+  }
+
+  #continued = false
+
+  /** The upstream's answer has begun, by the monotonic clock. */
+  hear(nowMs: number): void {
+    this.upstreamMs = nowMs - (this.upstreamStartedMs ?? this.startedMs)
+  }
+
   constructor(facts: {
     request: Request
     response: Response
@@ -127,6 +154,9 @@ export class Exchange {
     this.isCanary = facts.downstream.isCanary
   }
 }
+
+/** nginx's number for a caller that went away before it was answered; it is recorded and counted, never sent. */
+export const CLIENT_CLOSED = 499
 
 /** Names the drill that a canary is of. */
 export const DRILL_FIELD = 'portcullis-drill'

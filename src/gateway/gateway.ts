@@ -1,6 +1,7 @@
 // What the stages work with: the worker's ports, and the settings that a reload replaces as a whole.
+import type { Denial } from '../core/decision.ts'
 import type { NearMissGuard } from '../core/near-miss.ts'
-import type { RouteTable } from '../core/route.ts'
+import type { Route, RouteTable } from '../core/route.ts'
 import type { Addresses } from '../ports/addresses.ts'
 import type { AuditTrail } from '../ports/audit-trail.ts'
 import type { Clock, Randomness } from '../ports/clock.ts'
@@ -13,6 +14,8 @@ import type { UpstreamClient } from '../ports/upstream-client.ts'
 import type { Detector } from '../throttle/detector.ts'
 import type { Carriers } from './credentials.ts'
 import type { ImpactRing } from './impact-ring.ts'
+import type { Destinations } from './destination.ts'
+import type { Exchange } from './exchange.ts'
 import type { InFlight } from './in-flight.ts'
 import type { LockView } from './lock-view.ts'
 import type { PeopleGuard } from './people-guard.ts'
@@ -35,6 +38,10 @@ export interface Settings {
   readonly headersMax: number
   readonly bodyBytesMax: number
   readonly patience?: Patience
+  /** Where sessions tell which number their OTP went to. */
+  readonly destinations?: Destinations
+  /** Takes people and a route from what the session's OTP buys; absent: OTPs have no budget. */
+  readonly spend?: (exchange: Exchange, route: Route, people: readonly string[]) => Denial | undefined
 }
 
 /** How long an exchange waits for others before it is given up, in milliseconds. */

@@ -98,6 +98,8 @@ export interface ForwardedFacts {
   readonly traceparent: string
   readonly rules?: FieldRules | undefined
   readonly claims?: readonly ForwardedClaim[] | undefined
+  /** Names, in lower case with hyphens, of further fields that stay here. */
+  readonly without?: ReadonlySet<string> | undefined
 }
 
 /** The field lines for the upstream, without framing. The inbound request is not touched. */
@@ -112,6 +114,7 @@ export function upstreamLines(exchange: Exchange, facts: ForwardedFacts): string
     // What is compressed cannot be looked through as it passes.
     if (lower === 'accept-encoding' && exchange.route?.policy.pii === true) continue
     if ((lower === 'authorization' || lower === 'dpop') && !facts.forwardAuthorization) continue
+    if (facts.without?.has(lower.replaceAll('_', '-')) === true) continue
     const given = raw[2 * index + 1] as string
     const { rules, forwardAuthorization } = facts
     const value = rules === undefined ? given : forwardedValue(rules, lower, given, forwardAuthorization)

@@ -17,7 +17,15 @@ export function readSource(exchange: Exchange, source: Source): readonly string[
       return queryOf(exchange).getAll(source.name)
     case 'header':
       return headerValues(exchange.request.fields, source.name)
+    case 'body':
+      return exchange.body?.picked.get(source.name)?.values ?? []
   }
+}
+
+/** As `readSource`; none where a value is missing in the body: what is bound must be there in each element. */
+export function readBound(exchange: Exchange, source: Source): readonly string[] {
+  if (source.in === 'body' && exchange.body?.picked.get(source.name)?.isWhole !== true) return []
+  return readSource(exchange, source)
 }
 
 /** More people than these are not named in one request: each is recorded, and judged by each lock. */
@@ -49,7 +57,7 @@ function judgedBy(route: Route): Judged {
   let known = judged.get(route)
   if (known === undefined) {
     const { subjects, session } = route.policy
-    const sources = [...subjects, ...session.bind.map((binding) => binding.source)]
+    const sources = [...subjects, ...session.bind.map((binding) => binding.source), ...(session.number ?? [])]
     known = { sources, names: sources.flatMap((source) => (source.in === 'query' ? [source.name] : [])) }
     judged.set(route, known)
   }

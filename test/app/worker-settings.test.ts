@@ -12,6 +12,7 @@ import { createReplayMemory, createReplaySlab } from '../../src/throttle/replay-
 import { createAuthority } from '../support/certificates.ts'
 import { makeIssuer } from '../support/gateway-process.ts'
 import { SAMPLE } from '../config/sample.ts'
+import { createBudgetMemory, createBudgetSlab } from '../../src/throttle/budget-slab.ts'
 
 const home = mkdtempSync(path.join(os.tmpdir(), 'portcullis-settings-'))
 afterAll(() => {
@@ -44,6 +45,7 @@ const deps: SettingsDeps = {
   isUp: () => true,
   randomness: createRandomness(),
   replays: createReplaySlab(createReplayMemory(1024)),
+  budgets: createBudgetSlab(createBudgetMemory(64, 1), 0),
 }
 const SECURE = SAMPLE.replace('  workers: 1', '  workers: 1\n  tls: { cert: ./gate.crt, key: ./gate.key }').replace(
   'registry: { url: http://127.0.0.1:9000 }',

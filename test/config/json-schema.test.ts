@@ -30,6 +30,9 @@ const LISTED_FOR_SHOW = new Set([
   'audit.holds',
   'audit.exports',
   'audit.exports.*.format',
+  // Without `response` nothing is held back: it is shown at a route.
+  'defaults.response.unknown',
+  'defaults.response.bytes',
 ])
 
 /** Every key of the schema: its path, with `*` for items and free names. */

@@ -11,17 +11,19 @@ import {
 import { isNearMiss } from '../../core/near-miss.ts'
 import { grantPermit } from '../../core/permit.ts'
 import { isWrongMethod, matchRoute, type Route } from '../../core/route.ts'
-import { checkAssurance, checkOwnership, isRevoked, type Session } from '../../core/session.ts'
+import { checkAssurance, checkOwnership, isRevoked, NOT_OWNER, type Session } from '../../core/session.ts'
 import type { Verification } from '../../ports/token-verifier.ts'
 import { observeAll } from '../../throttle/detector.ts'
 import { credentialOf } from '../credentials.ts'
+import { isDestination } from '../destination.ts'
 import { lockTargetOf, type Exchange } from '../exchange.ts'
 import type { Gateway } from '../gateway.ts'
 import { STALE } from '../in-flight.ts'
 import { refusesWhenStale } from '../lock-view.ts'
 import { checkPeople, countStrangers } from '../people.ts'
 import { checkPossession } from '../possession.ts'
-import { checkSources, readSource } from '../sources.ts'
+import { readJudgedBody } from '../judged-body.ts'
+import { checkSources, readBound } from '../sources.ts'
 import { subjectsOf } from '../subjects.ts'
 
 /** In this turn, unless the credential's judgement takes longer. */
@@ -36,10 +38,20 @@ export function admit(exchange: Exchange, gateway: Gateway): Decision | Promise<
   if (ambiguous !== undefined) return ambiguous
 
   const credential = verifyCredential(exchange, route, gateway)
-  if (credential === undefined) return admitSession(exchange, route, gateway)
-  return 'then' in credential
-    ? credential.then((denial) => denial ?? admitSession(exchange, route, gateway))
-    : credential
+  if (credential === undefined) return admitBody(exchange, route, gateway)
+  return 'then' in credential ? credential.then((denial) => denial ?? admitBody(exchange, route, gateway)) : credential
+}
+
+/** A body that is judged is read now: after all that can be judged without it, so that nobody makes us hold bytes for nothing. */
+function admitBody(exchange: Exchange, route: Route, gateway: Gateway): Decision | Promise<Decision> {
+  const bytesMax = route.policy.bodyBytesMax
+  if (bytesMax === undefined || exchange.body !== undefined) return admitSession(exchange, route, gateway)
+  const check = checkLocks(exchange, route, gateway)
+  const denial = check.denial ?? checkSession(exchange, route, check, gateway, false)
+  if (denial !== undefined) return denial
+  const reading = readJudgedBody(exchange, route, bytesMax)
+  if (!('then' in reading)) return reading
+  return reading.then((problem) => problem ?? checkSources(exchange, route) ?? admitSession(exchange, route, gateway))
 }
 
 function admitSession(exchange: Exchange, route: Route, gateway: Gateway): Decision {
@@ -56,6 +68,8 @@ function admitSession(exchange: Exchange, route: Route, gateway: Gateway): Decis
   }
   const throttled = checkThrottle(exchange, route, late.locks, gateway)
   if (throttled !== undefined) return throttled
+  const spent = gateway.settings.spend?.(exchange, route, exchange.subjects)
+  if (spent !== undefined) return spent
   // A cut that came before this grant was of another permit, by which nothing was sent.
   exchange.severedBy = undefined
   exchange.permit = grantPermit(route, late.epoch)
@@ -161,8 +175,14 @@ function takeVerification(
   return { denied: 'invalid-token', detail: 'The token is expired, or not one of ours.' }
 }
 
-/** Revocation, assurance and ownership, over the table that the grant will name. */
-function checkSession(exchange: Exchange, route: Route, check: LockCheck, gateway: Gateway): Denial | undefined {
+/** Revocation, assurance and ownership, over the table that the grant will name. `isWhole`: the body has been read as well. */
+function checkSession(
+  exchange: Exchange,
+  route: Route,
+  check: LockCheck,
+  gateway: Gateway,
+  isWhole = true,
+): Denial | undefined {
   const { session } = exchange
   const stepUp = check.locks?.stepUp
   if (session === undefined) {
@@ -170,8 +190,11 @@ function checkSession(exchange: Exchange, route: Route, check: LockCheck, gatewa
     gateway.telemetry.sessionChecked('missing')
     return { denied: 'no-session' }
   }
-  const denial = judgeSession(exchange, route, session, check, gateway.clock.now())
-  gateway.telemetry.sessionChecked(denial === undefined ? 'ok' : SESSION_RESULTS[denial.denied])
+  const denial =
+    judgeSession(route, session, check, gateway.clock.now()) ??
+    (isWhole ? judgeOwnership(exchange, route, session, gateway) : undefined)
+  if (denial !== undefined) gateway.telemetry.sessionChecked(SESSION_RESULTS[denial.denied])
+  else if (isWhole) gateway.telemetry.sessionChecked('ok')
   return denial
 }
 
@@ -183,21 +206,27 @@ const SESSION_RESULTS = {
   'not-owner': 'forbidden',
 } as const
 
-function judgeSession(
-  exchange: Exchange,
-  route: Route,
-  session: Session,
-  check: LockCheck,
-  now: number,
-): SessionDenial | undefined {
+function judgeSession(route: Route, session: Session, check: LockCheck, now: number): SessionDenial | undefined {
   if (now > session.expiresAt || (check.table !== undefined && isRevoked(session, check.table.revocations))) {
     return { denied: 'invalid-token', detail: 'The session has ended.' }
   }
+  return checkAssurance(route.policy.session, session, now, freshSinceOf(check.locks)) as SessionDenial | undefined
+}
+
+function judgeOwnership(
+  exchange: Exchange,
+  route: Route,
+  session: Session,
+  gateway: Gateway,
+): SessionDenial | undefined {
   const policy = route.policy.session
-  const denial =
-    checkAssurance(policy, session, now, freshSinceOf(check.locks)) ??
-    checkOwnership(policy, session, (source) => readSource(exchange, source))
-  return denial as SessionDenial | undefined
+  const denial = checkOwnership(policy, session, (source) => readBound(exchange, source))
+  if (denial !== undefined) return denial as SessionDenial
+  for (const source of policy.number ?? []) {
+    const numbers = readBound(exchange, source)
+    if (numbers.length === 0 || !isDestination(session, numbers, gateway.settings)) return NOT_OWNER as SessionDenial
+  }
+  return undefined
 }
 
 function checkThrottle(

@@ -3,12 +3,13 @@ import { labelOf, type Denial } from '../../core/decision.ts'
 import type { Permit } from '../../core/permit.ts'
 import type { UpstreamCall, UpstreamFailure, UpstreamSink } from '../../ports/upstream-client.ts'
 import { committed } from '../commit.ts'
-import type { Exchange } from '../exchange.ts'
+import { CLIENT_CLOSED, type Exchange } from '../exchange.ts'
 import { PATIENCE, type Gateway } from '../gateway.ts'
-import { upstreamLines, upstreamTrace } from '../headers.ts'
 import { overtakenBy } from '../in-flight.ts'
 import { refusesWhenStale } from '../lock-view.ts'
-import { RequestBody } from '../request-body.ts'
+import { judgeOf, type JudgedResponse } from '../judged-response.ts'
+import { outgoingBody, type OutgoingBody } from '../request-body.ts'
+import { upstreamRequestOf } from '../upstream-request.ts'
 import type { Fields } from '../../http1/fields.ts'
 import { ResponseWriter } from '../response-writer.ts'
 import { Tunnel } from '../tunnel.ts'
@@ -18,11 +19,7 @@ import { recordOutcome } from './settle.ts'
 /** `done`: the response has left, or both sides have been cut. `stale`: the permit's epoch has passed, back to admit. */
 export type ForwardEnd = 'done' | 'stale' | Denial | UpstreamFailure
 
-const NOT_HELD = Promise.resolve(false)
 const UNAVAILABLE: Denial = { denied: 'audit-unavailable', retryAfterMs: 5_000 }
-
-/** nginx's number for a caller that went away before it was answered; it is recorded and counted, never sent. */
-const CLIENT_CLOSED = 499
 
 /** Rejects where a port fails: the call has been ended then. */
 export function forward(exchange: Exchange, permit: Permit, gateway: Gateway): Promise<ForwardEnd> {
@@ -43,7 +40,9 @@ class Relay implements UpstreamSink {
   readonly #settled: Settled
   readonly #writer: ResponseWriter
   readonly #trailMs: number
-  readonly #body: RequestBody | undefined
+  readonly #body: OutgoingBody | undefined
+  /** Until the answer has been judged, where the route asks for it: it is held back whole. */
+  #judge: JudgedResponse | undefined
   #finished = false
   /** Whether the decision is durable, where the response waits for it: nothing leaves before. */
   #decision: Promise<boolean> | undefined
@@ -51,7 +50,6 @@ class Relay implements UpstreamSink {
   #isTold = false
   #upstreamEnded = false
   #tunnel: Tunnel | undefined
-  #continued = false
 
   constructor(exchange: Exchange, permit: Permit, gateway: Gateway, settled: Settled) {
     this.#exchange = exchange
@@ -59,7 +57,15 @@ class Relay implements UpstreamSink {
     this.#gateway = gateway
     this.#settled = settled
     this.#trailMs = (gateway.settings.patience ?? PATIENCE).trailMs
-    this.#body = this.#bodyOf()
+    this.#body = outgoingBody(exchange, {
+      bytesMax: gateway.settings.bodyBytesMax,
+      mayPass: () => this.#safely(() => this.#mayFlow()) ?? false,
+      onRefused: (refusal) => {
+        exchange.refusal = refusal
+        this.#interrupted()
+      },
+    })
+    this.#judge = judgeOf(exchange, permit.route, gateway, { onPass: this.#release, onRefused: this.#refuseAnswer })
     this.#writer = new ResponseWriter(exchange, gateway, permit.route.policy.audit === 'strict', {
       onDrain: () => {
         exchange.call?.resume()
@@ -73,32 +79,14 @@ class Relay implements UpstreamSink {
 
   start(): void {
     const exchange = this.#exchange
-    const { route } = this.#permit
-    const { settings, randomness } = this.#gateway
     exchange.interrupt = this.#interrupted
     exchange.onDownstreamClose = this.#onDownstreamClose
     if (overtakenBy(exchange) !== undefined || exchange.response.isGone) {
       this.#interrupted()
       return
     }
-    const call = settings.upstreams.send(
-      {
-        upstream: route.upstream,
-        method: exchange.method,
-        target: `${exchange.target?.path ?? '/'}${exchange.target?.query ?? ''}`,
-        lines: upstreamLines(exchange, {
-          scheme: settings.scheme,
-          forwardAuthorization: route.policy.forwardAuthorization,
-          traceparent: upstreamTrace(exchange, randomness),
-          rules: settings.fieldRules,
-          claims: route.policy.forwardClaims,
-        }),
-        body: exchange.request.bodyLength,
-        idempotent: exchange.isSafe,
-        upgrade: exchange.upgrade,
-      },
-      this,
-    )
+    const request = upstreamRequestOf(exchange, this.#permit.route, this.#gateway)
+    const call = this.#gateway.settings.upstreams.send(request, this)
     if (!this.#finished) exchange.call = call
   }
 
@@ -114,9 +102,9 @@ class Relay implements UpstreamSink {
 
   onHead(status: number, statusText: string, fields: Fields, length: number | undefined, isWhole: boolean): void {
     this.#safely(() => {
-      const exchange = this.#exchange
-      exchange.upstreamMs = this.#gateway.clock.monotonicMs() - (exchange.upstreamStartedMs ?? exchange.startedMs)
+      this.#exchange.hear(this.#gateway.clock.monotonicMs())
       this.#writer.takeHead(status, statusText, fields, length)
+      if (this.#judge?.takeHead(status, fields, length) === false) return
       // What has come whole waits for its outcome's record, which says all that its decision's would.
       if (!isWhole) this.#openWhenDecided()
     })
@@ -130,9 +118,12 @@ class Relay implements UpstreamSink {
   /** The decision of a handshake is durable already: it was judged as unsafe. */
   onSwitch(fields: Fields): void {
     this.#safely(() => {
-      const exchange = this.#exchange
-      exchange.upstreamMs = this.#gateway.clock.monotonicMs() - (exchange.upstreamStartedMs ?? exchange.startedMs)
-      this.#tunnel = new Tunnel(exchange, this.#gateway, () => this.#safely(() => this.#mayFlow()) ?? false)
+      this.#exchange.hear(this.#gateway.clock.monotonicMs())
+      if (this.#permit.route.policy.response?.unknown === 'refuse') {
+        this.#refuseAnswer({ denied: 'response-unjudged' })
+        return
+      }
+      this.#tunnel = new Tunnel(this.#exchange, this.#gateway, () => this.#safely(() => this.#mayFlow()) ?? false)
       this.#tunnel.open(fields)
     })
   }
@@ -140,12 +131,13 @@ class Relay implements UpstreamSink {
   onData(chunk: Buffer): boolean {
     if (this.#tunnel !== undefined)
       return this.#safely(() => !this.#mayFlow() || this.#tunnel?.takeData(chunk) === true) ?? true
-    return this.#safely(() => !this.#mayFlow() || this.#writer.takeData(chunk)) ?? true
+    return this.#safely(() => !this.#mayFlow() || this.#takeData(chunk)) ?? true
   }
 
   onEnd(): void {
     if (this.#finished) return
     this.#upstreamEnded = true
+    if (this.#safely(() => this.#judge?.end() ?? true) !== true) return
     this.#complete()
   }
 
@@ -161,6 +153,25 @@ class Relay implements UpstreamSink {
     this.#cut()
   }
 
+  #takeData(chunk: Buffer): boolean {
+    if (this.#judge === undefined) return this.#writer.takeData(chunk)
+    this.#judge.takeData(chunk)
+    return true
+  }
+
+  /** The answer goes the way of any other from here on, with what has been held back of it. */
+  readonly #release = (held: readonly Buffer[], isWhole: boolean): void => {
+    this.#judge = undefined
+    for (const chunk of held) this.#writer.takeData(chunk)
+    if (!isWhole && held.length > 0) this.#openWhenDecided()
+  }
+
+  /** Nothing of the answer has left. The trail tells that it was asked for, and that it was not given. */
+  readonly #refuseAnswer = (denial: Denial): void => {
+    this.#tellDecision()
+    this.#finish(denial)
+  }
+
   /** In the turn in which the first bytes would be written: the permit's epoch once more, and what has landed since. */
   #begin(call: UpstreamCall): boolean {
     const exchange = this.#exchange
@@ -173,10 +184,7 @@ class Relay implements UpstreamSink {
     exchange.upstreamStartedMs ??= clock.monotonicMs()
     // Now and not before: a refusal goes out without a 100 ahead of it, and the caller keeps its body.
     const { fields, minor } = exchange.request
-    if (minor > 0 && !this.#continued && fields.has('expect')) {
-      this.#continued = true
-      exchange.response.writeContinue()
-    }
+    if (minor > 0 && fields.has('expect')) exchange.writeContinue()
     return true
   }
 
@@ -189,7 +197,7 @@ class Relay implements UpstreamSink {
       this.#writer.open()
       return
     }
-    this.#decision = ticket === undefined ? NOT_HELD : committed(this.#gateway, ticket, this.#trailMs)
+    this.#decision = ticket === undefined ? Promise.resolve(false) : committed(this.#gateway, ticket, this.#trailMs)
     void this.#decision.then((held) => {
       this.#safely(() => {
         if (!held) this.#abandon()
@@ -337,26 +345,5 @@ class Relay implements UpstreamSink {
     exchange.onDownstreamClose = undefined
     exchange.call?.abort()
     this.#body?.stop()
-  }
-
-  #bodyOf(): RequestBody | undefined {
-    const exchange = this.#exchange
-    if (exchange.request.body === undefined) return undefined
-    return new RequestBody(exchange, {
-      bytesMax: this.#gateway.settings.bodyBytesMax,
-      mayPass: () => this.#safely(() => this.#mayFlow()) ?? false,
-      onTooLarge: () => {
-        this.#refuse({ denied: 'body-too-large' })
-      },
-      onBroken: (detail) => {
-        this.#refuse(detail === undefined ? { denied: 'request-timeout' } : { denied: 'malformed-request', detail })
-      },
-    })
-  }
-
-  /** The request turns out to be at fault while its body comes. */
-  #refuse(refusal: Denial): void {
-    this.#exchange.refusal = refusal
-    this.#interrupted()
   }
 }

@@ -97,6 +97,10 @@ export function requestRecord(exchange: Exchange, phase: RequestRecord['phase'],
   if (reason !== undefined) record.reason = reason
   if (lock !== undefined) record.lock = lock.id
   if (phase === 'decision') return record
+  if (exchange.returned.length > 0 && exchange.decision === 'allow') {
+    record.returned = exchange.returned.length
+    record.subjects = [...new Set([...subjects, ...exchange.returned])].slice(0, SUBJECTS_MAX)
+  }
   record.status = exchange.status
   record.bytes = exchange.bytesSent
   if (exchange.upgrade !== undefined) record.received = exchange.bytesReceived
@@ -105,6 +109,9 @@ export function requestRecord(exchange: Exchange, phase: RequestRecord['phase'],
   if (exchange.pii !== undefined) record.pii = exchange.pii.seen()
   return record
 }
+
+/** More pseudonyms than these are a count: a record is one entry of the trail. */
+const SUBJECTS_MAX = 256
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] }
 

@@ -53,6 +53,11 @@ const ANSWERS = {
     title: 'Content too large',
     detail: 'The request body is larger than this gateway takes.',
   },
+  'unsupported-body': {
+    status: 415,
+    title: 'Unsupported media type',
+    detail: 'This takes a JSON body (application/json) in UTF-8, without a content coding.',
+  },
   locked: LOCKED,
   'view-stale': LOCKED,
   'no-session': { status: 401, title: 'A session is required', detail: 'Present a bearer token.' },
@@ -75,6 +80,11 @@ const ANSWERS = {
     status: 403,
     title: 'Not your record',
     detail: 'The session does not own the record that was asked for.',
+  },
+  'response-unjudged': {
+    status: 502,
+    title: 'The answer cannot be judged',
+    detail: 'Whose record it is cannot be told, so it is not given.',
   },
   throttled: { status: 429, title: 'Too many requests', detail: 'Slow down, and try again later.' },
   'audit-unavailable': {
