@@ -9,6 +9,7 @@ import { createControlServer } from '../control/server.ts'
 import type { StatusView } from '../ports/control-api.ts'
 import { openControlListener, type ControlListener } from './control-listener.ts'
 import type { Notices } from './notices.ts'
+import { openPeopleDesk } from './people.ts'
 import type { Parts } from './parts.ts'
 import { checkpointOf } from './trail.ts'
 import type { Watches } from './watches.ts'
@@ -66,6 +67,7 @@ export async function openControl(parts: Parts, watches: Watches, notices: Notic
     ...(running.config.control.alertmanager === undefined ? {} : { suggestions: notices.suggestions }),
     console: readConsole(CONSOLE_DIR),
     ...(parts.pool === undefined ? {} : { live: parts.live, rates: openRates(parts) }),
+    people: openPeopleDesk(parts),
     metrics: async () => ({
       contentType: parts.meters.registry.contentType,
       body: await parts.meters.registry.render(),

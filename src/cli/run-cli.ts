@@ -30,6 +30,10 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: 'say what a lock would have refused in the last 15 minutes',
     load: () => import('./commands/impact.ts'),
   },
+  anomalies: {
+    summary: 'show what detectors of people found, and answer it',
+    load: () => import('./commands/anomalies.ts'),
+  },
   replay: { summary: "run recorded traffic through a config's limits", load: () => import('./commands/replay.ts') },
   simulate: {
     summary: 'mix a simulated attack into a log, or play it at your own gateway',

@@ -12,6 +12,7 @@ import type { ConsoleFiles } from './console-files.ts'
 import type { TrailSearch } from '../ports/trail-search.ts'
 import type { FleetParts } from './fleet/fleet.ts'
 import type { LiveFeed } from './live/live-feed.ts'
+import type { PeopleDesk } from './people/people-desk.ts'
 import type { Rates } from './live/rates.ts'
 import type { ImpactDesk } from './impact-desk.ts'
 import type { Suggestions } from './suggestions.ts'
@@ -65,5 +66,7 @@ export interface ControlDeps {
   /** Absent without a data plane, as `rates` is. */
   readonly live?: LiveFeed | undefined
   readonly rates?: Rates | undefined
+  /** What detectors of people found, and their limits. */
+  readonly people?: PeopleDesk
   readonly metrics: () => Promise<{ readonly contentType: string; readonly body: string }>
 }

@@ -189,6 +189,27 @@ const PATHS = {
       responses: { 200: json(objectOf({ routes: listOf({ type: 'object' }) }), 'Routes'), ...refused(401) },
     },
   },
+  '/api/v1/anomalies': {
+    get: {
+      summary: 'What the detectors of people have found, the latest first, and what is exempt from them',
+      responses: { 200: json({ type: 'object' }, 'Findings'), ...refused(401, 403) },
+    },
+  },
+  '/api/v1/anomalies/answers': {
+    post: {
+      summary:
+        'Accepts, snoozes or exempts a finding: a JWS of typ portcullis-anomaly+jwt with anomaly, action, reason and ttl',
+      ...body({ answer: { type: 'string' } }),
+      responses: { 201: json({ type: 'object' }, 'What was recorded'), ...refused(400, 401, 403, 415) },
+    },
+  },
+  '/api/v1/limits': {
+    get: {
+      summary:
+        'Limits of people, learned and in force; with role, minutes and count, how many accounts that limit would have refused',
+      responses: { 200: json({ type: 'object' }, 'Limits'), ...refused(400, 401) },
+    },
+  },
   '/api/v1/rates': {
     get: {
       summary: 'Decisions of the last quarter of an hour, second by second, and the routes of the last minute',

@@ -11,6 +11,7 @@ import { checkHost } from './check-host.ts'
 import type { ControlDeps } from './control-deps.ts'
 import { sendProblem, type ProblemCode } from './problem.ts'
 import type { Method, Resource } from './resource.ts'
+import { anomalyResources } from './resources/anomalies.ts'
 import { auditLogResources } from './resources/audit-log.ts'
 import { consoleResources } from './resources/console.ts'
 import { auditProofResource } from './resources/audit-proof.ts'
@@ -78,6 +79,7 @@ function resourcesOf(deps: ControlDeps, sessions: Sessions): readonly Resource[]
     ...auditSearchResources(deps),
     eventResource(deps, (authorization) => callerOf(authorization, sessions)),
     ratesResource(deps),
+    ...anomalyResources(deps),
     routesResource(deps),
     ...consoleResources(deps),
     ...docsResources(),

@@ -1,0 +1,208 @@
+// The main thread's part in counting people: limits are learned and kept, exemptions reach the workers, and, where the config
+// allows it, a session that read a honey subject or ran away is locked by the gateway's own key.
+import { createPrivateKey, createPublicKey, sign } from 'node:crypto'
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { every } from '../control/every.ts'
+import { createPeopleDesk, type Exemption, type LimitSource, type PeopleDesk } from '../control/people/people-desk.ts'
+import type { AnomalyRecord, LimitRecord } from '../core/audit-record.ts'
+import type { Config } from '../config/config.ts'
+import { budgetsOf, LEARN_RULES, learnLimits, type LearnedLimit } from '../throttle/learned-limits.ts'
+import { createMaxima, ROLES } from '../throttle/maxima.ts'
+import { BUILT_IN } from '../throttle/new-subjects.ts'
+import type { Parts } from './parts.ts'
+
+const LEARN_EVERY_MS = 3_600_000
+const RULES = { ...LEARN_RULES, floors: BUILT_IN, ceilings: BUILT_IN.map(({ count }) => 2 * count) }
+
+interface Kept {
+  readonly limits: readonly LearnedLimit[]
+  readonly exemptions: readonly Exemption[]
+}
+
+export function openPeopleDesk(parts: Parts): PeopleDesk {
+  const { clock, logger, trail, people, pool, running } = parts
+  const file = join(running.config.store.dir, 'people.json')
+  const kept = readKept(file, logger)
+  const maxima = createMaxima(people.memory.maxima)
+  let { limits, exemptions } = kept
+  const mode = (): string => running.config.throttle?.learn ?? 'shadow'
+
+  const push = (): void => {
+    const now = clock.now()
+    pool?.setPeople({
+      ...(mode() === 'enforce' && limits.length > 0
+        ? { learned: { session: budgetsOf(limits, 'session', now), address: budgetsOf(limits, 'address', now) } }
+        : {}),
+      exemptions: exemptions.filter(({ until }) => until > now).map(({ detector, name }) => `${detector}\0${name}`),
+    })
+  }
+  const keep = (): void => {
+    writeKept(file, { limits, exemptions })
+    push()
+  }
+  const learn = (): void => {
+    if (mode() === 'off') return
+    const before = limits
+    limits = ROLES.flatMap((role) => learnLimits(maxima, role, RULES, before, clock.now()))
+    for (const record of changesOf(before, limits, mode(), clock.now())) trail.main.append(record)
+    keep()
+  }
+  learn()
+  parts.cleanUp.defer(
+    every(
+      LEARN_EVERY_MS,
+      async () => {
+        learn()
+      },
+      logger,
+    ),
+  )
+  // Exemptions end by themselves.
+  parts.cleanUp.defer(
+    every(
+      60_000,
+      async () => {
+        push()
+      },
+      logger,
+    ),
+  )
+  const desk = createPeopleDesk({
+    book: people.book,
+    limits: limitSource(() => limits, mode, { maxima, now: () => clock.now() }),
+    now: () => clock.now(),
+    exemptions,
+    onExemptions: (next) => {
+      exemptions = next
+      keep()
+    },
+    record: (record) => void trail.main.append(record),
+  })
+  const lock = running.config.throttle?.lock
+  if (lock !== undefined) parts.cleanUp.defer(people.book.listen(lockerOf(parts, lock)))
+  return desk
+}
+
+function changesOf(
+  before: readonly LearnedLimit[],
+  after: readonly LearnedLimit[],
+  mode: string,
+  time: number,
+): readonly LimitRecord[] {
+  return after.flatMap(({ role, minutes, count, accounts, confidence }): LimitRecord[] => {
+    const was = before.find((each) => each.role === role && each.minutes === minutes)?.count
+    if (was === undefined || was === count) return []
+    return [
+      { kind: 'limit', time, change: 'learned', role, minutes, before: was, after: count, accounts, confidence, mode },
+    ]
+  })
+}
+
+function limitSource(
+  limits: () => readonly LearnedLimit[],
+  mode: () => string,
+  { maxima, now }: { readonly maxima: ReturnType<typeof createMaxima>; readonly now: () => number },
+): LimitSource {
+  return {
+    get mode() {
+      return mode()
+    },
+    views: () =>
+      limits().map(({ role, minutes, count, accounts, p50, p90, p99, confidence }) => {
+        const floor = BUILT_IN.find((each) => each.minutes === minutes)?.count ?? count
+        return {
+          role,
+          minutes,
+          enforced: mode() === 'enforce' ? count : floor,
+          learned: count,
+          accounts,
+          p50,
+          p90,
+          p99,
+          confidence,
+        }
+      }),
+    wouldRefuse(role, minutes, count) {
+      const known = ROLES.find((each) => each === role)
+      const window = BUILT_IN.findIndex((each) => each.minutes === minutes)
+      if (known === undefined || window === -1 || !Number.isInteger(count) || count < 1 || count > 254) return undefined
+      return maxima
+        .histogram(known, window, now())
+        .subarray(count + 1)
+        .reduce((sum, accounts) => sum + accounts, 0)
+    },
+  }
+}
+
+function readKept(file: string, logger: Parts['logger']): Kept {
+  try {
+    const found = JSON.parse(readFileSync(file, 'utf8')) as Partial<Kept>
+    return { limits: found.limits ?? [], exemptions: found.exemptions ?? [] }
+  } catch (error) {
+    // Learned limits begin at the built-in ones again: stricter, never looser.
+    if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT'))
+      logger.warn('learned limits could not be read and begin anew', { file, error: String(error) })
+    return { limits: [], exemptions: [] }
+  }
+}
+
+function writeKept(file: string, kept: Kept): void {
+  mkdirSync(join(file, '..'), { recursive: true })
+  writeFileSync(`${file}.new`, JSON.stringify(kept), { mode: 0o600 })
+  renameSync(`${file}.new`, file)
+}
+
+/** One lock for each session or address, scoped to it, that opens by itself. */
+function lockerOf(
+  { desk, clock, randomness, logger, running }: Parts,
+  { keyFile, ttlMs }: NonNullable<NonNullable<Config['throttle']>['lock']>,
+) {
+  const privateKey = createPrivateKey(readFileSync(keyFile, 'utf8'))
+  const x = createPublicKey(privateKey).export({ format: 'jwk' }).x
+  const me = running.config.control.responders.find(({ key }) => key === x)
+  if (me === undefined)
+    throw new Error(
+      `throttle.lock.keyFile ${keyFile}: its public key is no responder's: enrol it in control.responders`,
+    )
+  const locked = new Map<string, number>()
+  return ({ answer, session, client, sentence, detector, threat }: AnomalyRecord): void => {
+    if (answer !== 'lock' && answer !== 'revoke') return
+    const now = clock.now()
+    const name = session ?? client
+    if ((locked.get(name) ?? 0) > now) return
+    locked.set(name, now + ttlMs)
+    const scope =
+      session === undefined
+        ? { cidrs: [client.includes(':') ? `${client}/128` : `${client}/32`] }
+        : { sessions: [session] }
+    const order = {
+      ...{ kind: 'lock', scope, mode: 'deny', onExpiry: 'open', ttl: `${Math.round(ttlMs / 1000)}s` },
+      reason: `${detector} (${threat ?? ''}): ${sentence}`,
+      incident: `INC-${new Date(now).toISOString().slice(0, 10)}`,
+    }
+    const fleet = running.config.store.redis?.fleet
+    const claims = {
+      iss: me.name,
+      iat: Math.floor(now / 1000),
+      jti: randomness.requestId(),
+      order,
+      ...(fleet === undefined ? {} : { aud: fleet }),
+    }
+    const input = `${encoded({ alg: 'EdDSA', typ: 'portcullis-order+jwt', kid: me.name })}.${encoded(claims)}`
+    const jws = `${input}.${sign(null, Buffer.from(input), privateKey).toString('base64url')}`
+    desk.submit(jws, 'api').then(
+      (result) => {
+        if (result.outcome !== 'accepted')
+          logger.error('a lock by a detector was not accepted', { outcome: result.outcome, detector })
+      },
+      (error: unknown) => {
+        logger.error('a lock by a detector failed', { error: String(error), detector })
+      },
+    )
+  }
+}
+
+function encoded(value: object): string {
+  return Buffer.from(JSON.stringify(value)).toString('base64url')
+}
