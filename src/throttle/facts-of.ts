@@ -52,12 +52,15 @@ export function personOf(pseudonym: string, identifier: string, own: boolean, se
   return { hash: hashKey(pseudonym, seed)[0], step: stepOf(identifier), own }
 }
 
+const PREFIX_MAX = 8
+
 export function stepOf(identifier: string): number {
   let end = identifier.length
   while (end > 0 && !isDigit(identifier.charCodeAt(end - 1))) end -= 1
   let start = end
   while (start > 0 && end - start < 15 && isDigit(identifier.charCodeAt(start - 1))) start -= 1
-  return start === end ? -1 : Number(identifier.slice(start, end)) % 0x10000
+  // A long name in front of its digits is a pseudonym or a hash: its digits count nothing.
+  return start === end || start > PREFIX_MAX ? -1 : Number(identifier.slice(start, end)) % 0x10000
 }
 
 function isDigit(code: number): boolean {

@@ -102,7 +102,11 @@ function medianDeviation(histogram: Float64Array, total: number, median: number)
 export function budgetsOf(limits: readonly LearnedLimit[], role: Role, now: number): readonly Budget[] {
   return limits
     .filter((limit) => limit.role === role)
-    .map(({ minutes, count, changedAt }) => ({ minutes, count, source: `learned ${agoOf(now - changedAt)}` }))
+    .map(({ minutes, count, changedAt, confidence }) => ({
+      minutes,
+      count,
+      source: confidence === 'none' ? 'built in' : `learned ${agoOf(now - changedAt)}`,
+    }))
 }
 
 function agoOf(ms: number): string {
