@@ -197,6 +197,7 @@ const PATHS = {
   },
   '/api/v1/anomalies/answers': {
     post: {
+      security: [],
       summary:
         'Accepts, snoozes or exempts a finding: a JWS of typ portcullis-anomaly+jwt with anomaly, action, reason and ttl',
       ...body({ answer: { type: 'string' } }),

@@ -1,12 +1,12 @@
 // What the detectors of people have found, what the limits are, and what other ones would have done.
 import type { ControlDeps } from '../control-deps.ts'
+import { createAnomalyBook } from '../people/anomaly-book.ts'
 import { ANOMALY_TYP, type PeopleDesk } from '../people/people-desk.ts'
 import { sendProblem } from '../problem.ts'
 import { bodyField, sendJson, type Resource } from '../resource.ts'
 
 export function anomalyResources(deps: ControlDeps): readonly Resource[] {
-  const { people } = deps
-  if (people === undefined) return []
+  const { people = NOBODY } = deps
   return [
     {
       path: '/api/v1/anomalies',
@@ -53,6 +53,14 @@ export function anomalyResources(deps: ControlDeps): readonly Resource[] {
     },
     limitResource(people),
   ]
+}
+
+/** Where nobody counts people there is nothing to tell. */
+const NOBODY: PeopleDesk = {
+  book: createAnomalyBook(),
+  limits: { mode: 'off', views: () => [], wouldRefuse: () => undefined },
+  exemptions: () => [],
+  answer: () => ({ problem: 'nobody counts people here' }),
 }
 
 function limitResource(people: PeopleDesk): Resource {
