@@ -21,7 +21,7 @@ if (name === undefined || keyId === undefined || publicKey === undefined) {
 const root = path.resolve(import.meta.dirname, '..')
 
 function portcullis(args: readonly string[], by: string): string {
-  const key = path.join(root, values.dir, 'keys', `${by}.key`)
+  const key = path.resolve(root, values.dir, 'keys', `${by}.key`)
   const { status, stdout, stderr } = spawnSync(
     process.execPath,
     [

@@ -48,6 +48,17 @@ export async function give(order: { readonly kind: OrderKind } & Readonly<Record
   return { outcome: 'accepted', accepted: answer.body }
 }
 
+const ANOMALY_TYP = 'portcullis-anomaly+jwt'
+
+/** Says that a finding has been seen and is known traffic: signed, and in the trail. What is wrong, or undefined. */
+export async function acceptAnomaly(anomaly: string): Promise<Problem | undefined> {
+  const key = await ownKey()
+  if (key === undefined) return { status: 0, code: 'no-key', detail: '' }
+  const claims = { anomaly, action: 'accept', ttl: '1h', reason: 'accepted in the console' }
+  const answer = await ask('anomalies/answers', { answer: await signCompact(key, ANOMALY_TYP, claims, gatewayNow()) })
+  return answer.ok ? undefined : answer.problem
+}
+
 function finish({ id, epoch, proof }: OrderAccepted): void {
   const progress = state.get().proof
   if (progress?.id !== id || proof === undefined) return

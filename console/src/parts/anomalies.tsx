@@ -3,6 +3,9 @@ import { useEffect, useState } from 'preact/hooks'
 import type { LockScope } from '../../../src/core/scope.ts'
 import { ask, type Answer } from '../api.ts'
 import { useWords } from '../messages/messages.ts'
+import { acceptAnomaly } from '../orders.ts'
+import { state } from '../state.ts'
+import { useStore } from '../store.ts'
 import { Moment, Text } from './moment.tsx'
 import { openOverlay } from './overlays.ts'
 
@@ -23,6 +26,8 @@ export function Anomalies() {
   const t = useWords()
   const [answer, setAnswer] = useState<Answer<unknown>>()
   const [accepted, setAccepted] = useState<readonly string[]>([])
+  const [problem, setProblem] = useState('')
+  const maySign = useStore(state, ({ session }) => session?.keyId !== undefined)
   useEffect(() => {
     const look = (): void => void ask<unknown>('anomalies').then(setAnswer)
     look()
@@ -33,6 +38,11 @@ export function Anomalies() {
       removeEventListener('portcullis:anomaly', look)
     }
   }, [])
+  const accept = async (id: string): Promise<void> => {
+    const failed = await acceptAnomaly(id)
+    if (failed === undefined) setAccepted([...accepted, id])
+    setProblem(failed === undefined ? '' : t('refusedOrder', { detail: failed.detail || failed.code }))
+  }
   const keyOf = ({ id, detector, sentence }: Anomaly): string => id ?? `${detector ?? ''} ${sentence ?? ''}`
   const found = listOf(answer).filter((each) => !accepted.includes(keyOf(each)))
   return (
@@ -43,6 +53,7 @@ export function Anomalies() {
         <p class="hint">{t('failed', { detail: answer.problem.detail })}</p>
       )}
       {answer?.ok === true && found.length === 0 && <p>{t('noAnomalies')}</p>}
+      {problem !== '' && <p class="bad">{problem}</p>}
       <ul class="plain">
         {found.slice(0, 20).map((each) => (
           <li key={keyOf(each)}>
@@ -52,9 +63,11 @@ export function Anomalies() {
             {(each.at ?? each.time) !== undefined && <Moment at={each.at ?? each.time ?? 0} />}{' '}
             <Text of={each.sentence ?? ''} max={300} />
             <span class="actions start">
-              <button type="button" class="quiet" onClick={() => setAccepted([...accepted, keyOf(each)])}>
-                {t('accept')}
-              </button>
+              {maySign && each.id !== undefined && (
+                <button type="button" class="quiet" onClick={() => void accept(each.id ?? '')}>
+                  {t('accept')}
+                </button>
+              )}
               <button type="button" class="quiet" onClick={() => openOverlay({ kind: 'freeze', scope: scopeOf(each) })}>
                 {t('lockFrom')}
               </button>
