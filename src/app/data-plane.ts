@@ -13,6 +13,7 @@ import type { DurableBatch } from '../audit/write-ahead.ts'
 import type { Config, GatewayConfig } from '../config/config.ts'
 import { LOCK_MEMORY_BYTES, lockMemory } from '../gateway/lock-view.ts'
 import type { Clock, Randomness } from '../ports/clock.ts'
+import type { AskOtp } from '../ports/otp.ts'
 import type { Logger } from '../ports/logger.ts'
 import type { Signer } from '../ports/signer.ts'
 import type { AnomalyRecord } from '../core/audit-record.ts'
@@ -46,6 +47,7 @@ export interface DataPlaneDeps {
   readonly people: EngineMemory
   readonly onAnomaly: (anomaly: AnomalyRecord) => void
   readonly onSlab: (thread: number, slab: TelemetrySlab) => void
+  readonly askOtp: AskOtp
   readonly onSeries: (thread: number, announcement: SeriesAnnouncement) => void
 }
 
@@ -89,5 +91,6 @@ export async function openDataPlane(deps: DataPlaneDeps): Promise<Pool> {
     onBatch: deps.onBatch,
     onSeries: deps.onSeries,
     onAnomaly: deps.onAnomaly,
+    askOtp: deps.askOtp,
   })
 }

@@ -168,14 +168,14 @@ async function rejoin(parts: FleetParts): Promise<void> {
 }
 
 /** With the password of the file, which never stands in the config. */
-function redisUrl({ url, username, passwordFile }: RedisConfig): string {
+export function redisUrl({ url, username, passwordFile }: RedisConfig): string {
   if (username === undefined && passwordFile === undefined) return url
   const password = passwordFile === undefined ? '' : readSecretFile('store.redis.passwordFile', passwordFile).trim()
   const who = `${encodeURIComponent(username ?? '')}:${encodeURIComponent(password)}@`
   return url.replace(/^([a-z-]+:\/\/)(?:[^@/]*@)?/, `$1${who}`)
 }
 
-function tlsOf({ tls }: RedisConfig): {
+export function tlsOf({ tls }: RedisConfig): {
   readonly tls?: { ca?: string; cert?: string; key?: string; serverName?: string }
 } {
   if (tls === undefined) return {}

@@ -16,6 +16,7 @@ import type { CleanUp } from './clean-up.ts'
 import type { Pool } from './data-plane.ts'
 import type { Meters } from './meters.ts'
 import type { TrailDesk } from './trail-desk.ts'
+import type { Otp } from './otp.ts'
 import type { Trail } from './trail.ts'
 
 export interface Base {
@@ -27,6 +28,7 @@ export interface Base {
   readonly pseudonymKey: PseudonymKey
   readonly meters: Meters
   readonly trail: Trail
+  readonly otp: Otp
   readonly trailDesk: TrailDesk
   /** Absent in a control-only member. */
   readonly pool: Pool | undefined

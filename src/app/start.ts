@@ -27,6 +27,7 @@ import { openFleet, openFleetBase } from './fleet.ts'
 import { openNotices } from './notices.ts'
 import { createMeters } from './meters.ts'
 import { createNoDataPlane } from './no-data-plane.ts'
+import { openOtp } from './otp.ts'
 import type { Base, Parts } from './parts.ts'
 import { openTrailDesk } from './trail-desk.ts'
 import { checkpointOf, openTrail } from './trail.ts'
@@ -89,6 +90,7 @@ async function openBase({ config, env, clock, cleanUp }: GatewayDeps): Promise<B
   const trail = await openTrail({ config, clock, logger, cleanUp, telemetry: meters.main })
   const live = createLiveFeed()
   const people = { memory: createEngineMemory(config.throttle), book: createAnomalyBook() }
+  const otp = await openOtp(config, { pseudonymKey, clock, randomness, logger, cleanUp })
   const pool =
     config.gateway &&
     (await openDataPlane({
@@ -111,6 +113,7 @@ async function openBase({ config, env, clock, cleanUp }: GatewayDeps): Promise<B
       onSeries: (thread, announcement) => {
         meters.registry.addSeries(thread, announcement)
       },
+      askOtp: otp.ask,
     }))
   if (pool !== undefined) cleanUp.defer(() => pool.stop(0))
   const trailDesk = openTrailDesk({
@@ -118,7 +121,7 @@ async function openBase({ config, env, clock, cleanUp }: GatewayDeps): Promise<B
     size: () => trail.sealer.size,
   })
   cleanUp.defer(() => trailDesk.stop())
-  return { env, clock, cleanUp, logger, randomness, pseudonymKey, meters, trail, trailDesk, pool, live, people }
+  return { env, clock, cleanUp, logger, randomness, pseudonymKey, meters, trail, trailDesk, pool, live, people, otp }
 }
 
 async function openDesk(base: Base, config: Config): Promise<Parts> {

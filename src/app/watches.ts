@@ -174,8 +174,12 @@ async function applyConfig(
   const { running, desk, clock, pool } = parts
   const read = await readCertificates(next, clock.now()).catch((error: unknown) => problemsOf(error))
   if ('problems' in read) return read.problems
+  // Before the workers, who read its keys.
+  const refused = await parts.otp.use(next).catch((error: unknown) => problemsOf(error))
+  if (refused !== undefined) return refused.problems
   const problems = (await pool?.reload(next)) ?? []
   if (problems.length > 0) {
+    await parts.otp.use(running.config)
     await pool?.reload(running.config)
     return problems
   }

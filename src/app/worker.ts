@@ -23,6 +23,7 @@ import { lockMemory, LockView } from '../gateway/lock-view.ts'
 import { RefusalCount } from '../gateway/refusal-count.ts'
 import { GatewayServer, drain } from '../gateway/server.ts'
 import { createTurnsOfTime } from '../gateway/turns-of-time.ts'
+import { createRemoteOtpDesk } from './remote-otp-desk.ts'
 import type { FromWorker, ToWorker } from '../ports/worker-protocol.ts'
 import { createEngine } from '../throttle/engine.ts'
 import { createTeller, type PeopleGuard } from '../gateway/people-guard.ts'
@@ -66,6 +67,10 @@ const deps: SettingsDeps = {
   isUp: (target) => !down.has(target),
   budgets: createBudgetSlab(start.budgets, start.thread),
 }
+
+const otpDesk = createRemoteOtpDesk((id, question) => {
+  post({ type: 'otp', id, question })
+})
 
 interface Running {
   readonly gateway: Gateway
@@ -139,6 +144,7 @@ async function run(): Promise<Running> {
     clock,
     randomness,
     logger,
+    askOtp: otpDesk.ask,
     draining: false,
   }
   const server = new GatewayServer(gateway, config.gateway.limits, opened.secure)
@@ -239,6 +245,9 @@ function obey(running: Running, message: ToWorker<Config>): void {
       })
       break
     }
+    case 'otp':
+      otpDesk.take(message.id, message.answer)
+      break
     case 'down':
       down = new Set(message.targets)
       break

@@ -84,7 +84,7 @@ export const otpSchema = z
       .describe('How codes are delivered.'),
     totp: z
       .strictObject({
-        file: path.describe('File of the accounts and their secrets, 0600; "portcullis totp NAME" adds one.'),
+        file: path.describe('File of the accounts and their secrets, 0600; see docs/otp.md.'),
       })
       .optional()
       .describe('Codes of an authenticator (RFC 6238) as a second way, for those who work with records.'),

@@ -21,6 +21,7 @@ export type DenialReason =
   | 'insufficient-authentication'
   | 'not-owner'
   | 'response-unjudged'
+  | 'otp-refused'
   | 'throttled'
   | 'audit-unavailable'
   | 'sessions-unavailable'
@@ -71,6 +72,7 @@ const LABELS = {
   'insufficient-authentication': 'unauthenticated',
   'not-owner': 'forbidden',
   'response-unjudged': 'forbidden',
+  'otp-refused': 'unauthenticated',
   throttled: 'throttled',
   'audit-unavailable': 'error',
   'sessions-unavailable': 'error',

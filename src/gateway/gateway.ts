@@ -6,6 +6,7 @@ import type { Addresses } from '../ports/addresses.ts'
 import type { AuditTrail } from '../ports/audit-trail.ts'
 import type { Clock, Randomness } from '../ports/clock.ts'
 import type { Logger } from '../ports/logger.ts'
+import type { AskOtp } from '../ports/otp.ts'
 import type { Pseudonyms } from '../ports/pseudonyms.ts'
 import type { Telemetry } from '../ports/telemetry.ts'
 import type { ProofVerifier } from '../ports/proof-verifier.ts'
@@ -73,5 +74,7 @@ export interface Gateway {
   readonly clock: Clock
   readonly randomness: Randomness
   readonly logger: Logger
+  /** Absent: the gateway gives no one-time passwords of its own. */
+  readonly askOtp?: AskOtp
   draining: boolean
 }

@@ -3,6 +3,7 @@ import { isDenial, type Decision } from '../core/decision.ts'
 import type { Downstream } from './downstream.ts'
 import type { Exchange } from './exchange.ts'
 import type { Gateway } from './gateway.ts'
+import { answerOwn } from './own-endpoint.ts'
 import type { Request } from './request.ts'
 import type { Response } from './response.ts'
 import { admit } from './stages/admit.ts'
@@ -87,6 +88,12 @@ function carryOut(
   if (exchange.isCanary) {
     answerCanary(exchange)
     return undefined
+  }
+  const { own } = decision.route.policy
+  if (own !== undefined) {
+    return answerOwn(exchange, own, gateway).then((refusal) =>
+      refusal === undefined ? undefined : respond(exchange, refusal, gateway),
+    )
   }
   return forward(exchange, decision, gateway).then((end) => {
     if (end === 'stale') return judge(exchange, gateway, admissions + 1)

@@ -14,18 +14,22 @@ interface Plan {
   readonly root: PointerNode
 }
 
+/** What the gateway's own endpoints are asked with. */
+export const OWN_POINTERS = ['/number', '/transaction', '/account', '/code'] as const
+
 const plans = new WeakMap<Route, Plan>()
 
 function planOf(route: Route): Plan {
   let plan = plans.get(route)
   if (plan === undefined) {
-    const { subjects, session } = route.policy
+    const { subjects, session, own } = route.policy
     const sources: readonly Source[] = [
       ...subjects,
       ...session.bind.map(({ source }) => source),
       ...(session.number ?? []),
     ]
-    plan = planFor(sources.filter((source) => source.in === 'body').map(({ name }) => name))
+    const names = own === undefined ? [] : OWN_POINTERS
+    plan = planFor([...names, ...sources.filter((source) => source.in === 'body').map(({ name }) => name)])
     plans.set(route, plan)
   }
   return plan

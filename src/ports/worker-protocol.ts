@@ -3,6 +3,7 @@ import type { Impact, ImpactQuestion } from '../core/impact.ts'
 import type { Residual } from '../core/residual.ts'
 import type { AnomalyRecord } from '../core/audit-record.ts'
 import type { CanaryProof, ProveRequest } from './data-plane.ts'
+import type { OtpAnswer, OtpQuestion } from './otp.ts'
 
 /** What the main thread tells the detectors of people. */
 export interface PeopleUpdate {
@@ -33,6 +34,7 @@ export type ToWorker<Config> =
   /** Why the trail as a whole cannot be kept; without a problem it can. */
   | { readonly type: 'trail'; readonly problem?: string }
   | { readonly type: 'drain'; readonly timeoutMs: number }
+  | { readonly type: 'otp'; readonly id: number; readonly answer: OtpAnswer }
 
 export type FromWorker<Batch, Announcement> =
   /** Before anything else: the public key under which this worker will sign what it shows. */
@@ -54,5 +56,7 @@ export type FromWorker<Batch, Announcement> =
       readonly signed: string
     }
   | { readonly type: 'impact'; readonly id: number; readonly impact: Impact }
+  /** Asked on behalf of a caller; answered by the same id. */
+  | { readonly type: 'otp'; readonly id: number; readonly question: OtpQuestion }
   | { readonly type: 'reloaded'; readonly problem?: string }
   | { readonly type: 'drained'; readonly clean: boolean }

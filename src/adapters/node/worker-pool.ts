@@ -6,6 +6,7 @@ import type { Clock } from '../../ports/clock.ts'
 import type { DataPlane, ProveRequest, WorkerProof, WorkerReport, WorkerState } from '../../ports/data-plane.ts'
 import type { ImpactSource } from '../../ports/impact-source.ts'
 import type { Logger } from '../../ports/logger.ts'
+import type { AskOtp, OtpQuestion } from '../../ports/otp.ts'
 import type { FromWorker, PeopleUpdate } from '../../ports/worker-protocol.ts'
 import { WorkerSlot } from './worker-slot.ts'
 
@@ -30,6 +31,7 @@ export interface WorkerPoolOptions<Batch, Announcement> {
   readonly onBatch: (batch: Batch) => void
   readonly onAnomaly?: (anomaly: AnomalyRecord) => void
   readonly onSeries: (thread: number, announcement: Announcement) => void
+  readonly askOtp?: AskOtp
 }
 
 /** How long an order waits for a worker: severing is bounded by 100 ms, the rest is slack for a busy thread. */
@@ -223,7 +225,15 @@ export class WorkerPool<Config, Batch, Announcement> implements DataPlane, Impac
     if (message.type === 'durable') this.#options.onBatch(message.batch)
     else if (message.type === 'anomaly') this.#options.onAnomaly?.(message.anomaly)
     else if (message.type === 'series') this.#options.onSeries(slot.thread, message.announcement)
+    else if (message.type === 'otp') this.#answer(slot, message.id, message.question)
     else this.#notify()
+  }
+
+  #answer(slot: WorkerSlot<Config, Batch, Announcement>, id: number, question: OtpQuestion): void {
+    const asked = this.#options.askOtp?.(question) ?? Promise.resolve({ answer: 'unavailable' as const })
+    void asked.then((answer) => {
+      slot.post({ type: 'otp', id, answer })
+    })
   }
 
   #afterExit(slot: WorkerSlot<Config, Batch, Announcement>, code: number): void {

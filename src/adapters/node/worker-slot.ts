@@ -123,6 +123,7 @@ export class WorkerSlot<Config, Batch, Announcement> {
       case 'durable':
       case 'series':
       case 'anomaly':
+      case 'otp':
         break
     }
   }

@@ -1,4 +1,5 @@
 // The names in Redis: all under one hash tag, so that a cluster keeps a fleet on one node and a script may use them together.
+import { createHash } from 'node:crypto'
 
 export interface Keys {
   /** String: random, written where it is missing. */
@@ -18,6 +19,8 @@ export interface Keys {
   proofsOf(order: string): string
   /** Channel of all gateways. */
   readonly news: string
+  /** Of one-time passwords: codes, counts and steps, each with an expiry. */
+  otpOf(what: 'code' | 'count' | 'once', name: string): string
   /** Channel of one gateway. */
   channelOf(gateway: string): string
 }
@@ -35,6 +38,7 @@ export function createKeys(fleet: string): Keys {
     rosterOrder: `${prefix}roster:order`,
     beats: `${prefix}beats`,
     proofsOf: (order) => `${prefix}proofs:${order}`,
+    otpOf: (what, name) => `${prefix}otp:${what}:${createHash('sha256').update(name).digest('base64url')}`,
     news: `${prefix}news`,
     channelOf: (gateway) => `${prefix}to:${gateway}`,
   }

@@ -86,6 +86,11 @@ const ANSWERS = {
     title: 'The answer cannot be judged',
     detail: 'Whose record it is cannot be told, so it is not given.',
   },
+  'otp-refused': {
+    status: 401,
+    title: 'The code is not taken',
+    detail: 'It is wrong, was used, or is too old: ask for a new one.',
+  },
   throttled: { status: 429, title: 'Too many requests', detail: 'Slow down, and try again later.' },
   'audit-unavailable': {
     status: 503,
@@ -236,7 +241,7 @@ function retryAfter(ms: number, spreadMs: number | undefined, gateway: Gateway):
 /** RFC 6750, 3 and RFC 9470, 3. */
 function challengeOf({ denied, maxAgeSeconds, acrValues, proof }: Denial): string | undefined {
   if (proof !== undefined) return proofChallenge(denied, proof)
-  if (denied === 'no-session') return BEARER
+  if (denied === 'no-session' || denied === 'otp-refused') return BEARER
   const challenge = CHALLENGES[denied]
   if (challenge === undefined) return undefined
   const age = maxAgeSeconds === undefined ? '' : `, max_age="${maxAgeSeconds}"`
