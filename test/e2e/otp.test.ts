@@ -49,6 +49,8 @@ beforeAll(async () => {
   audience: registry
   webhook: { url: "http://127.0.0.1:${(sms.address() as AddressInfo).port}/sms", secretFile: ./webhook.secret }
   totp: { file: ./totp.json }
+  # All callers of this test have one address.
+  limits: { address: 1000/m }
 `,
     routes: `
   - { id: partner.lookup, path: "/api/v2/partner/lookup/{mobile}", methods: [GET], upstream: registry, tags: [partner, pii], session: { level: required, maxAge: 15m, number: param.mobile }, response: { number: [/mobile], subjects: [/beneficiaries/*/beneficiaryId] } }
@@ -61,7 +63,7 @@ beforeAll(async () => {
     mode: 0o600,
   })
   await gateway.start()
-})
+}, 90_000)
 
 afterAll(async () => {
   await gateway.cleanUp()
