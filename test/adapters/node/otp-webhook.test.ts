@@ -87,12 +87,12 @@ test('is tried again with the same id, and then it arrives', async () => {
 })
 
 test.each([
-  ['refuses', (response: http.ServerResponse) => void response.writeHead(500).end()],
+  ['refuses', (response: http.ServerResponse): void => void response.writeHead(500).end()],
   [
     'redirects',
-    (response: http.ServerResponse) => void response.writeHead(302, { location: 'http://127.0.0.1:1/' }).end(),
+    (response: http.ServerResponse): void => void response.writeHead(302, { location: 'http://127.0.0.1:1/' }).end(),
   ],
-  ['breaks off', (response: http.ServerResponse) => void response.socket?.destroy()],
+  ['breaks off', (response: http.ServerResponse): void => void response.socket?.destroy()],
 ] as const)('one that %s is given up after three tries, and told without the number', async (_what, how) => {
   answer = how
   expect((await deliver()).event).toBe('undelivered')
