@@ -17,6 +17,7 @@ import type { Logger } from '../ports/logger.ts'
 import type { AskOtp, OtpStore, SessionIssuer } from '../ports/otp.ts'
 import type { CleanUp } from './clean-up.ts'
 import { redisUrl, tlsOf } from './fleet.ts'
+import type { Otp } from './parts.ts'
 
 const SECRET_LENGTH_MIN = 32
 const KEYS_EVERY_MS = 60_000
@@ -27,12 +28,6 @@ export interface OtpNeeds {
   readonly randomness: Randomness
   readonly logger: Logger
   readonly cleanUp: CleanUp
-}
-
-export interface Otp {
-  readonly ask: AskOtp
-  /** Before workers are told of the config: they read the keys from the file. Rejects with an Error of one line. */
-  use(config: Config): Promise<void>
 }
 
 export async function openOtp(config: Config, needs: OtpNeeds): Promise<Otp> {

@@ -12,12 +12,19 @@ import type { DataPlane } from '../ports/data-plane.ts'
 import type { Logger } from '../ports/logger.ts'
 import type { OrderVerifier } from '../ports/order-verifier.ts'
 import type { EngineMemory } from '../throttle/engine.ts'
+import type { AskOtp } from '../ports/otp.ts'
 import type { CleanUp } from './clean-up.ts'
 import type { Pool } from './data-plane.ts'
 import type { Meters } from './meters.ts'
 import type { TrailDesk } from './trail-desk.ts'
-import type { Otp } from './otp.ts'
 import type { Trail } from './trail.ts'
+
+/** The desk of the gateway's own one-time passwords. */
+export interface Otp {
+  readonly ask: AskOtp
+  /** Before workers are told of the config: they read the keys from the file. Rejects with an Error of one line. */
+  use(config: Config): Promise<void>
+}
 
 export interface Base {
   readonly env: Environment
