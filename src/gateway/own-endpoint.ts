@@ -8,7 +8,7 @@ import type { Exchange } from './exchange.ts'
 import { PATIENCE, type Gateway } from './gateway.ts'
 import { httpDate } from './headers.ts'
 import { overtakenBy } from './in-flight.ts'
-import { OWN_POINTERS } from './judged-body.ts'
+import type { OWN_POINTERS } from './judged-body.ts'
 import { recordOutcome } from './stages/settle.ts'
 
 /** nginx's manners: keys are asked for by everybody's libraries, again and again. */
