@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { createWriteStream } from 'node:fs'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { createInclusionProof } from '../merkle.ts'
+import { createInclusionProof, type Hash, type NodeReader } from '../merkle.ts'
 import { encodeHash, readCheckpoint } from '../proof.ts'
 import { createTileReader } from '../tiles.ts'
 import { createVerifierFile } from '../verifier-file.ts'
@@ -35,7 +35,7 @@ export async function writePack(options: PackOptions, records: AsyncIterable<Pac
   const { file, heading, line } = FORMATS[format]
   const lines = openLines(join(out, file))
   const proofs = options.withProofs && format === 'ndjson' ? openLines(join(out, PROOFS_FILE)) : undefined
-  const readNode = createTileReader(dir, size)
+  const readNode = remembering(createTileReader(dir, size))
   let count = 0
   if (heading !== '') await lines.write(heading)
   for await (const { index, entry } of records) {
@@ -51,6 +51,24 @@ export async function writePack(options: PackOptions, records: AsyncIterable<Pac
   await proofs?.end()
   await writeExtras(dir, out, note)
   return count
+}
+
+const NODES_MAX = 65_536
+
+/** Records that follow one another share nearly all nodes of their proofs: each is put together once. */
+function remembering(read: NodeReader): NodeReader {
+  const levels: Map<number, Hash>[] = []
+  return (level, index) => {
+    // A leaf's hash stands in its tile as it is.
+    if (level === 0) return read(level, index)
+    const known = (levels[level] ??= new Map())
+    const found = known.get(index)
+    if (found !== undefined) return found
+    if (known.size >= NODES_MAX) known.clear()
+    const hash = read(level, index)
+    known.set(index, hash)
+    return hash
+  }
 }
 
 /** What every export has: the checkpoint and the key that its records were under, and the verifier. */
