@@ -8,7 +8,7 @@ export type Lang = 'en' | 'hi'
 export type MessageKey = keyof typeof en
 export type Translate = (key: MessageKey, values?: Readonly<Record<string, string | number>>) => string
 
-export const CATALOGUE: Readonly<Record<Lang, Readonly<Record<MessageKey, string>>>> = { en, hi }
+const CATALOGUE: Readonly<Record<Lang, Readonly<Record<MessageKey, string>>>> = { en, hi }
 
 export function translate(lang: Lang): Translate {
   return (key, values = {}) =>

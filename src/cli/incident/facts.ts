@@ -2,7 +2,7 @@
 import { readTrail } from '../../audit/reader.ts'
 import type { Instant } from '../../core/time.ts'
 
-export interface TimelineEntry {
+interface TimelineEntry {
   readonly time: Instant
   /** Of the record that says so. */
   readonly index: number
