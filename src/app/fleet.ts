@@ -11,7 +11,7 @@ import type { Config, ControlConfig, RedisConfig } from '../config/config.ts'
 import type { DeskFleet } from '../control/desk-fleet.ts'
 import { createFleetParts, type FleetParts } from '../control/fleet/fleet.ts'
 import { createReceipts } from '../control/fleet/receipts.ts'
-import { followProofs, startFleetRounds } from '../control/fleet/rounds.ts'
+import { followProofs, startFleetRounds, type FleetRounds } from '../control/fleet/rounds.ts'
 import { createShelf, type Shelf } from '../control/fleet/shelf.ts'
 import { shelve } from '../control/fleet/shelve.ts'
 import type { OrderDesk } from '../control/order-desk.ts'
@@ -20,6 +20,7 @@ import type { LedgerEntry } from '../core/ledger-entry.ts'
 import type { ClockReading } from '../core/worker-statement.ts'
 import type { DataPlane } from '../ports/data-plane.ts'
 import type { FleetSeal } from '../ports/fleet-seal.ts'
+import type { FleetStoreListener } from '../ports/fleet-store.ts'
 import type { OrderVerifier } from '../ports/order-verifier.ts'
 import type { Base, Fleet } from './parts.ts'
 import { packageVersion } from './version.ts'
@@ -135,29 +136,33 @@ export function openFleet(base: Base, fleet: FleetBase, needs: FleetNeeds): Flee
         clearInterval(looking)
       }
       cleanUp.defer(stop)
-      store.listen({
-        onEntry: ({ body }) => void parts.take([body], 'redis'),
-        onProof: (proof) => {
-          parts.proofs.hear(proof)
-        },
-        onTold: (text) => {
-          parts.questions.hear(text)
-        },
-        onRoster: () => {
-          rounds.poke()
-        },
-        onConnected: () => {
-          parts.redeliver()
-          rounds.poke()
-        },
-        // The beat says it, and counts.
-        onLost: () => undefined,
-      })
+      store.listen(hearing(parts, rounds))
     },
     async leave() {
       stop()
       await parts.leave()
     },
+  }
+}
+
+function hearing(parts: FleetParts, rounds: Pick<FleetRounds, 'poke'>): FleetStoreListener {
+  return {
+    onEntry: ({ body }) => void parts.take([body], 'redis'),
+    onProof: (proof) => {
+      parts.proofs.hear(proof)
+    },
+    onTold: (text) => {
+      parts.questions.hear(text)
+    },
+    onRoster: () => {
+      rounds.poke()
+    },
+    onConnected: () => {
+      parts.redeliver()
+      rounds.poke()
+    },
+    // The beat says it, and counts.
+    onLost: () => undefined,
   }
 }
 

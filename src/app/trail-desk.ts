@@ -126,14 +126,16 @@ export function openTrailDesk({ config, origin, logger, size }: TrailDeskDeps): 
     async stop() {
       isStopped = true
       clearInterval(timer)
-      const running = child
-      if (running === undefined) return
-      const gone = new Promise((resolve) => running.once('exit', resolve))
-      running.ref()
-      running.kill('SIGKILL')
-      await gone
+      if (child !== undefined) await killed(child)
     },
   }
+}
+
+async function killed(child: ChildProcess): Promise<void> {
+  const gone = new Promise((resolve) => child.once('exit', resolve))
+  child.ref()
+  child.kill('SIGKILL')
+  await gone
 }
 
 /** Once when an export stops getting through, and once when it does again. */

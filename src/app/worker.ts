@@ -80,12 +80,10 @@ interface Running {
   opened: OpenedSettings
 }
 
-async function run(): Promise<Running> {
-  const { config, name } = start
-  if (config.gateway === undefined) throw new Error('a data-plane worker needs a gateway section')
-  const log = await openWriteAheadLog({
-    dir: config.audit.dir,
-    writer: name,
+function openLog({ audit }: Config): Promise<WriteAheadLog> {
+  return openWriteAheadLog({
+    dir: audit.dir,
+    writer: start.name,
     now: () => clock.monotonicMs(),
     mayGrow: () => trailHold === undefined,
     onFailure: (problem) => {
@@ -96,6 +94,12 @@ async function run(): Promise<Running> {
       post({ type: 'durable', batch }, [batch.block.buffer as ArrayBuffer])
     },
   })
+}
+
+async function run(): Promise<Running> {
+  const { config, name } = start
+  if (config.gateway === undefined) throw new Error('a data-plane worker needs a gateway section')
+  const log = await openLog(config)
   const trail = createRecorder({
     log,
     gateway: start.gatewayName,

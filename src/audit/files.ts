@@ -31,7 +31,7 @@ export interface Files {
   free(path: string): Promise<number>
 }
 
-export interface Changes {
+interface Changes {
   readonly identity: string
   readonly contentNs: bigint
   readonly anythingNs: bigint

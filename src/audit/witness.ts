@@ -18,7 +18,7 @@ export interface WitnessOptions {
   readonly now: () => number
 }
 
-export interface WitnessAnswer {
+interface WitnessAnswer {
   readonly status: 200 | 400 | 403 | 404 | 409 | 422
   readonly type: 'text/plain; charset=utf-8' | 'text/x.tlog.size'
   readonly body: string

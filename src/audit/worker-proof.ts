@@ -33,7 +33,7 @@ export function createWorkerKey(): WorkerKey {
 }
 
 /** What the gateway's key signs to vouch for a worker's: no other statement of that key begins so. */
-export function vouchingBytes(gateway: string, worker: string, key: string): Uint8Array {
+function vouchingBytes(gateway: string, worker: string, key: string): Uint8Array {
   return Buffer.from(`portcullis-worker/1\n${gateway}\n${worker}\n${key}`)
 }
 

@@ -205,7 +205,7 @@ export type ExportConfig = { readonly format: 'ndjson' | 'ocsf' | 'csv' } & (
   | { readonly kind: 'redis'; readonly urlFile: string; readonly key: string; readonly lengthMax: number }
 )
 
-export interface NotifyConfig {
+interface NotifyConfig {
   readonly webhooks: readonly {
     /** Not to be logged: its path may be a secret. */
     readonly url: string

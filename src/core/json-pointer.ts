@@ -4,10 +4,10 @@
 export type JsonPointer = readonly string[]
 
 /** Every element or member. A member that is really named `*` cannot be pointed at alone. */
-export const EVERY = '*'
+const EVERY = '*'
 
 /** Levels below the root; records nest less, and what nests more is an attack. */
-export const POINTER_DEPTH_MAX = 16
+const POINTER_DEPTH_MAX = 16
 
 /** The pointer, or what is wrong with it. */
 export function parseJsonPointer(text: string): JsonPointer | { readonly problem: string } {

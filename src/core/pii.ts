@@ -2,8 +2,7 @@
 // holds. Counts alone leave this file, never what was found.
 import { hasVerhoeffDigit } from './verhoeff.ts'
 
-export const PII_CLASSES = ['aadhaar', 'pan', 'mobile', 'birthDate', 'birthYear', 'email'] as const
-export type PiiClass = (typeof PII_CLASSES)[number]
+type PiiClass = 'aadhaar' | 'pan' | 'mobile' | 'birthDate' | 'birthYear' | 'email'
 export type PiiCounts = Partial<Record<PiiClass, number>>
 
 /** Text in which one match may stand, in characters: pieces of a stream overlap by as much. */

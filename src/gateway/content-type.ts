@@ -13,7 +13,7 @@ export function isPlainJson(fields: Fields): boolean {
 }
 
 /** Whether a content coding is on it (RFC 9110, 8.4). */
-export function isCoded(fields: Fields): boolean {
+function isCoded(fields: Fields): boolean {
   const coding = fields.joined('content-encoding')
   return coding !== undefined && coding.toLowerCase() !== 'identity'
 }

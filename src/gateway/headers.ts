@@ -110,11 +110,7 @@ export function upstreamLines(exchange: Exchange, facts: ForwardedFacts): string
   let lines = ''
   for (let index = 0; index < names.length; index++) {
     const lower = names[index] as string
-    if (isDropped(lower) || dropped?.has(lower)) continue
-    // What is compressed cannot be looked through as it passes.
-    if (lower === 'accept-encoding' && exchange.route?.policy.pii === true) continue
-    if ((lower === 'authorization' || lower === 'dpop') && !facts.forwardAuthorization) continue
-    if (facts.without?.has(lower.replaceAll('_', '-')) === true) continue
+    if (isDropped(lower) || dropped?.has(lower) || staysHere(lower, exchange, facts)) continue
     const given = raw[2 * index + 1] as string
     const { rules, forwardAuthorization } = facts
     const value = rules === undefined ? given : forwardedValue(rules, lower, given, forwardAuthorization)
@@ -122,6 +118,18 @@ export function upstreamLines(exchange: Exchange, facts: ForwardedFacts): string
   }
   if (facts.claims !== undefined) lines += claimLines(facts.claims, exchange.session)
   return `${lines}${forwardingLines(exchange, facts.scheme)}X-Request-Id: ${exchange.id}\r\ntraceparent: ${facts.traceparent}\r\n`
+}
+
+/** Whether what was judged, or how, keeps the field from the upstream. */
+function staysHere(lower: string, exchange: Exchange, facts: ForwardedFacts): boolean {
+  // What is compressed cannot be looked through as it passes.
+  if (lower === 'accept-encoding') return exchange.route?.policy.pii === true || isWithout(lower, facts)
+  if (lower === 'authorization' || lower === 'dpop') return !facts.forwardAuthorization || isWithout(lower, facts)
+  return isWithout(lower, facts)
+}
+
+function isWithout(lower: string, { without }: ForwardedFacts): boolean {
+  return without?.has(lower.replaceAll('_', '-')) === true
 }
 
 /** Who asked for what, in the words that upstreams know. A trusted proxy's are kept and extended; nobody else's are. */

@@ -70,7 +70,7 @@ export interface OtpDelivery {
   deliver(message: OtpMessage): void
 }
 
-export interface SessionFacts {
+interface SessionFacts {
   readonly subject: string
   /** Pseudonym of the number that the code went to. */
   readonly number?: string

@@ -45,7 +45,7 @@ export interface Item {
   readonly name: string
 }
 
-export interface Limits {
+interface Limits {
   readonly people: number
   readonly routes: number
 }

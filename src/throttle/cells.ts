@@ -4,7 +4,7 @@ import { acquire, holdingOf, release } from './set-lock.ts'
 
 const WAYS = 8
 /** Words of a cell that are not the detector's: the key, when it was last used and until when it is flagged, in seconds. */
-export const HEADER_WORDS = 4
+const HEADER_WORDS = 4
 const SEEN = 2
 const FLAGGED = 3
 

@@ -51,7 +51,7 @@ export interface EngineSize {
   readonly addresses: number
 }
 
-export const ENGINE_SIZE: EngineSize = { sessions: 100_000, addresses: 50_000 }
+const ENGINE_SIZE: EngineSize = { sessions: 100_000, addresses: 50_000 }
 const ROUTES = 256
 
 /** 76 MB at its default size (npm run bench:throttle counts it). */
@@ -72,7 +72,7 @@ export function createEngineMemory({ sessions, addresses }: EngineSize = ENGINE_
   }
 }
 
-export interface JudgeOptions {
+interface JudgeOptions {
   /** What is refused is kept out of the counts; else everything is let through and counted. */
   readonly enforce: boolean
   readonly isHoney: boolean

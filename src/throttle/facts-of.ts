@@ -83,7 +83,7 @@ export function stackOf(userAgent: string | undefined, fieldNames: readonly stri
 const families = new Map<string, string>()
 const FAMILIES_MAX = 2_000
 
-export function familyOf(userAgent: string): string {
+function familyOf(userAgent: string): string {
   const known = families.get(userAgent)
   if (known !== undefined) return known
   const family = userAgent.slice(0, 256).replaceAll(/\d[\d._]*/g, '#')

@@ -106,6 +106,6 @@ export function createFailureShare(memory: SharedArrayBuffer, thread: number): F
 }
 
 /** 1 January 1970 was a Thursday; hours are those of UTC. */
-export function hourOfWeek(wallMs: number): number {
+function hourOfWeek(wallMs: number): number {
   return Math.floor(wallMs / 3_600_000) % HOURS
 }

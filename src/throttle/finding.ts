@@ -1,11 +1,11 @@
 // What a detector has found, and what is to be done about it.
 
 /** From the mildest on. `revoke` ends the session, `lock` also its client; both refuse the request as `refuse` does. */
-export const ANSWERS = ['observe', 'delay', 'step-up', 'refuse', 'revoke', 'lock'] as const
+const ANSWERS = ['observe', 'delay', 'step-up', 'refuse', 'revoke', 'lock'] as const
 export type Answer = (typeof ANSWERS)[number]
 
 /** OWASP Automated Threats to Web Applications. */
-export type Threat = `OAT-${string}`
+type Threat = `OAT-${string}`
 
 export interface Finding {
   readonly detector: string
@@ -24,7 +24,7 @@ export interface Finding {
   readonly sinceMs?: number
 }
 
-export function gravityOf(answer: Answer): number {
+function gravityOf(answer: Answer): number {
   return ANSWERS.indexOf(answer)
 }
 

@@ -2,7 +2,7 @@
 import type { Budget } from './facts.ts'
 import { COUNT_MAX, type Maxima, type Role } from './maxima.ts'
 
-export type Confidence = 'none' | 'low' | 'medium' | 'high'
+type Confidence = 'none' | 'low' | 'medium' | 'high'
 
 export interface LearnedLimit {
   readonly role: Role

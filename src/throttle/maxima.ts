@@ -3,10 +3,10 @@
 
 export const ROLES = ['session', 'address'] as const
 export type Role = (typeof ROLES)[number]
-export const WINDOW_COUNT = 3
+const WINDOW_COUNT = 3
 export const COUNT_MAX = 255
 /** Today and the seven days before. */
-export const DAYS = 8
+const DAYS = 8
 const DAY_MS = 86_400_000
 
 /** One word of a cell: eight bits for each of three counts, three for the day, one for the role, one where it is withdrawn, and one where it counts. */

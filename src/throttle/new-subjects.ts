@@ -9,7 +9,7 @@ import { createSubjectTable, SLOTS, TABLE_WORDS, type SubjectTable } from './sub
 import { createMaxima, type Maxima, type MaximaMemory } from './maxima.ts'
 import type { WideCounts } from './wide-counts.ts'
 
-export const NEW_SUBJECTS = 'new-subjects'
+const NEW_SUBJECTS = 'new-subjects'
 const THREAT = 'OAT-011'
 const DAY_SECONDS = 86_400
 const ADDRESS = 1
@@ -32,7 +32,7 @@ export function createSubjectMemory(cells: number): CellMemory {
   return createCellMemory({ cells, words: TABLE + TABLE_WORDS, ttlSeconds: DAY_SECONDS })
 }
 
-export interface Survey {
+interface Survey {
   readonly strangers: readonly Person[]
   /** The account has opened nobody within a day. */
   readonly isFirst: boolean

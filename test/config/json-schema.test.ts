@@ -30,6 +30,8 @@ const LISTED_FOR_SHOW = new Set([
   'audit.holds',
   'audit.exports',
   'audit.exports.*.format',
+  'throttle.honey',
+  'throttle.partners',
   // Without `response` nothing is held back: it is shown at a route.
   'defaults.response.unknown',
   'defaults.response.bytes',

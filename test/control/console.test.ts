@@ -47,9 +47,7 @@ test.each([
   ['identity', undefined],
 ])('answers Accept-Encoding: %s with %s, and lets a hashed file be kept', async (accepts, encoding) => {
   const { app } = await createServerRig({ console: readConsole(dir) })
-  const answer = await request(app)
-    .get('/console/assets/main-1a2b.js')
-    .set('Accept-Encoding', accepts)
+  const answer = await request(app).get('/console/assets/main-1a2b.js').set('Accept-Encoding', accepts)
   expect(answer.headers['content-encoding']).toBe(encoding)
   expect(answer.headers['cache-control']).toContain('immutable')
   if (encoding !== undefined) expect(Number(answer.headers['content-length'])).toBeLessThan(200)

@@ -35,7 +35,12 @@ describe('?wait', () => {
     const server = await createServerRig()
     server.rig.dataPlane.silent.add('worker-2')
     const answer = await send(server, sign(LOCK_ALL), '/api/v1/orders?wait=2s')
-    expect(answer.body.proof).toEqual({ proven: ['worker-1'], missing: ['worker-2'], elapsedMs: 0 })
+    expect(answer.body.proof).toEqual({
+      proven: ['worker-1'],
+      missing: ['worker-2'],
+      elapsedMs: 0,
+      residual: { inFlight: 0, cut: 0, finished: 0, bytesAfter: 0, maybeExecuted: 0 },
+    })
   })
 
   test('ends where the proof does not come', async () => {

@@ -69,6 +69,18 @@ describe('status', () => {
         total: 1,
       },
       audit: { healthy: true, size: 7, checkpointAgeSeconds: 0.5, vkey: 'gw-1+00000000+AAAA' },
+      incidents: [
+        {
+          id: 'INC-7',
+          state: 'open',
+          locks: expect.arrayContaining([lock]) as unknown,
+          noticedAt: '2026-01-02T03:04:05.000Z',
+          noticedFrom: 'order',
+          certInDue: '2026-01-02T09:04:05.000Z',
+          boardDue: '2026-01-05T03:04:05.000Z',
+          reported: {},
+        },
+      ],
       problems: ['locks.yaml: it is empty'],
     })
   })

@@ -116,6 +116,7 @@ const PAGES = ['state', 'live', 'release', 'trail', 'fleet', 'incidents', 'key']
     await desk.page.goto(at('state'))
     await desk.page.locator('main h1').waitFor()
     await desk.page.keyboard.press('f')
+    await desk.page.locator('dialog#freeze[open]').waitFor()
     // The first action opens; without a reason the second gives nothing.
     await desk.page.keyboard.press('Control+Enter')
     expect(await desk.page.locator('dialog [role=alert]').textContent()).toMatch(/Say why/)

@@ -66,6 +66,8 @@ export async function openVectorRig(options: Omit<DataPlaneOptions, 'upstream'>)
   const outcomes = (): readonly RequestRecord[] => plane.trail.requests.filter(({ phase }) => phase === 'outcome')
 
   const play: VectorRig['play'] = async (bytes, manner, patience) => {
+    // Each case in a second of its own: a hundred refusals of an address in one have a record each, no more.
+    plane.clock.advance(1_001)
     const before = { outcomes: outcomes().length, settled: plane.settled.length, seen: upstream.requests.length }
     for (const each of upstream.connections) taken.set(each, each.bytes.length)
     const client = await connectRaw(plane.port)

@@ -69,17 +69,11 @@ function openStore(content: Content, listeners: Listeners, gateway: string): Fle
         entries.map(({ body }) => body),
       ),
     roster: () => step(() => new Map(content.roster)),
-    rosterSince: (version) =>
-      step(() => {
-        if (version > content.rosterVersion) return undefined
-        return new Map([...content.roster].filter(([name]) => (content.rosterVersions.get(name) ?? 0) > version))
-      }),
+    rosterSince: (version) => step(() => rosterSince(content, version)),
     heartbeats: () => step(() => new Map(content.heartbeats)),
     enrol: (name, record, isGone) =>
       step(() => {
-        content.roster.set(name, record)
-        content.rosterVersions.set(name, ++content.rosterVersion)
-        if (isGone) content.heartbeats.delete(name)
+        enrol(content, name, record, isGone)
         tell((listener) => {
           listener.onRoster()
         })
@@ -114,6 +108,17 @@ function openStore(content: Content, listeners: Listeners, gateway: string): Fle
       return Promise.resolve()
     },
   }
+}
+
+function rosterSince(content: Content, version: number): Map<string, string> | undefined {
+  if (version > content.rosterVersion) return undefined
+  return new Map([...content.roster].filter(([name]) => (content.rosterVersions.get(name) ?? 0) > version))
+}
+
+function enrol(content: Content, name: string, record: string, isGone: boolean): void {
+  content.roster.set(name, record)
+  content.rosterVersions.set(name, ++content.rosterVersion)
+  if (isGone) content.heartbeats.delete(name)
 }
 
 function append(content: Content, entries: readonly FleetEntry[]): readonly FleetEntry[] {

@@ -101,11 +101,17 @@ async function toStdout(found: Found, format: 'ndjson' | 'ocsf' | 'csv', context
   const { FORMATS: lines } = await import('../../audit/export/formats.ts')
   const { heading, line } = lines[format]
   const { stdout } = context.machine
-  if (heading !== '') stdout.write(heading)
+  // On a terminal what a stranger wrote must not be obeyed; into a pipe it goes byte for byte, and no faster than it is read.
+  const put = (text: string): boolean => {
+    if (!stdout.isTTY) return stdout.write(text)
+    context.printer.document(text)
+    return true
+  }
+  if (heading !== '') put(heading)
   let count = 0
   for await (const { index, entry } of entriesOf(found, context)) {
     count += 1
-    if (!stdout.write(line(index, entry))) await new Promise((resolve) => stdout.once('drain', resolve))
+    if (!put(line(index, entry))) await new Promise((resolve) => stdout.once('drain', resolve))
   }
   return count
 }

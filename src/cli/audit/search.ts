@@ -51,7 +51,7 @@ async function searchTrail(flags: SearchFlags, context: Context): Promise<ExitCo
       const rows: string[][] = []
       for await (const { index, entry } of found) {
         count += 1
-        if (flags.ndjson === true) context.machine.stdout.write(`${entry}\n`)
+        if (flags.ndjson === true) printer.document(`${entry}\n`)
         else rows.push(rowOf(index, entry))
       }
       if (flags.ndjson !== true) for (const line of table(HEADING, rows)) printer.out(...line)

@@ -16,7 +16,7 @@ import type { Clock } from '../../ports/clock.ts'
 import type { Logger } from '../../ports/logger.ts'
 
 export const CODE_LIFETIME_MS = 180_000
-export const TRIES_MAX = 5
+const TRIES_MAX = 5
 /** RFC 6238, 5.2: one step early and one late are taken; a step that was used is remembered for as long. */
 const STEP_REMEMBERED_MS = 180_000
 
@@ -35,7 +35,7 @@ export interface OtpDeskOptions {
   readonly onEvent: (event: OtpEvent) => void
 }
 
-export type OtpEvent = 'requested' | 'withheld' | 'verified' | 'refused' | 'limited' | 'unavailable'
+type OtpEvent = 'requested' | 'withheld' | 'verified' | 'refused' | 'limited' | 'unavailable'
 
 const REFUSED: OtpAnswer = { answer: 'refused' }
 

@@ -4,7 +4,7 @@ import type { Instant } from '../../core/time.ts'
 
 const KEPT_MAX = 2_000
 
-export interface NotedAnomaly {
+interface NotedAnomaly {
   readonly anomaly: AnomalyRecord
   /** How often this caller and detector met, since the first. */
   count: number

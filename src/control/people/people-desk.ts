@@ -17,7 +17,7 @@ export interface Exemption {
   readonly reason: string
 }
 
-export interface LimitView {
+interface LimitView {
   readonly role: string
   readonly minutes: number
   /** What counts now, and what learning says. */

@@ -1,6 +1,7 @@
 // Stage 3: the decision goes to the trail before it takes effect, as far as the route's duty says.
 import { isDenial, labelOf, type Decision } from '../../core/decision.ts'
 import type { RequestRecord } from '../../core/audit-record.ts'
+import type { Session } from '../../core/session.ts'
 import { committed } from '../commit.ts'
 import type { Exchange } from '../exchange.ts'
 import { PATIENCE, type Gateway } from '../gateway.ts'
@@ -71,7 +72,7 @@ function interruptible(exchange: Exchange, wait: Promise<boolean>): Promise<bool
 }
 
 /** One phase of an exchange, built from named fields: people appear by pseudonym alone. */
-export function requestRecord(exchange: Exchange, phase: RequestRecord['phase'], gateway: Gateway): RequestRecord {
+function requestRecord(exchange: Exchange, phase: RequestRecord['phase'], gateway: Gateway): RequestRecord {
   const { session, route, subjects, reason, lock, upstreamMs } = exchange
   const record: Writable<RequestRecord> = {
     kind: 'request',
@@ -85,14 +86,7 @@ export function requestRecord(exchange: Exchange, phase: RequestRecord['phase'],
     epoch: exchange.epoch,
   }
   if (route !== undefined) record.route = route.id
-  if (session !== undefined) {
-    record.principal = session.principal
-    record.session = session.session
-    record.issuer = gateway.pseudonyms.of('issuer', session.issuer)
-    record.otp = session.byOtp
-    const [application] = session.clients
-    if (application !== undefined) record.application = application
-  }
+  if (session !== undefined) nameSession(record, session, gateway)
   if (subjects.length > 0) record.subjects = subjects
   if (reason !== undefined) record.reason = reason
   if (lock !== undefined) record.lock = lock.id
@@ -108,6 +102,15 @@ export function requestRecord(exchange: Exchange, phase: RequestRecord['phase'],
   if (upstreamMs !== undefined) record.upstreamMs = rounded(upstreamMs)
   if (exchange.pii !== undefined) record.pii = exchange.pii.seen()
   return record
+}
+
+function nameSession(record: Writable<RequestRecord>, session: Session, { pseudonyms }: Gateway): void {
+  record.principal = session.principal
+  record.session = session.session
+  record.issuer = pseudonyms.of('issuer', session.issuer)
+  record.otp = session.byOtp
+  const [application] = session.clients
+  if (application !== undefined) record.application = application
 }
 
 /** More pseudonyms than these are a count: a record is one entry of the trail. */

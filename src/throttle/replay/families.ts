@@ -2,7 +2,7 @@
 import { BENIGN, type LogEvent } from './event.ts'
 import { below, pick, type Random } from './random.ts'
 
-export interface FamilyContext {
+interface FamilyContext {
   /** Epoch milliseconds at which it begins. */
   readonly start: number
   readonly random: Random

@@ -10,7 +10,7 @@ export type Fields = Readonly<Record<string, unknown>>
 /** Which of a log's names stand for what; several joined by `+` are put together with a space. */
 export type ColumnMap = Readonly<Partial<Record<ColumnName, string>>>
 
-export const COLUMN_NAMES = [
+const COLUMN_NAMES = [
   'time',
   'address',
   'session',
@@ -27,7 +27,7 @@ export const COLUMN_NAMES = [
   'verified',
   'label',
 ] as const
-export type ColumnName = (typeof COLUMN_NAMES)[number]
+type ColumnName = (typeof COLUMN_NAMES)[number]
 
 /** What logs call these where nobody says otherwise. */
 const USUAL: Readonly<Record<ColumnName, readonly string[]>> = {

@@ -2,7 +2,7 @@
 import { BENIGN, clientOf, isAttack, type LogEvent } from './event.ts'
 import type { Verdict } from './guard.ts'
 
-export interface DetectorReport {
+interface DetectorReport {
   readonly detector: string
   readonly findings: number
   /** Clients that it refused or asked for an OTP. */
