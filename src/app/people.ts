@@ -38,8 +38,13 @@ export function openPeopleDesk(parts: Parts): PeopleDesk {
     })
   }
   const keep = (): void => {
-    writeKept(file, { limits, exemptions })
     push()
+    try {
+      writeKept(file, { limits, exemptions })
+    } catch (error) {
+      // A full disk keeps no gateway from starting, nor from learning: what could not be kept stands until the next start.
+      logger.warn('learned limits and exemptions could not be kept', { file, error: String(error) })
+    }
   }
   const learn = (): void => {
     if (mode() === 'off') return

@@ -31,7 +31,7 @@ const LISTED_FOR_SHOW = new Set([
   'audit.exports',
   'audit.exports.*.format',
   'throttle.honey',
-  'throttle.partners',
+  'throttle.clients',
   // Without `response` nothing is held back: it is shown at a route.
   'defaults.response.unknown',
   'defaults.response.bytes',
