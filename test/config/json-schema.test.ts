@@ -32,6 +32,7 @@ const LISTED_FOR_SHOW = new Set([
   'audit.exports.*.format',
   'throttle.honey',
   'throttle.clients',
+  'throttle.lock.ttl',
   // Without `response` nothing is held back: it is shown at a route.
   'defaults.response.unknown',
   'defaults.response.bytes',
