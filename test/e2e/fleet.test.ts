@@ -166,6 +166,13 @@ withRedis('three gateways of two workers each, and a Redis', () => {
 
   test('Redis paused: each gateway falls to its posture within the lease, and leaves it when Redis goes on', async () => {
     const events = await at(0).api('/api/v1/events')
+    let heard = ''
+    const told = (async () => {
+      for await (const chunk of events.body ?? []) {
+        heard += Buffer.from(chunk as Uint8Array).toString()
+        if (/event: lease\ndata: [^\n]*"fresh"/.test(heard)) return
+      }
+    })()
     redis.pause()
     const pausedAt = Date.now()
     expect(await all(async (gateway) => (await served(gateway)) === 503)).toBe(true)
@@ -173,15 +180,12 @@ withRedis('three gateways of two workers each, and a Redis', () => {
     expect(Date.now() - pausedAt).toBeLessThan(LEASE_MS + 1000)
     expect(await ready(at(0))).toBe(false)
     expect(await metric(at(0), 'lease_remaining_seconds')).toBe(0)
+    // Whoever listens is told when the posture was taken, and when it was left.
+    expect(await eventually(() => Promise.resolve(heard.includes('"stale"')), 5_000)).toBe(true)
     redis.resume()
     expect(await all(async (gateway) => (await served(gateway)) === 200)).toBe(true)
     expect(await all(ready)).toBe(true)
-    // Whoever listens is told when the posture was taken, and when it was left.
-    let heard = ''
-    for await (const chunk of events.body ?? []) {
-      heard += Buffer.from(chunk as Uint8Array).toString()
-      if (/event: lease\ndata: [^\n]*"fresh"/.test(heard)) break
-    }
+    await told
     expect([...heard.matchAll(/event: lease\ndata: {"state":"(\w+)"/g)].map(([, state]) => state)).toEqual([
       'stale',
       'fresh',

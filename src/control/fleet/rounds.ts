@@ -37,6 +37,8 @@ export function startFleetRounds(parts: FleetParts): FleetRounds {
   const beat = async (): Promise<void> => {
     isBeating = true
     const startedMs = deps.clock.monotonicMs()
+    // A lease that has ended is told before a beat can renew it, however short the time between.
+    watch()
     try {
       await within(link.beat(), 2 * deps.leaseMs)
       if (state.problem !== undefined) deps.logger.info('the fleet store answers again')
