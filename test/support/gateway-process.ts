@@ -271,14 +271,21 @@ export async function startGateway(options: GatewayOptions): Promise<GatewayProc
   return gateway
 }
 
-/** Asks until `holds`, for what a gateway does within a second (files that are polled). */
+/** Asks until `holds`, for what a gateway does within a second (files that are polled). A question that a landing lock cuts is asked again. */
 export async function eventually(holds: () => Promise<boolean>, withinMs = 4_000): Promise<boolean> {
   const until = Date.now() + withinMs
   while (Date.now() < until) {
-    if (await holds()) return true
+    if (await holds().catch(notWhenCut)) return true
     await delay(20)
   }
   return false
+}
+
+/** Promise 2: an answer that is under way when its lock lands ends by a reset, never by an end that looks like one. */
+function notWhenCut(error: unknown): false {
+  const cause = error instanceof Error ? (error.cause as { code?: unknown } | undefined) : undefined
+  if (cause?.code === 'ECONNRESET') return false
+  throw error
 }
 
 /** Runs the command line to its end. */
