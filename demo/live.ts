@@ -16,7 +16,11 @@ export function parseDecisions(metrics: string): Series[] {
 }
 
 /** One line of what has changed: passed requests as one number, refusals by route. Undefined where nothing has. */
-export function describeChange(before: readonly Series[], after: readonly Series[]): string | undefined {
+export function describeChange(
+  before: readonly Series[],
+  after: readonly Series[],
+  isHoleOpen: boolean,
+): string | undefined {
   const sums = new Map<string, number>()
   const add = (series: readonly Series[], sign: number): void => {
     for (const { route, decision, value } of series) {
@@ -32,7 +36,8 @@ export function describeChange(before: readonly Series[], after: readonly Series
   const refused = changed.filter(([key]) => !key.startsWith('allow '))
   const total = passed.reduce((sum, [, count]) => sum + count, 0)
   const lookups = passed.find(([key]) => key === 'allow partner.lookup')?.[1] ?? 0
-  const leak = lookups > 0 ? `  (${String(lookups)} of them a whole record for a bare mobile number)` : ''
+  const how = isHoleOpen ? 'for a bare mobile number' : 'by an OTP to its own number'
+  const leak = lookups > 0 ? `  (${String(lookups)} of them a whole record ${how})` : ''
   return [
     `passed ${String(total).padStart(3)}${leak}`,
     ...refused.map(([key, count]) => `${key} ${String(count)}`),
@@ -42,6 +47,7 @@ export function describeChange(before: readonly Series[], after: readonly Series
 /** Prints a line a second while something happens, until `stopping`. A gateway that is away is waited for. */
 export async function watchDecisions(
   metricsUrl: string,
+  isHoleOpen: () => boolean,
   print: (line: string) => void,
   stopping: AbortSignal,
 ): Promise<void> {
@@ -49,7 +55,7 @@ export async function watchDecisions(
   while (!stopping.aborted) {
     try {
       const after = parseDecisions(await (await fetch(metricsUrl, { signal: stopping })).text())
-      const line = before === undefined ? undefined : describeChange(before, after)
+      const line = before === undefined ? undefined : describeChange(before, after, isHoleOpen())
       if (line !== undefined) print(line)
       before = after
     } catch {

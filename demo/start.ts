@@ -1,14 +1,15 @@
 // `npm start`: the sample registry, the gateway in front of it, citizens and a scraper; Ctrl-C stops all of it.
 import { spawn, type ChildProcess } from 'node:child_process'
 import { createHash, generateKeyPairSync, randomBytes } from 'node:crypto'
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
-import { demoConfig, type DemoResponder } from './config.ts'
+import { demoConfig, PARTNER_OPEN, type DemoResponder } from './config.ts'
 import { watchDecisions } from './live.ts'
 import { startRegistry } from './registry.ts'
+import { openSmsWebhook } from './sms-webhook.ts'
 
 const root = path.resolve(import.meta.dirname, '..')
 const { values } = parseArgs({
@@ -79,7 +80,7 @@ async function stop(code: number): Promise<void> {
   )
   await Promise.race([Promise.all(gone), delay(15_000)])
   for (const child of children) child.kill('SIGKILL')
-  await registry.close()
+  await Promise.all([registry.close(), phone.close()])
   console.log(
     `\nStopped. What it recorded is in ${shown}/data/audit:\n  npx --no portcullis audit verify ${shown}/data/audit`,
   )
@@ -109,7 +110,12 @@ await claimPort(controlPort, 'control-port')
 rmSync(home, { recursive: true, force: true })
 mkdirSync(path.join(home, 'keys'), { recursive: true, mode: 0o700 })
 
+const print = (line: string): void => {
+  console.log(`  ${new Date().toISOString().slice(11, 19)}  ${line}`)
+}
 const registry = await startRegistry({ port: 0 })
+const webhookSecret = randomBytes(24).toString('base64url')
+const phone = await openSmsWebhook(webhookSecret, print)
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => void stop(0))
 const readToken = randomBytes(24).toString('base64url')
 const responders = [
@@ -120,12 +126,15 @@ const responders = [
 writeFileSync(path.join(home, 'jwks.json'), JSON.stringify(registry.jwks))
 writeFileSync(path.join(home, 'locks.yaml'), 'freeze: false\n')
 writeFileSync(path.join(home, 'read.token'), `${readToken}\n`, { mode: 0o600 })
+writeFileSync(path.join(home, 'otp-webhook.secret'), `${webhookSecret}\n`, { mode: 0o600 })
+const configFile = path.join(home, 'portcullis.yaml')
 writeFileSync(
-  path.join(home, 'portcullis.yaml'),
+  configFile,
   demoConfig({
     gatewayPort,
     controlPort,
     registryUrl: registry.url,
+    smsWebhookUrl: phone.url,
     readTokenSha256: createHash('sha256').update(readToken).digest('hex'),
     responders,
   }),
@@ -133,7 +142,7 @@ writeFileSync(
 
 const gateway = `http://127.0.0.1:${String(gatewayPort)}`
 const control = `http://127.0.0.1:${String(controlPort)}`
-start('gateway', ['src/main.ts', 'serve', '--config', path.join(home, 'portcullis.yaml')])
+start('gateway', ['src/main.ts', 'serve', '--config', configFile])
 await untilReady(`${control}/readyz`)
 start('traffic', ['demo/traffic.ts', '--gateway', gateway, '--sms', registry.smsUrl])
 
@@ -155,11 +164,10 @@ console.log(`
     npx --no portcullis status  --key ${shown}/keys/night-desk.key${atControl}
     npx --no portcullis release --key ${shown}/keys/lead.key${atControl} --all --reason "partner endpoint closed"
 
+  Then close the hole for good: node demo/mend.ts. The partner endpoint asks for a code from then on, and codes are shown here.
   Ctrl-C stops all of it.
 `)
 if (!values.quiet) {
-  const print = (line: string): void => {
-    console.log(`  ${new Date().toISOString().slice(11, 19)}  ${line}`)
-  }
-  await watchDecisions(`${control}/metrics`, print, stopping.signal)
+  const isHoleOpen = (): boolean => readFileSync(configFile, 'utf8').includes(PARTNER_OPEN)
+  await watchDecisions(`${control}/metrics`, isHoleOpen, print, stopping.signal)
 }
