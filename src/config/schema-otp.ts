@@ -36,7 +36,9 @@ export const responseSchema = z
       .describe("Each phone number there must be the one that the session's OTP was delivered to."),
     subjects: list(pointer, 'must be a list of JSON Pointers, as in [/beneficiaries/*/id]')
       .optional()
-      .describe('Where the answer names the people whose records come back.'),
+      .describe(
+        'Where the answer names the people whose records come back. They count for throttle.subjects: an answer beyond the budget does not leave.',
+      ),
     unknown: withDefault(
       oneOf(['refuse', 'pass']),
       DEFAULTS.route.response.unknown,

@@ -11,6 +11,7 @@ import type { Exchange } from './exchange.ts'
 import type { Gateway } from './gateway.ts'
 import { JsonPick, type JsonPicked, type Picked } from './json-pick.ts'
 import { planFor } from './judged-body.ts'
+import { checkReturned } from './people.ts'
 
 export interface JudgeEvents {
   /** It may leave, from what has been held back on; `isWhole`: all of it is here. */
@@ -118,7 +119,7 @@ class JudgedResponse {
     return 'hold'
   }
 
-  /** A record must name its owner. Another answer (an error) need not, but if it does it is judged like one. */
+  /** A record must name its owner, and whose it is. Another answer (an error) need not, but if it does it is judged like one. */
   #judge({ picked }: JsonPicked): 'pass' | Denial {
     const { owner, number, subjects } = this.#policy
     const at = (pointer: string): Picked => picked[this.#plan.pointers.indexOf(pointer)] as Picked
@@ -128,7 +129,8 @@ class JudgedResponse {
       owner.every(({ pointer, claim }) => ownsAll(session, claim, at(pointer).values)) &&
       number.every((pointer) => isDestination(session, at(pointer).values, this.#gateway.settings))
     if (!owns) return NOT_OWNER
-    const named = this.#isRecord && !needed.every((pointer) => at(pointer).isWhole) ? this.#unknown() : 'pass'
+    const isNamed = [...needed, ...subjects].every((pointer) => at(pointer).isWhole)
+    const named = this.#isRecord && !isNamed ? this.#unknown() : 'pass'
     if (named !== 'pass') return named
     return this.#count(subjects.flatMap((pointer) => at(pointer).values)) ?? 'pass'
   }
@@ -140,12 +142,15 @@ class JudgedResponse {
     const names = new Set<string>()
     for (const value of values) if (value !== '') names.add(this.#gateway.pseudonyms.of('subject', value))
     const returned = [...names]
-    const spent = this.#gateway.settings.spend?.(exchange, this.#route, returned)
-    if (spent === undefined) exchange.returned = returned
-    return spent
+    const denial =
+      checkReturned(exchange, this.#route, returned, values, this.#gateway) ??
+      this.#gateway.settings.spend?.(exchange, this.#route, returned)
+    if (denial === undefined) exchange.returned = returned
+    return denial
   }
 
   #unknown(): 'pass' | Denial {
+    this.#gateway.telemetry.unjudged(this.#route.id)
     return this.#policy.unknown === 'pass' ? 'pass' : UNJUDGED
   }
 }

@@ -21,6 +21,8 @@ interface RouteGuard {
   /** Sources whose people the session has been shown to own. */
   readonly isOwn: boolean
   readonly isIdle: boolean
+  /** As `isOwn`, of the people whom the answer names. */
+  readonly ownsReturned: boolean
 }
 
 const guards = new WeakMap<Route, RouteGuard>()
@@ -31,7 +33,8 @@ const indexes = new Map<string, number>()
 function guardOf(route: Route): RouteGuard {
   const found = guards.get(route)
   if (found !== undefined) return found
-  const { throttle, subjects, session } = route.policy
+  const { throttle, subjects, session, response } = route.policy
+  const named = response?.subjects ?? []
   const index = indexes.get(route.id) ?? known++
   indexes.set(route.id, index)
   const posture = throttle.people ?? 'observe'
@@ -41,7 +44,10 @@ function guardOf(route: Route): RouteGuard {
     budgets: throttle.budgets?.map(asBudget),
     target: throttle.target,
     isOwn: session.bind.length > 0 && subjects.every((each) => session.bind.some(({ source }) => isSame(source, each))),
-    isIdle: posture === 'off' || (subjects.length === 0 && throttle.attempt === undefined && session.level === 'none'),
+    isIdle:
+      posture === 'off' ||
+      (subjects.length === 0 && named.length === 0 && throttle.attempt === undefined && session.level === 'none'),
+    ownsReturned: named.every((each) => response?.owner.some(({ pointer }) => pointer === each)),
   }
   guards.set(route, made)
   return made
@@ -123,6 +129,27 @@ export function checkPeople(exchange: Exchange, route: Route, gateway: Gateway):
   return findings.length === 0 ? undefined : answerTo(exchange, route, findings, gateway)
 }
 
+/** The answer names these: what they come to is known before any of it leaves. `values` are their identifiers. */
+export function checkReturned(
+  exchange: Exchange,
+  route: Route,
+  names: readonly string[],
+  values: readonly string[],
+  gateway: Gateway,
+): Denial | undefined {
+  const { facts } = exchange
+  const { people } = gateway
+  if (facts === undefined || people === undefined) return undefined
+  const guard = guardOf(route)
+  // The order of a list is not the caller's choice: only one who was asked for alone may be a step of a walk.
+  const step = (index: number): string => (names.length === 1 ? (values[index] ?? '') : '')
+  const found = names.map((name, index) => personOf(name, step(index), guard.ownsReturned, people.seed))
+  const { honey } = people.settings
+  const isHoney = honey.size > 0 && names.some((each) => honey.has(each))
+  const findings = people.engine.returned(facts, found, { enforce: guard.posture === 'enforce', isHoney })
+  return findings.length === 0 ? undefined : answerTo(exchange, route, findings, gateway)
+}
+
 /** The session asked for people that it does not own. */
 export function countStrangers(exchange: Exchange, route: Route, gateway: Gateway): void {
   const guard = guardOf(route)
@@ -140,7 +167,7 @@ export function settlePeople(exchange: Exchange, gateway: Gateway): void {
   if (facts?.attempt === undefined || route === undefined || gateway.people === undefined) return
   if (exchange.upstreamMs === undefined) return
   const failed = FAILURES.has(status)
-  const findings = gateway.people.engine.settle(facts, { status, failed, people: NOBODY })
+  const findings = gateway.people.engine.settle(facts, { status, failed })
   if (findings.length > 0) answerTo(exchange, route, findings, gateway)
 }
 

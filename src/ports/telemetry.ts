@@ -21,6 +21,8 @@ export interface Telemetry {
   observed(mode: string): void
   /** A detector has found something, whatever its answer. */
   anomaly(detector: string): void
+  /** An answer could not be judged: it did not name whose record it is, or could not be read. */
+  unjudged(route: string): void
   streamCut(): void
   /** A connection was turned away: too many from its address, or of this worker. */
   connectionRefused(limit: 'address' | 'worker'): void

@@ -81,8 +81,10 @@ interface JudgeOptions {
 export interface Engine {
   /** The findings of a request before it is forwarded, the gravest first to come; none is the usual case. */
   judge(facts: Facts, options: JudgeOptions): readonly Finding[]
-  /** After the answer: failed tries, and people whom the response named. */
+  /** After the answer: failed tries. */
   settle(facts: Facts, outcome: Outcome): readonly Finding[]
+  /** People whom the answer names beside those whom the request has named, before any of it leaves. */
+  returned(facts: Facts, people: readonly Person[], options: JudgeOptions): readonly Finding[]
   /** The request was refused because the session does not own the people it asked for. */
   notOwner(facts: Facts): readonly Finding[]
   readonly subjects: NewSubjects
@@ -137,14 +139,20 @@ class Detectors implements Engine {
     return found.length === 0 ? NONE : found
   }
 
-  settle(facts: Facts, { failed, people }: Outcome): readonly Finding[] {
+  settle(facts: Facts, { failed }: Outcome): readonly Finding[] {
     const found: Finding[] = []
     if (failed !== undefined && facts.attempt !== undefined) {
       this.#walk.settle(facts, failed)
       note(found, this.#shares.settle(facts, failed))
     }
-    // They have been read already: what they come to is for the next request.
-    if (people.length > 0) this.#judgePeople(facts, people, found, false)
+    return found.length === 0 ? NONE : found
+  }
+
+  returned(facts: Facts, people: readonly Person[], { enforce, isHoney }: JudgeOptions): readonly Finding[] {
+    if (people.length === 0) return NONE
+    const found: Finding[] = []
+    note(found, this.#honey.judge({ ...facts, people }, isHoney))
+    if (!enforce || !found.some(({ answer }) => isRefusal(answer))) this.#judgePeople(facts, people, found, enforce)
     return found.length === 0 ? NONE : found
   }
 

@@ -51,6 +51,4 @@ export interface Outcome {
   readonly status: number
   /** Of a route that lets people try: whether it failed. */
   readonly failed: boolean | undefined
-  /** Found in the response beside those that the request named. */
-  readonly people: readonly Person[]
 }

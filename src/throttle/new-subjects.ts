@@ -185,10 +185,12 @@ class Subjects implements NewSubjects {
 
   survey(facts: Facts, people: readonly Person[]): Survey {
     const minute = Math.floor(facts.second / 60)
+    // Who is named by the request and the answer of one exchange has not come back.
+    const isNext = people === facts.people || facts.people.length === 0
     const seen = this.#cells.peek(facts.account, facts.second, (at) => ({
       strangers: people.filter(({ hash }) => !this.#table.has(at + TABLE, hash, minute)),
       isFirst: this.#table.within(at + TABLE, minute, 1440) === 0,
-      isFollow: this.#comesBack(at, minute),
+      isFollow: isNext && this.#comesBack(at, minute),
     }))
     return seen ?? { strangers: people, isFirst: true, isFollow: false }
   }

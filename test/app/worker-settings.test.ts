@@ -35,6 +35,7 @@ const deps: SettingsDeps = {
     throttled: nothing,
     observed: nothing,
     anomaly: nothing,
+    unjudged: nothing,
     streamCut: nothing,
     connectionRefused: nothing,
     upstreamOverloaded: nothing,

@@ -29,9 +29,11 @@ interface Rig {
   settings(change: Partial<PeopleSettings>): void
 }
 
-async function start(route: RouteSpec = READ, status = 200): Promise<Rig> {
+async function start(route: RouteSpec = READ, status = 200, answer = () => '{}'): Promise<Rig> {
   const upstream = await startRawUpstream((socket) => {
-    socket.write(`HTTP/1.1 ${String(status)} X\r\nContent-Length: 2\r\n\r\n{}`)
+    const body = answer()
+    const fields = `Content-Type: application/json\r\nContent-Length: ${String(body.length)}`
+    socket.write(`HTTP/1.1 ${String(status)} X\r\n${fields}\r\n\r\n${body}`)
   })
   open.push(upstream)
   const told: AnomalyRecord[] = []
@@ -124,6 +126,81 @@ describe('different people by one session', () => {
     const token = plane.token({ principal: 'p' })
     for (const id of [101, 250, 377, 490]) expect((await read(plane, id, token)).status).toBe(200)
     expect(told).toMatchObject([{ detector: 'new-subjects', answer: 'observe' }])
+  })
+})
+
+describe('people whom the answer names', () => {
+  const response = { owner: [], number: [], subjects: ['/people/*/id'], unknown: 'refuse', bytesMax: 10_000 } as const
+  const SEARCH: RouteSpec = { ...READ, id: 'record.search', subjects: [], response }
+  const answering = async (route: RouteSpec = SEARCH) => {
+    const next = { body: '' }
+    const rig = await start(route, 200, () => next.body)
+    const token = rig.plane.token()
+    const name = async (ids: readonly unknown[], by = token) => {
+      next.body = JSON.stringify({ people: ids.map((id) => ({ id })) })
+      return read(rig.plane, 'any', by)
+    }
+    return { ...rig, next, token, name }
+  }
+
+  test('each of an array counts, and an answer beyond the budget does not leave', async () => {
+    const { name, told, plane } = await answering()
+    expect((await name(['a', 'b'])).status).toBe(200)
+    expect((await name(['a', 'b'])).status).toBe(200)
+    const refused = await name(['c', 'd', 'e'])
+    expect([refused.status, refused.body.toString().includes('people')]).toEqual([429, false])
+    expect((await name(['b'])).status).toBe(200)
+    expect((await name(['c', 'd', 'e'], plane.token())).status).toBe(200)
+    expect(told).toMatchObject([
+      { detector: 'new-subjects', answer: 'refuse', sentence: '5th new person in 60 minutes, limit 3, by config' },
+    ])
+    const outcomes = plane.trail.requests.filter(({ phase }) => phase === 'outcome')
+    expect(outcomes.map(({ returned }) => returned)).toEqual([2, 2, undefined, 1, 3])
+  })
+
+  test('whom the request has named counts once, and a list is no walk', async () => {
+    const both = { ...SEARCH, subjects: [source], throttle: { people: 'enforce' } } as const
+    const { next, plane, token, told } = await answering(both)
+    for (let id = 1; id <= 12; id++) {
+      next.body = JSON.stringify({ people: [{ id: `x${String(id * 500)}` }] })
+      expect((await read(plane, `x${String(id * 500)}`, token)).status).toBe(200)
+    }
+    next.body = JSON.stringify({ people: [{ id: 'x9999' }] })
+    expect((await read(plane, 'x500', token)).status).toBe(429)
+    const list = Array.from({ length: 10 }, (_none, id) => ({ id: String(id + 1) }))
+    next.body = JSON.stringify({ people: list })
+    expect((await read(plane, '1', plane.token())).status).toBe(200)
+    expect(told.map(({ detector }) => detector)).not.toContain('sequential-identifiers')
+  })
+
+  test('one that observes lets all through, and tells', async () => {
+    const { name, told } = await answering({ ...SEARCH, throttle: { budgets: [{ count: 3, periodMs: 3_600_000 }] } })
+    expect((await name(['a', 'b', 'c', 'd'])).status).toBe(200)
+    expect(told).toMatchObject([{ detector: 'new-subjects', answer: 'observe' }])
+  })
+
+  test('a honey subject among them does not leave, and holds the session', async () => {
+    const { name, told, settings, plane } = await answering({ ...SEARCH, throttle: {} })
+    settings({ honey: new Set([plane.gateway.pseudonyms.of('subject', '666')]) })
+    expect((await name(['a', '666'])).status).toBe(429)
+    expect((await name(['a'])).status).toBe(429)
+    expect((await name(['a'], plane.token())).status).toBe(200)
+    expect(told[0]).toMatchObject({ detector: 'honey-subject', answer: 'lock' })
+  })
+
+  test.each([
+    ['refuse', 502],
+    ['pass', 200],
+  ] as const)('nobody where somebody should be named: %s, and it is counted', async (unknown, status) => {
+    const { next, plane, name } = await answering({ ...SEARCH, response: { ...response, unknown } })
+    expect((await name(['a', 'b'])).status).toBe(200)
+    expect(plane.unjudged).toEqual([])
+    for (const body of ['{}', '{"people":[{"name":"x"}]}', '{"people":[{"id":"a"},{}]}', 'no JSON']) {
+      next.body = body
+      expect((await read(plane, 'any', plane.token())).status).toBe(status)
+    }
+    expect(plane.unjudged).toEqual(Array.from({ length: 4 }, () => 'record.search'))
+    expect((await name([])).status).toBe(200)
   })
 })
 

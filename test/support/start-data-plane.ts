@@ -67,6 +67,8 @@ export interface DataPlane {
   /** Of each table that it took. */
   readonly residuals: readonly Residual[]
   /** Limits that turned a connection or a request away. */
+  /** Routes whose answers could not be judged. */
+  readonly unjudged: readonly string[]
   readonly turnedAway: readonly string[]
   /** A token and its session, opened by OTP now unless said otherwise. */
   token(facts?: Partial<Session>): string
@@ -140,6 +142,7 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<DataPla
   const settled: SettledExchange[] = []
   const errors: string[] = []
   const turnedAway: string[] = []
+  const unjudged: string[] = []
   const sessions = new Map<string, Session>()
   const verifier: StandInVerifier = { answer: (found) => found }
   const memory = lockMemory(new SharedArrayBuffer(LOCK_MEMORY_BYTES))
@@ -203,6 +206,7 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<DataPla
       throttled: () => undefined,
       observed: () => undefined,
       anomaly: () => undefined,
+      unjudged: (route) => void unjudged.push(route),
       streamCut: () => undefined,
       connectionRefused: (limit) => void turnedAway.push(limit),
       upstreamOverloaded: (upstream, reason) => void turnedAway.push(`${upstream} ${reason}`),
@@ -261,6 +265,7 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<DataPla
     settled,
     errors,
     turnedAway,
+    unjudged,
     residuals,
     get cuts() {
       return cuts

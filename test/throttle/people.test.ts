@@ -56,6 +56,14 @@ test('beyond 48 people a key is counted by sketches, and its limit of 200 holds 
   expect(passed).toBeLessThan(220)
 })
 
+test('an account comes back by another request, not by the answer to its first', () => {
+  const { subjects } = createEngine(createEngineMemory({ sessions: 100, addresses: 100 }), 0)
+  const [first, next] = [read(6_000, 'a', 1), read(6_060, 'a', 2)]
+  subjects.judge(first, first.people, true)
+  expect(subjects.survey(first, read(6_000, 'a', 3).people).isFollow).toBe(false)
+  expect(subjects.survey(next, next.people).isFollow).toBe(true)
+})
+
 describe('cells', () => {
   test('a flagged key is never washed out, an idle one is', () => {
     const cells = createCells(createCellMemory({ cells: 8, words: 1, ttlSeconds: 1_000 }), 0)

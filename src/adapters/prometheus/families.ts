@@ -39,6 +39,10 @@ export const FAMILIES = {
   throttled_total: { help: 'Requests refused by a limit, by route and detector.', labels: ['route', 'detector'] },
   observed_total: { help: 'Requests that a lock in an observing mode would have refused.', labels: ['mode'] },
   anomalies_total: { help: 'Findings of the detectors.', labels: ['detector'] },
+  responses_unjudged_total: {
+    help: 'Answers that did not name whose record they are, or could not be read, by route; response.unknown says what became of them.',
+    labels: ['route'],
+  },
   connections_refused_total: {
     help: 'Connections turned away at once: too many from one address, or of the worker.',
     labels: ['limit'],

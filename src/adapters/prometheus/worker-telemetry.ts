@@ -51,6 +51,7 @@ export function createWorkerTelemetry(
   const connectionRefused = countByLabels(writer, 'connections_refused_total', 'limit')
   const upstreamOverloaded = countByLabels(writer, 'upstream_overloaded_total', 'upstream', 'reason')
   const anomaly = countByLabels(writer, 'anomalies_total', 'detector')
+  const unjudged = countByLabels(writer, 'responses_unjudged_total', 'route')
 
   return {
     settled: (exchange) => {
@@ -68,6 +69,7 @@ export function createWorkerTelemetry(
     throttled,
     observed,
     anomaly,
+    unjudged,
     connectionRefused,
     upstreamOverloaded,
     streamCut: () => {
@@ -125,6 +127,7 @@ function countByLabels(
     | 'throttled_total'
     | 'observed_total'
     | 'anomalies_total'
+    | 'responses_unjudged_total'
     | 'connections_refused_total'
     | 'upstream_overloaded_total',
   ...names: readonly string[]

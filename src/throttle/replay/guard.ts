@@ -86,7 +86,7 @@ export function createGuard(options: GuardOptions = {}): Arm {
       const findings = engine.judge(facts, judged)
       const verdict = findings.length === 0 ? PASSED : answer(event, facts, findings, judged.enforce)
       if (!verdict.passed || attempt === undefined) return verdict
-      const settled = engine.settle(facts, { status: event.status, failed: FAILED.has(event.status), people: [] })
+      const settled = engine.settle(facts, { status: event.status, failed: FAILED.has(event.status) })
       return settled.length === 0 ? verdict : { ...verdict, findings: [...findings, ...settled] }
     },
   }

@@ -211,6 +211,7 @@ function openLightPlane(signer: ReturnType<typeof makeSigner>): LightPlane {
     telemetry: {
       ...{ settled: silent, sessionChecked: silent, throttled: silent, observed: silent, anomaly: silent },
       ...{
+        unjudged: silent,
         streamCut: silent,
         connectionRefused: silent,
         upstreamOverloaded: silent,
