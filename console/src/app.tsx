@@ -29,6 +29,7 @@ const VIEWS: Readonly<Record<Page, ComponentType>> = {
   state: StatePage,
   live: later(async () => (await import('./pages/live-page.tsx')).LivePage),
   release: ReleasePage,
+  sessions: later(async () => (await import('./pages/sessions-page.tsx')).SessionsPage),
   trail: later(async () => (await import('./pages/trail-page.tsx')).TrailPage),
   fleet: FleetPage,
   incidents: IncidentsPage,

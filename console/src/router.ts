@@ -1,7 +1,7 @@
 // Pages by the address's hash, so that any of them can be linked to and no server needs to know.
 import { state } from './state.ts'
 
-export const PAGES = ['state', 'live', 'release', 'trail', 'fleet', 'incidents', 'key'] as const
+export const PAGES = ['state', 'live', 'release', 'sessions', 'trail', 'fleet', 'incidents', 'key'] as const
 export type Page = (typeof PAGES)[number]
 
 export interface Place {

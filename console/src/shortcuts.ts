@@ -8,6 +8,7 @@ const PAGES: Readonly<Record<string, Page>> = {
   s: 'state',
   l: 'live',
   r: 'release',
+  e: 'sessions',
   t: 'trail',
   f: 'fleet',
   i: 'incidents',

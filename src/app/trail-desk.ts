@@ -5,9 +5,9 @@ import { fileURLToPath } from 'node:url'
 import type { ExporterState } from '../audit/export/exporter.ts'
 import { STRETCH } from '../audit/search/build-index.ts'
 import type { Config, ExportConfig } from '../config/config.ts'
-import type { Query, WhoseAnswer, WhoseQuery } from '../core/trail-query.ts'
+import type { Query, SessionsQuery, WhoseQuery } from '../core/trail-query.ts'
 import type { Logger } from '../ports/logger.ts'
-import type { FoundPage, PageRequest, TrailSearch } from '../ports/trail-search.ts'
+import type { FoundPage, FoundPeople, FoundSessions, PageRequest, TrailSearch } from '../ports/trail-search.ts'
 
 export interface TrailReaderStart {
   readonly auditDir: string
@@ -19,14 +19,15 @@ export interface TrailReaderStart {
   readonly exports: Readonly<Record<string, ExportConfig>>
 }
 
-type Whose = WhoseAnswer & { readonly size: number; readonly fallback?: string }
+type Found = FoundPage | FoundPeople | FoundSessions
 
 export type ToTrailReader =
   | { readonly id: number; readonly type: 'page'; readonly query: Query; readonly request: PageRequest }
   | { readonly id: number; readonly type: 'whose'; readonly query: WhoseQuery; readonly limit: number }
+  | { readonly id: number; readonly type: 'sessions'; readonly query: SessionsQuery; readonly limit: number }
 
 export type FromTrailReader =
-  | { readonly id: number; readonly value: FoundPage | Whose }
+  | { readonly id: number; readonly value: Found }
   | { readonly id: number; readonly problem: string }
   | { readonly export: string; readonly state: ExporterState }
   | { readonly indexed: number }
@@ -40,7 +41,7 @@ export interface TrailDesk extends TrailSearch {
 }
 
 interface Waiting {
-  readonly resolve: (value: FoundPage | Whose) => void
+  readonly resolve: (value: Found) => void
   readonly reject: (error: Error) => void
 }
 
@@ -122,7 +123,8 @@ export function openTrailDesk({ config, origin, logger, size }: TrailDeskDeps): 
   return {
     exports,
     page: (query, request) => ask<FoundPage>({ type: 'page', query, request }),
-    whose: (query, limit) => ask<Whose>({ type: 'whose', query, limit }),
+    whose: (query, limit) => ask<FoundPeople>({ type: 'whose', query, limit }),
+    sessions: (query, limit) => ask<FoundSessions>({ type: 'sessions', query, limit }),
     async stop() {
       isStopped = true
       clearInterval(timer)

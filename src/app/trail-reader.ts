@@ -69,8 +69,10 @@ async function answer(message: ToTrailReader): Promise<void> {
       const { hits, ...page } = await opened.page(message.query, message.request)
       const found = hits.map(({ index: at, entry }) => ({ index: at, entry: entry.toString() }))
       post({ id, value: { ...page, hits: found, ...fallback() } })
-    } else {
+    } else if (message.type === 'whose') {
       post({ id, value: { ...(await opened.whose(message.query, message.limit)), ...fallback() } })
+    } else {
+      post({ id, value: { ...(await opened.sessions(message.query, message.limit)), ...fallback() } })
     }
   } catch (error) {
     post({ id, problem: error instanceof Error ? error.message : String(error) })

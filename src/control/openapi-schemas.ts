@@ -17,6 +17,22 @@ export const objectOf = (properties: Readonly<Record<string, object>>, optional:
   required: Object.keys(properties).filter((key) => !optional.includes(key)),
 })
 export const ref = (name: string): object => ({ $ref: `#/components/schemas/${name}` })
+
+export const json = (schema: object, description: string): object => ({
+  description,
+  content: { 'application/json': { schema } },
+})
+export const other = (mediaType: string, description: string): object => ({ description, content: { [mediaType]: {} } })
+export const refused = (...statuses: readonly number[]): Record<string, object> =>
+  Object.fromEntries(
+    statuses.map((status) => [
+      String(status),
+      { description: 'Refused', content: { 'application/problem+json': { schema: ref('Problem') } } },
+    ]),
+  )
+export const body = (properties: Readonly<Record<string, object>>): object => ({
+  requestBody: { required: true, content: { 'application/json': { schema: objectOf(properties) } } },
+})
 const memberState = { enum: ['live', 'missing', 'left', 'forgotten'] } as const
 const moment = { type: 'string', format: 'date-time' } as const
 

@@ -1,29 +1,11 @@
 // The control plane's API as an OpenAPI 3.1 document; test/control/openapi.test.ts holds it against what is served.
 import { ORDER_KINDS } from '../core/responder.ts'
-import { LISTS } from '../core/trail-query.ts'
-import { integer, listOf, objectOf, ref, SCHEMAS, text } from './openapi-schemas.ts'
+import { AUDIT_PATHS } from './openapi-audit.ts'
+import { body, integer, json, listOf, objectOf, other, ref, refused, SCHEMAS, text } from './openapi-schemas.ts'
 import { PROBLEMS } from './problem.ts'
 
-const json = (schema: object, description: string): object => ({
-  description,
-  content: { 'application/json': { schema } },
-})
-const other = (mediaType: string, description: string): object => ({ description, content: { [mediaType]: {} } })
-const refused = (...statuses: readonly number[]): Record<string, object> =>
-  Object.fromEntries(
-    statuses.map((status) => [
-      String(status),
-      { description: 'Refused', content: { 'application/problem+json': { schema: ref('Problem') } } },
-    ]),
-  )
-const body = (properties: Readonly<Record<string, object>>): object => ({
-  requestBody: { required: true, content: { 'application/json': { schema: objectOf(properties) } } },
-})
 const open = { security: [] } as const
 const inPath = (name: string): object => ({ name, in: 'path', required: true, schema: text })
-
-/** Each a list; times are RFC 3339. */
-const QUERY = { from: text, to: text, ...Object.fromEntries(LISTS.map((name) => [name, listOf(text)])) }
 
 const PATHS = {
   '/healthz': {
@@ -217,55 +199,7 @@ const PATHS = {
       responses: { 200: json({ type: 'object' }, 'Rates'), ...refused(401, 404) },
     },
   },
-  '/api/v1/audit/checkpoint': {
-    get: {
-      summary: 'The last signed checkpoint (C2SP tlog-checkpoint)',
-      responses: { 200: other('text/plain', 'Signed note'), ...refused(401, 404) },
-    },
-  },
-  '/api/v1/audit/tile/{rest}': {
-    get: {
-      summary: 'A tile or entry bundle (C2SP tlog-tiles)',
-      parameters: [inPath('rest')],
-      responses: { 200: other('application/octet-stream', 'Tile'), ...refused(401, 404) },
-    },
-  },
-  '/api/v1/audit/proof': {
-    get: {
-      summary: 'The proof that a record is in the log (C2SP tlog-proof); as JSON with the record itself',
-      parameters: ['receipt', 'id', 'index'].map((name) => ({ name, in: 'query', required: false, schema: text })),
-      responses: { 200: other('text/plain', 'Proof, verifiable offline'), ...refused(400, 401, 404) },
-    },
-  },
-  '/api/v1/audit/search': {
-    post: {
-      summary: 'Records under the last checkpoint that answer all of these; the use is recorded first',
-      ...body({
-        ...QUERY,
-        limit: integer,
-        after: integer,
-        newestFirst: { type: 'boolean' },
-        identifiers: objectOf({}),
-      }),
-      responses: {
-        200: json(
-          objectOf({ records: listOf(objectOf({ index: integer, record: objectOf({}) })), size: integer }),
-          'A page; `next` is the `after` of the next one',
-        ),
-        ...refused(400, 401, 403, 503),
-      },
-    },
-  },
-  '/api/v1/audit/whose': {
-    post: {
-      summary: 'Whose records were read, through which routes, by which clients: counted with and without OTP',
-      ...body({ routes: listOf(text), clients: listOf(text), from: text, to: text, limit: integer }),
-      responses: {
-        200: json(objectOf({ reads: integer, subjects: integer }), 'Counts and people'),
-        ...refused(400, 401, 403, 503),
-      },
-    },
-  },
+  ...AUDIT_PATHS,
   '/api/v1/events': {
     get: {
       summary: 'Server-sent events: lock, release, proof, fleet-proof, status; with `live`, counters and decisions too',

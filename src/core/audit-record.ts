@@ -199,7 +199,7 @@ export interface PseudonymRecord extends Common {
 /** Who looked into the trail. The first is durable before anything is shown. */
 export interface AccessRecord extends Common {
   readonly kind: 'access'
-  readonly action: 'search' | 'whose' | 'export'
+  readonly action: 'search' | 'whose' | 'sessions' | 'export'
   readonly state: 'begun' | 'ended'
   readonly by: string
   /** What was asked; people by pseudonym alone. */

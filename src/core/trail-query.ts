@@ -165,3 +165,34 @@ export interface WhoseAnswer {
   /** Those with most reads first, then by pseudonym; as many as were asked for. */
   readonly list: readonly SubjectReads[]
 }
+
+/** Which sessions came, and what each of them read: one exchange counts as in `WhoseQuery`, refusals apart. */
+export type SessionsQuery = Pick<Query, 'routes' | 'clients' | 'sessions' | 'principals' | 'subjects' | 'from' | 'to'>
+
+/** What one session did, as far as it answers the query. */
+export interface SessionUse {
+  /** Pseudonym. */
+  readonly session: string
+  readonly principal?: string
+  readonly application?: string
+  /** Opened by a one-time password. */
+  readonly otp: boolean
+  readonly reads: number
+  readonly refused: number
+  /** Different people whose records were read. */
+  readonly people: number
+  /** Different addresses that it came from; one of them. */
+  readonly addresses: number
+  readonly client?: string
+  /** Through which it came, by name. */
+  readonly routes: readonly string[]
+  /** Epoch milliseconds. */
+  readonly first: number
+  readonly last: number
+}
+
+export interface SessionsAnswer {
+  readonly sessions: number
+  /** Those that came last first, then by pseudonym; as many as were asked for. */
+  readonly list: readonly SessionUse[]
+}

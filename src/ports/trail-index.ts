@@ -1,4 +1,4 @@
-import type { Query, WhoseAnswer, WhoseQuery } from '../core/trail-query.ts'
+import type { Query, SessionsAnswer, SessionsQuery, WhoseAnswer, WhoseQuery } from '../core/trail-query.ts'
 
 /** Entries of the log, `from` and before `to`. */
 export interface Span {
@@ -31,6 +31,12 @@ export interface IndexWhose extends IndexPart {
   readonly limit: number
 }
 
+export interface IndexSessions extends IndexPart {
+  readonly query: SessionsQuery
+  /** Of the list. */
+  readonly limit: number
+}
+
 /**
  * Columns of the trail's records, derived from it and thrown away at will. It decides nothing: each record that it names is read
  * from the trail and judged again. Every method rejects with an Error of one line where the files are damaged or the disk is full.
@@ -49,6 +55,7 @@ export interface TrailIndex {
   /** Ids of the locks that orders of the incidents have placed. */
   locksOf(incidents: readonly string[], part: IndexPart): Promise<readonly string[]>
   whose(request: IndexWhose): Promise<WhoseAnswer>
+  sessions(request: IndexSessions): Promise<SessionsAnswer>
   /** Writes a file of lines as Parquet for others, all members as columns. */
   convert(lines: string, out: string): Promise<void>
   close(): void

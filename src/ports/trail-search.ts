@@ -1,4 +1,4 @@
-import type { Query, WhoseAnswer, WhoseQuery } from '../core/trail-query.ts'
+import type { Query, SessionsAnswer, SessionsQuery, WhoseAnswer, WhoseQuery } from '../core/trail-query.ts'
 
 export interface PageRequest {
   readonly newestFirst?: boolean
@@ -7,18 +7,25 @@ export interface PageRequest {
   readonly limit: number
 }
 
-export interface FoundPage {
-  readonly hits: readonly { readonly index: number; readonly entry: string }[]
-  /** Where the next page goes on; absent where there is nothing more. */
-  readonly next?: number
+interface Whole {
   /** Entries under the checkpoint that was searched. */
   readonly size: number
   /** Why the index was not used, where there is one. */
   readonly fallback?: string
 }
 
+export interface FoundPage extends Whole {
+  readonly hits: readonly { readonly index: number; readonly entry: string }[]
+  /** Where the next page goes on; absent where there is nothing more. */
+  readonly next?: number
+}
+
+export type FoundPeople = WhoseAnswer & Whole
+export type FoundSessions = SessionsAnswer & Whole
+
 /** Searches the trail of this gateway away from the thread that takes orders. Rejects with an Error of one line. */
 export interface TrailSearch {
   page(query: Query, request: PageRequest): Promise<FoundPage>
-  whose(query: WhoseQuery, limit: number): Promise<WhoseAnswer & { readonly size: number; readonly fallback?: string }>
+  whose(query: WhoseQuery, limit: number): Promise<FoundPeople>
+  sessions(query: SessionsQuery, limit: number): Promise<FoundSessions>
 }

@@ -119,6 +119,21 @@ describe('both ways', () => {
     expect(fallbacks).toEqual([])
   }, 120_000)
 
+  test('count the same sessions, and what each has read', async () => {
+    for (const query of [
+      {},
+      { clients: ['app-3'], routes: ['route.3'] },
+      { sessions: [person('s', 300)], from: START + 10_000, to: START + 140_000 },
+      { principals: [person('p', 9)] },
+      { subjects: [person('u', 70)] },
+      { routes: ['none'] },
+    ]) {
+      const one = await indexed.sessions(query, 40)
+      expect([query, one]).toEqual([query, await plain.sessions(query, 40)])
+    }
+    expect(fallbacks).toEqual([])
+  }, 120_000)
+
   test('agree on whatever is asked', async () => {
     const some = <T>(values: readonly T[]): fc.Arbitrary<readonly T[] | undefined> =>
       fc.option(fc.uniqueArray(fc.constantFrom(...values), { minLength: 1, maxLength: 2 }), { nil: undefined })
@@ -162,6 +177,26 @@ test('what whose counts is what the records say', async () => {
     subjects: people.size,
     subjectsWithoutOtp: new Set(bare.flatMap(({ subjects = [] }) => subjects)).size,
     size: ENTRIES,
+  })
+})
+
+test('what a session is said to have read is what the records say', async () => {
+  const last = new Map<string, { session?: string; status?: number; subjects?: string[]; route?: string }>()
+  for (const i of all) {
+    const record = JSON.parse(entryAt(i)) as { id: string; kind: string; session?: string; status?: number }
+    if (record.kind === 'request') last.set(record.id, record)
+  }
+  const session = person('s', 7)
+  const uses = [...last.values()].filter((each) => each.session === session)
+  const reads = uses.filter(({ status }) => status === undefined || status < 400)
+  expect(uses.length).toBeGreaterThan(reads.length)
+  const answer = await plain.sessions({}, 1000)
+  expect(answer.sessions).toBe(new Set([...last.values()].flatMap((each) => each.session ?? [])).size)
+  expect(answer.list.find((each) => each.session === session)).toMatchObject({
+    reads: reads.length,
+    refused: uses.length - reads.length,
+    people: new Set(reads.flatMap(({ subjects = [] }) => subjects)).size,
+    routes: [...new Set(uses.map(({ route }) => route))].sort(),
   })
 })
 

@@ -94,6 +94,27 @@ test('whose records were read is counted with and without OTP; a refusal is no r
   })
 })
 
+test('sessions are found by what they did, and one that an order has ended says so', async () => {
+  const sessions = async (query: object): Promise<{ sessions: number; list: Record<string, unknown>[] }> => {
+    const answer = await post('/api/v1/audit/sessions', query)
+    if (answer.status !== 200) throw new Error(await answer.text())
+    return (await answer.json()) as { sessions: number; list: Record<string, unknown>[] }
+  }
+  const { list } = await sessions({ identifiers: { subjects: ['4711'] }, routes: ['record.read'] })
+  expect(list).toHaveLength(2)
+  const [newest] = list
+  expect(newest).toMatchObject({ otp: true, reads: 1, refused: 0, people: 1, addresses: 1, client: '127.0.0.1' })
+  expect(newest).toMatchObject({ application: 'partner-app', routes: ['record.read'] })
+  const session = String(newest?.session)
+  const revoke = { kind: 'revoke', session, reason: 'asked by phone', incident: 'INC-8' }
+  expect((await gateway.order(signOrder(gateway.people[0]!, revoke))).status).toBe(201)
+  const after = await sessions({ sessions: [session] })
+  expect(after.sessions).toBe(1)
+  expect(after.list[0]).toMatchObject({ session, revoked: { by: gateway.people[0]!.name } })
+  expect((await sessions({})).sessions).toBe(2)
+  expect((await post('/api/v1/audit/sessions', { kinds: ['order'] })).status).toBe(400)
+})
+
 test('each use is in the trail, with who asked for what, and nothing of it in clear', async () => {
   await found({ identifiers: { subjects: [CITIZEN] }, limit: 7 })
   let uses: readonly Found[] = []

@@ -5,7 +5,13 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import type { Browser } from 'playwright-core'
 import { isBrowserMissing, signInWithNewKey, startBrowser, visit, type Visitor } from '../support/browser.ts'
 import { floodOf, startPrefixProxy } from '../support/prefix-proxy.ts'
-import { signOrder, startGateway, startRawUpstream, type GatewayProcess } from '../support/gateway-process.ts'
+import {
+  eventually,
+  signOrder,
+  startGateway,
+  startRawUpstream,
+  type GatewayProcess,
+} from '../support/gateway-process.ts'
 
 const ROUTES = `
   - { id: record.read, path: "/api/v2/records/{recordId}", methods: [GET], upstream: registry, tags: [pii], session: { level: required, maxAge: 15m, bind: { param.recordId: claim.record_ids } } }
@@ -26,7 +32,7 @@ async function violations({ page }: Visitor): Promise<readonly string[]> {
   )
 }
 
-const PAGES = ['state', 'live', 'release', 'trail', 'fleet', 'incidents', 'key']
+const PAGES = ['state', 'live', 'release', 'sessions', 'trail', 'fleet', 'incidents', 'key']
 
 ;(isBrowserMissing() ? describe.skip : describe)('the console', () => {
   let browser: Browser
@@ -157,6 +163,44 @@ const PAGES = ['state', 'live', 'release', 'trail', 'fleet', 'incidents', 'key']
     for (const page of PAGES) await desk.page.goto(at(page))
     expect(await desk.page.evaluate(() => 'pwned' in globalThis)).toBe(false)
     expect(await desk.page.locator('main img, main script, main svg').count()).toBe(0)
+  })
+
+  test('a session is looked up, says what it has read, and is ended by an order signed in the page', async () => {
+    const token = gateway.issuer.token({ record_ids: ['4711'] })
+    const read = (): Promise<Response> =>
+      fetch(`${gateway.url}/api/v2/records/4711`, { headers: { authorization: `Bearer ${token}` } })
+    expect([(await read()).status, (await read()).status]).toEqual([200, 200])
+    await desk.page.goto(at('sessions'))
+    const card = desk.page.locator('article.session')
+    await desk.page.locator('select[name=look-by]').selectOption('subjects')
+    // The trail tells what a checkpoint covers, a second later.
+    let facts: readonly string[] = []
+    await eventually(async () => {
+      await desk.page.locator('input[name=look-for]').fill('4711')
+      await desk.page.getByRole('button', { name: 'Look up', exact: true }).click()
+      await desk.page
+        .locator('[data-sessions="1"]')
+        .waitFor({ timeout: 1000 })
+        .catch(() => undefined)
+      facts = await card.locator('.fact dd').allTextContents()
+      return facts[0] === '2'
+    }, 15_000)
+    expect(facts).toEqual(['2', '1', '0', '127.0.0.1'])
+    expect(await desk.page.locator('input[name=look-for]').inputValue()).toBe('')
+    await card.getByRole('button', { name: 'Its newest requests' }).click()
+    await card.locator('tbody tr').nth(1).waitFor()
+    const session = (await card.getAttribute('data-session')) ?? ''
+    await card.getByRole('button', { name: /Revoke this session/ }).click()
+    await desk.page.locator('dialog#revoke input').first().fill('left signed in at a kiosk')
+    await desk.page.locator('dialog#revoke').getByRole('button', { name: 'Revoke', exact: true }).click()
+    await desk.page.getByText(/Revoked at epoch/).waitFor()
+    expect((await read()).status).toBe(401)
+    await desk.page.keyboard.press('Escape')
+    await desk.page.locator('select[name=look-by]').selectOption('sessions')
+    await desk.page.locator('input[name=look-for]').fill(session)
+    await desk.page.getByRole('button', { name: 'Look up', exact: true }).click()
+    await card.getByText(/REVOKED by night-desk/).waitFor()
+    expect(await card.getByRole('button', { name: /Revoke this session/ }).count()).toBe(0)
   })
 
   test('a record is proven in the page, and one of another checkpoint’s tree is not', async () => {

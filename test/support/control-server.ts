@@ -46,7 +46,11 @@ export async function createServerRig(options: RigOptions & Partial<ControlDeps>
     randomness: createFakeRandomness(),
     gatewayName: 'gw-1',
     auditDir: '/nowhere',
-    search: { page: () => Promise.reject(new Error('no trail')), whose: () => Promise.reject(new Error('no trail')) },
+    search: {
+      page: () => Promise.reject(new Error('no trail')),
+      whose: () => Promise.reject(new Error('no trail')),
+      sessions: () => Promise.reject(new Error('no trail')),
+    },
     audit: () => ({ healthy: true, size: 7, checkpointAgeSeconds: 0.5, vkey: 'gw-1+00000000+AAAA' }),
     problems: () => [],
     readiness: () => ({ ready: true, checks: { config: true, locks: true, audit: true } }),

@@ -6,7 +6,7 @@ import { Anomalies } from '../parts/anomalies.tsx'
 import { RateChart } from '../parts/chart.tsx'
 import { Text } from '../parts/moment.tsx'
 import { openOverlay } from '../parts/overlays.ts'
-import { note, placeOf } from '../router.ts'
+import { go, note, placeOf } from '../router.ts'
 import { decisions, state } from '../state.ts'
 import { useStore, useTick } from '../store.ts'
 import { clockText } from '../time.ts'
@@ -266,12 +266,14 @@ function Act({ row }: { row: DecisionView }) {
         else if (value === 'client') openOverlay({ kind: 'freeze', scope: { cidrs: [networkOf(row.client)] } })
         else if (value === 'person') openOverlay({ kind: 'freeze', scope: { subjects: row.subjects ?? [] } })
         else if (value === 'session') openOverlay({ kind: 'revoke', session: row.session ?? '' })
+        else if (value === 'look') go('sessions', { session: row.session ?? '' })
       }}
     >
       <option value="">{t('act')}</option>
       {row.route !== undefined && <option value="route">{t('lockRoute')}</option>}
       <option value="client">{t('lockClient')}</option>
       {row.subjects !== undefined && <option value="person">{t('lockPerson')}</option>}
+      {row.session !== undefined && <option value="look">{t('lookAtSession')}</option>}
       {row.session !== undefined && <option value="session">{t('revokeSession')}</option>}
     </select>
   )

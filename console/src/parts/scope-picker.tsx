@@ -50,12 +50,16 @@ const linesOf = (text: string): readonly string[] =>
     .filter((line) => line !== '')
 const PSEUDONYM = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]{20,}$/
 
+export function isPseudonym(text: string): boolean {
+  return PSEUDONYM.test(text)
+}
+
 /** The scope as it is signed; identifiers of people are replaced by pseudonyms first. `empty`: it names nothing. */
 export async function scopeOf(draft: Draft): Promise<LockScope | 'empty' | { readonly problem: string }> {
   if (draft.all) return { all: true }
   const people = linesOf(draft.lists.subjects)
-  const named = people.filter((each) => PSEUDONYM.test(each))
-  const identifiers = people.filter((each) => !PSEUDONYM.test(each))
+  const named = people.filter((each) => isPseudonym(each))
+  const identifiers = people.filter((each) => !isPseudonym(each))
   if (identifiers.length > 0) {
     const answer = await ask<{ readonly pseudonyms: readonly string[] }>('pseudonyms', {
       kind: 'subject',

@@ -5,6 +5,7 @@ import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
 import type { TrailIndex } from '../../ports/trail-index.ts'
 import { COLUMN_NAMES, fromLines, fromPart, sqlText } from './columns.ts'
 import { conditionOf } from './conditions.ts'
+import { readSessions } from './sessions.ts'
 import { readWhose } from './whose.ts'
 
 export interface TrailIndexOptions {
@@ -75,6 +76,7 @@ function createIndex(dir: string, instance: DuckDBInstance, connection: DuckDBCo
       return reader.getRows().map(([lock]) => String(lock))
     },
     whose: ({ files, tail, ...request }) => readWhose(connection, fromPart(files.map(pathOf), tail), request),
+    sessions: ({ files, tail, ...request }) => readSessions(connection, fromPart(files.map(pathOf), tail), request),
     convert: (lines, out) =>
       copy(
         `SELECT * FROM read_json(${sqlText(lines)}, format = 'newline_delimited', union_by_name = true, sample_size = -1, maximum_object_size = 1048576)`,

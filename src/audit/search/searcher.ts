@@ -1,6 +1,13 @@
 // The one way to search a trail: through its index where there is one, else by reading it. Both give the same answers.
 import { join } from 'node:path'
-import { matchesQuery, type Query, type WhoseAnswer, type WhoseQuery } from '../../core/trail-query.ts'
+import {
+  matchesQuery,
+  type Query,
+  type SessionsAnswer,
+  type SessionsQuery,
+  type WhoseAnswer,
+  type WhoseQuery,
+} from '../../core/trail-query.ts'
 import type { IndexPart, TrailIndex } from '../../ports/trail-index.ts'
 import { type Files, messageOf, nodeFiles } from '../files.ts'
 import { parseRecord } from '../locate.ts'
@@ -8,6 +15,7 @@ import { type Bundle, entryAt, readBundle, readExtent } from '../reader.ts'
 import { TILE_WIDTH } from '../tiles.ts'
 import { openPart } from './build-index.ts'
 import { type Hit, scanTrail } from './scan.ts'
+import { sessionsByScan } from './sessions.ts'
 import { locksByScan, whoseByScan } from './whose.ts'
 
 export interface SearcherOptions {
@@ -39,6 +47,7 @@ interface Page {
 export interface Searcher {
   page(query: Query, options: PageOptions): Promise<Page>
   whose(query: WhoseQuery, limit: number): Promise<WhoseAnswer & { readonly size: number }>
+  sessions(query: SessionsQuery, limit: number): Promise<SessionsAnswer & { readonly size: number }>
   close(): Promise<void>
 }
 
@@ -88,6 +97,14 @@ export function createSearcher(options: SearcherOptions): Searcher {
             files,
             ...(options.onProgress === undefined ? {} : { onProgress: options.onProgress }),
           }),
+      )
+      return { ...answer, size }
+    },
+    async sessions(query, limit) {
+      const { size } = await readExtent(dir, files)
+      const answer = await parts.use(
+        (index, part) => index.sessions({ ...part, query, limit }),
+        () => sessionsByScan(dir, query, limit, { files }),
       )
       return { ...answer, size }
     },

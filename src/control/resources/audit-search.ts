@@ -2,8 +2,11 @@
 import type { Request, Response } from 'express'
 import type { AccessRecord } from '../../core/audit-record.ts'
 import { mayAudit } from '../../core/responder.ts'
-import { LISTS, parseQuery, PEOPLE_LISTS, type Query } from '../../core/trail-query.ts'
+import { tableOf } from '../../core/ledger.ts'
+import { LISTS, parseQuery, PEOPLE_LISTS, type Query, type SessionUse } from '../../core/trail-query.ts'
+import type { SessionsView } from '../../ports/control-api.ts'
 import type { ControlDeps } from '../control-deps.ts'
+import { formatInstant } from '../instants.ts'
 import { sendProblem } from '../problem.ts'
 import { sendJson, type Resource } from '../resource.ts'
 import type { Caller } from '../sessions.ts'
@@ -23,6 +26,7 @@ export function auditSearchResources(deps: ControlDeps): readonly Resource[] {
   return [
     { path: '/api/v1/audit/search', access: 'read', methods: { POST: searching(deps) } },
     { path: '/api/v1/audit/whose', access: 'read', methods: { POST: whose(deps) } },
+    { path: '/api/v1/audit/sessions', access: 'read', methods: { POST: sessions(deps) } },
   ]
 }
 
@@ -71,6 +75,42 @@ function whose(deps: ControlDeps): Answering {
       fail(deps, error, response)
     }
   }
+}
+
+const OF_SESSIONS = ['routes', 'clients', 'sessions', 'principals', 'subjects'] as const
+
+/** Which sessions came, and what each has read. */
+function sessions(deps: ControlDeps): Answering {
+  return async (request, response, caller) => {
+    const asked = parseAsked(request.body, deps, LIMIT, LIMIT_MAX)
+    if (!mayAsk(caller, response) || !isFine(asked, response)) return
+    const { query, limit } = asked
+    if (LISTS.some((name) => !OF_SESSIONS.some((each) => each === name) && query[name] !== undefined)) {
+      sendProblem(response, 'bad-request', `give any of ${OF_SESSIONS.join(', ')}, from and to; nothing else`)
+      return
+    }
+    if (!(await isRecorded(deps, caller, 'sessions', query, response))) return
+    try {
+      const answer = await deps.search.sessions(query, limit)
+      note(deps, caller, 'sessions', query, answer.sessions)
+      sendJson(response, 200, { ...answer, list: withRevocations(answer.list, deps) } satisfies SessionsView)
+    } catch (error) {
+      fail(deps, error, response)
+    }
+  }
+}
+
+/** Who ended each, where an order has named it. One that ends more (a person, an application, all) is not told here. */
+function withRevocations(list: readonly SessionUse[], { desk }: ControlDeps): SessionsView['list'] {
+  const ended = new Map(
+    tableOf(desk.ledger)
+      .revocations.filter(({ subject, client }) => subject === undefined && client === undefined)
+      .map((each) => [each.session, each]),
+  )
+  return list.map((use) => {
+    const by = ended.get(use.session)
+    return by === undefined ? use : { ...use, revoked: { id: by.id, by: by.by, since: formatInstant(by.since) } }
+  })
 }
 
 interface Asked {
