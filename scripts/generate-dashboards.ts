@@ -113,12 +113,10 @@ const BOARDS: readonly Board[] = [
             rate('http_requests_total', 'route', `${ROUTE},decision="locked"`),
             '{{route}}',
           ]),
-          lines(
-            'One-time passwords and sessions',
-            'Judged sessions by result: a spike of invalid or insufficient ones is a sign.',
-            'ops',
-            [rate('session_checks_total', 'result'), '{{result}}'],
-          ),
+          lines('Sessions', 'Judged sessions by result: a spike of invalid or insufficient ones is a sign.', 'ops', [
+            rate('session_checks_total', 'result'),
+            '{{result}}',
+          ]),
           lines('Anomalies', 'Findings of the detectors, by detector.', 'ops', [
             rate('anomalies_total', 'detector'),
             '{{detector}}',
@@ -135,6 +133,33 @@ const BOARDS: readonly Board[] = [
             `sum(increase(portcullis_streams_cut_total{${AT}}[$__rate_interval]))`,
             'cut',
           ]),
+        ],
+      },
+      {
+        title: "One-time passwords of the gateway's own",
+        panels: [
+          lines(
+            'Codes asked for',
+            'Withheld ones are beyond the limit of their number: a flood of them is somebody who walks numbers, or harasses one.',
+            'ops',
+            [rate('otp_requests_total', 'result'), '{{result}}'],
+          ),
+          lines(
+            'Codes brought back',
+            'Wrong, absent and exhausted ones beside few verified ones are somebody who guesses.',
+            'ops',
+            [rate('otp_verifications_total', 'result'), '{{result}}'],
+          ),
+          lines('Deliveries', 'What the webhook that sends the messages took, after how many more tries.', 'ops', [
+            rate('otp_deliveries_total', 'result'),
+            '{{result}}',
+          ]),
+          lines(
+            'Outstanding codes',
+            'Codes that can still be taken; with Redis each gateway tells those of all.',
+            'none',
+            [`max(portcullis_otp_outstanding{${AT}})`, 'codes'],
+          ),
         ],
       },
     ],

@@ -25,6 +25,7 @@ interface Metered {
   readonly trail: Trail
   readonly clock: Clock
   readonly fleet: { readonly parts: FleetParts } | undefined
+  readonly otp: { readonly outstanding: number | undefined }
   /** Of the targets that are checked. */
   readonly targets?: () => GaugeReadings['targets']
   readonly trailDesk: Pick<TrailDesk, 'exports'>
@@ -66,6 +67,7 @@ const EMPTY: GaugeReadings = {
   reportDueSeconds: undefined,
   boardDueSeconds: undefined,
   locksOverdue: 0,
+  otpOutstanding: undefined,
   targets: [],
   oldestRecordAgeSeconds: undefined,
   exports: [],
@@ -102,6 +104,7 @@ function readGauges({ parts, lastReloadOk }: Attached): GaugeReadings {
     incidentsOpen: incidents.filter(({ isOpen }) => isOpen).length,
     reportDueSeconds: inSeconds(nearestDue(incidents, 'certIn', now)),
     boardDueSeconds: inSeconds(nearestDue(incidents, 'board', now)),
+    otpOutstanding: parts.otp.outstanding,
     locksOverdue: findOverdue(parts.desk.ledger, now).length,
     targets: parts.targets?.() ?? [],
     oldestRecordAgeSeconds: oldest === undefined ? undefined : (now - oldest) / 1000,

@@ -14,19 +14,22 @@ import { every } from '../control/every.ts'
 import { createOtpDesk } from '../control/otp/otp-desk.ts'
 import type { Clock, Randomness } from '../ports/clock.ts'
 import type { Logger } from '../ports/logger.ts'
-import type { AskOtp, OtpStore, SessionIssuer } from '../ports/otp.ts'
+import type { AskOtp, OtpMeter, OtpStore, SessionIssuer } from '../ports/otp.ts'
 import type { CleanUp } from './clean-up.ts'
 import { redisUrl, tlsOf } from './fleet.ts'
 import type { Otp } from './parts.ts'
 
 const SECRET_LENGTH_MIN = 32
 const KEYS_EVERY_MS = 60_000
+/** As often as anybody scrapes. */
+const COUNT_EVERY_MS = 2_000
 
 export interface OtpNeeds {
   readonly pseudonymKey: PseudonymKey
   readonly clock: Clock
   readonly randomness: Randomness
   readonly logger: Logger
+  readonly meter: OtpMeter
   readonly cleanUp: CleanUp
 }
 
@@ -36,10 +39,17 @@ export async function openOtp(config: Config, needs: OtpNeeds): Promise<Otp> {
   cleanUp.defer(() => store.close())
   let desk: AskOtp | undefined
   let issuer: SessionIssuer | undefined
+  let outstanding: number | undefined
   const tellKeys = async (): Promise<void> => {
     if (issuer !== undefined) writeKeys(otpKeysFile(config.store.dir), await issuer.keys(clock.now()))
   }
+  const countOpen = async (): Promise<void> => {
+    outstanding = desk === undefined ? undefined : await store.outstanding().catch(() => undefined)
+  }
   const otp: Otp = {
+    get outstanding() {
+      return outstanding
+    },
     ask: (question) => desk?.(question) ?? Promise.resolve({ answer: 'unavailable' }),
     async use(next) {
       if (next.otp === undefined) {
@@ -57,6 +67,7 @@ export async function openOtp(config: Config, needs: OtpNeeds): Promise<Otp> {
   await otp.use(config)
   // Far more often than a period is long: the key of the next one is told before it is used.
   cleanUp.defer(every(KEYS_EVERY_MS, tellKeys, logger))
+  cleanUp.defer(every(COUNT_EVERY_MS, countOpen, logger))
   return otp
 }
 
@@ -74,13 +85,10 @@ interface Opened {
 }
 
 function deskOf(config: OtpConfig, { secret, issuer, store }: Opened, needs: OtpNeeds): AskOtp {
-  const { clock, logger, pseudonymKey } = needs
+  const { clock, logger, meter, pseudonymKey } = needs
   const { limits, sessionMs, webhook, totp } = config
-  const onEvent = (event: string): void => {
-    logger.debug('one-time password', { event })
-  }
   return createOtpDesk({
-    ...{ limits, sessionMs, store, issuer, clock, logger, onEvent },
+    ...{ limits, sessionMs, store, issuer, clock, logger, meter },
     codes: createOtpCodes(secret),
     pseudonyms: createPseudonyms(pseudonymKey),
     ...(webhook === undefined
@@ -92,7 +100,9 @@ function deskOf(config: OtpConfig, { secret, issuer, store }: Opened, needs: Otp
             timeoutMs: webhook.timeoutMs,
             now: () => clock.now(),
             logger,
-            onEvent,
+            onResult: (result) => {
+              meter.delivered(result)
+            },
           }),
         }),
     ...(totp === undefined ? {} : { authenticators: openAuthenticators(totp.file) }),

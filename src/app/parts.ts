@@ -22,6 +22,8 @@ import type { Trail } from './trail.ts'
 /** The desk of the gateway's own one-time passwords. */
 export interface Otp {
   readonly ask: AskOtp
+  /** Codes that could still be taken at the last look; undefined where none are given, or nobody knows. */
+  readonly outstanding: number | undefined
   /** Before workers are told of the config: they read the keys from the file. Rejects with an Error of one line. */
   use(config: Config): Promise<void>
 }

@@ -90,7 +90,7 @@ async function openBase({ config, env, clock, cleanUp }: GatewayDeps): Promise<B
   const trail = await openTrail({ config, clock, logger, cleanUp, telemetry: meters.main })
   const live = createLiveFeed()
   const people = { memory: createEngineMemory(config.throttle), book: createAnomalyBook() }
-  const otp = await openOtp(config, { pseudonymKey, clock, randomness, logger, cleanUp })
+  const otp = await openOtp(config, { pseudonymKey, clock, randomness, logger, meter: meters.registry.otp, cleanUp })
   const pool =
     config.gateway &&
     (await openDataPlane({

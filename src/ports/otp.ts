@@ -26,7 +26,9 @@ export interface OtpChallenge {
   readonly about: string
 }
 
-export type OtpVerdict = { readonly is: 'right' | 'wrong'; readonly about: string } | { readonly is: 'absent' }
+/** `exhausted`: whatever was brought, too many tries have been made; `absent`: no such transaction, any more or ever. */
+export type OtpVerdict =
+  { readonly is: 'right' | 'wrong' | 'exhausted'; readonly about: string } | { readonly is: 'absent' }
 
 /**
  * Where challenges and counts are kept: in this process, or in the Redis of a fleet. Each method is one atomic step for all who
@@ -41,6 +43,8 @@ export interface OtpStore {
   count(counts: readonly OtpCount[], now: Instant): Promise<readonly number[]>
   /** True for the first alone who says so of this key. */
   once(key: string, ttlMs: number): Promise<boolean>
+  /** Codes that can still be taken: not too old, not used, not tried too often. With Redis, those of the fleet. */
+  outstanding(): Promise<number>
   close(): Promise<void>
 }
 
@@ -88,3 +92,16 @@ export interface Authenticators {
   /** The time step of which this is the account's code; undefined where it is none, and as slowly where there is no account. */
   stepOf(account: string, code: string, now: Instant): number | undefined
 }
+
+/** What is counted of them. Each word is of a closed set: no number, no account, no code. */
+export interface OtpMeter {
+  /** `withheld`: answered as ever, but nothing was sent, since the number has had its share. */
+  requested(result: 'sent' | 'withheld' | 'limited' | 'unavailable'): void
+  /** `retried`: a try failed, and another is made. */
+  delivered(result: 'delivered' | 'retried' | 'failed'): void
+  verified(way: 'number' | 'account', result: OtpVerification): void
+}
+
+/** `blocked`: right or wrong, too many were wrong for this number or account; `replayed`: an authenticator's step was taken before. */
+export type OtpVerification =
+  'verified' | 'wrong' | 'absent' | 'exhausted' | 'blocked' | 'replayed' | 'limited' | 'unavailable'

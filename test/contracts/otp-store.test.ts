@@ -43,7 +43,7 @@ describe.each(['memory', 'redis'] as const)('%s', (kind) => {
   test('beyond the tries the right one is wrong', async () => {
     await store.open('tries', { mark: 'm', about: 'a' }, 60_000)
     for (let n = 0; n < 5; n++) expect((await store.try('tries', `w${n}`, 5)).is).toBe('wrong')
-    expect((await store.try('tries', 'm', 5)).is).toBe('wrong')
+    expect(await store.try('tries', 'm', 5)).toEqual({ is: 'exhausted', about: 'a' })
   })
 
   test('the fifth may still be right', async () => {
@@ -57,6 +57,21 @@ describe.each(['memory', 'redis'] as const)('%s', (kind) => {
     nowMs += 21
     if (kind === 'redis') await until(async () => (await redis?.command('EXISTS', 'none')) !== undefined, 40)
     expect((await store.try('late', 'm', 5)).is).toBe('absent')
+  })
+
+  test('what is outstanding: neither used, nor tried too often, nor over', async () => {
+    const before = await store.outstanding()
+    const open = (name: string, ttlMs: number): Promise<void> => store.open(name, { mark: 'm', about: 'a' }, ttlMs)
+    await open('short', 20)
+    nowMs += 21
+    if (kind === 'redis') await until(async () => (await redis?.command('EXISTS', 'none')) !== undefined, 40)
+    for (const name of ['used', 'guessed', 'waiting']) await open(name, 60_000)
+    expect(await store.outstanding()).toBe(before + 3)
+    await store.try('used', 'm', 5)
+    for (let n = 0; n < 4; n++) await store.try('guessed', 'w', 5)
+    expect(await store.outstanding()).toBe(before + 2)
+    await store.try('guessed', 'w', 5)
+    expect(await store.outstanding()).toBe(before + 1)
   })
 
   test('counts fit until the limit, each by itself, and looking costs nothing', async () => {

@@ -200,7 +200,21 @@ if (missing.length > 0)
     const of = (name: string): readonly string[] => values.filter(([label]) => label === name).map(([, value]) => value)
     expect(of('code').filter((code) => !/^([1-5]\d\d|none|overflow)$/.test(code))).toEqual([])
     expect(of('method').filter((method) => !/^[A-Z]{3,7}$/.test(method))).toEqual([])
-    const own = ['route', 'method', 'code', 'decision', 'mode', 'state', 'result', 'detector', 'le', 'version', 'node']
+    expect(of('way').filter((way) => !['number', 'account'].includes(way))).toEqual([])
+    const own = [
+      'route',
+      'way',
+      'method',
+      'code',
+      'decision',
+      'mode',
+      'state',
+      'result',
+      'detector',
+      'le',
+      'version',
+      'node',
+    ]
     const lines = exposition.split('\n').filter((line) => /^portcullis_(?!nodejs_|process_)/.test(line))
     const used = new Set(lines.flatMap((line) => [...line.matchAll(/(\w+)="/g)].map(([, name = '']) => name)))
     expect([...used].filter((name) => !own.includes(name))).toEqual([])

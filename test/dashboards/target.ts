@@ -1,6 +1,8 @@
 // What Prometheus scrapes: a real gateway process with two workers, under traffic of every kind, with locks that land.
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { signOrder, startGateway, startRawUpstream } from '../support/gateway-process.ts'
+import { signOrder, prepareGateway, startRawUpstream } from '../support/gateway-process.ts'
 
 export interface Target {
   /** `host:port` of the control plane, whose metrics stand at /metrics. */
@@ -15,10 +17,20 @@ const ROUTES = `
   - { id: watched, path: /api/v2/watched, methods: [GET], upstream: registry, session: none }
 `
 
+/** Nobody is there to send the messages. */
+const OTP = `otp:
+  issuer: https://gate.example.in
+  audience: registry
+  webhook: { url: "http://127.0.0.1:9/sms", secretFile: ./webhook.secret }
+  limits: { address: 1000/s }
+`
+
 /** Each request in turn until it is stopped: allowed, unauthenticated, forbidden, throttled, rejected, locked and observed. */
 export async function startTarget(): Promise<Target> {
   const upstream = await startRawUpstream()
-  const gateway = await startGateway({ upstreamPort: upstream.port, routes: ROUTES, workers: 2 })
+  const gateway = await prepareGateway({ upstreamPort: upstream.port, routes: ROUTES, workers: 2, extra: OTP })
+  writeFileSync(join(gateway.home, 'webhook.secret'), 'a secret of more than thirty-two characters', { mode: 0o600 })
+  await gateway.start()
   const [desk] = gateway.people
   if (desk === undefined) throw new Error('there is nobody to give orders')
   const lock = (routes: readonly string[], mode: string): Promise<Response> =>
@@ -30,6 +42,12 @@ export async function startTarget(): Promise<Target> {
   await lock(['watched'], 'observe')
   await gateway.order(signOrder(desk, { kind: 'drill' }), '?wait=2s')
 
+  const otp = (path: string, body: object): Promise<Response> =>
+    fetch(`${gateway.url}/.portcullis/otp/${path}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    })
   const token = gateway.issuer.token({ record_ids: ['r1'] })
   const stopping = new AbortController()
   const traffic = (async () => {
@@ -42,6 +60,8 @@ export async function startTarget(): Promise<Target> {
         gateway.get('/nowhere'),
         gateway.get('/api/v2/locked'),
         gateway.get('/api/v2/watched'),
+        otp('request', { number: '+919876543210' }),
+        otp('verify', { transaction: 'x', code: '123456' }),
       ])
       if (round % 20 === 19) await lock(['locked'], 'deny')
       await delay(20)

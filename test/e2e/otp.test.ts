@@ -187,6 +187,24 @@ test('the public keys are served, and the private ones are not', async () => {
   expect(keys.every((key) => key.d === undefined && key.alg === 'ES256')).toBe(true)
 })
 
+test('all of it is counted, by what became of it', async () => {
+  await codeFor(mine.mobile)
+  const page = async (): Promise<string> => (await fetch(`http://127.0.0.1:${gateway.controlPort}/metrics`)).text()
+  const of = (text: string, series: string): number =>
+    Number(new RegExp(`^portcullis_${series.replaceAll(/[{}]/g, '\\$&')} (\\d+)$`, 'm').exec(text)?.[1])
+  const text = await page()
+  for (const series of [
+    'otp_requests_total{result="sent"}',
+    'otp_deliveries_total{result="delivered"}',
+    'otp_verifications_total{way="number",result="verified"}',
+    'otp_verifications_total{way="number",result="absent"}',
+    'otp_verifications_total{way="account",result="verified"}',
+    'otp_verifications_total{way="account",result="replayed"}',
+  ])
+    expect([series, of(text, series) > 0]).toEqual([series, true])
+  expect(await eventually(async () => of(await page(), 'otp_outstanding') >= 1, 10_000)).toBe(true)
+})
+
 describe('the trail and the lock', () => {
   test('no number and no code stands in the log or the trail', async () => {
     const { code } = await codeFor(mine.mobile)

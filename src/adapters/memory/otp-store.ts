@@ -19,9 +19,11 @@ export function createMemoryOtpStore(nowMs: () => number): OtpStore {
   const challenges = new LRUCache<string, Held>({ max: CHALLENGES_MAX, ttl: 1, ttlResolution: 0, perf })
   const used = new LRUCache<string, true>({ max: USED_MAX, ttl: 1, ttlResolution: 0, perf })
   const arrivals = new LRUCache<string, number>({ max: COUNTS_MAX })
+  const open = createOpenCodes(nowMs)
   return {
     async open(transaction, challenge, ttlMs) {
       challenges.set(transaction, { ...challenge, tries: 0 }, { ttl: ttlMs })
+      open.add(transaction, ttlMs)
     },
     async try(transaction, mark, triesMax): Promise<OtpVerdict> {
       const held = challenges.get(transaction)
@@ -32,7 +34,8 @@ export function createMemoryOtpStore(nowMs: () => number): OtpStore {
       held.tries += 1
       const isRight = isSame(held.mark, mark) && held.tries <= triesMax
       if (isRight) challenges.delete(transaction)
-      return { is: isRight ? 'right' : 'wrong', about: held.about }
+      if (isRight || held.tries >= triesMax) open.delete(transaction)
+      return { is: isRight ? 'right' : held.tries > triesMax ? 'exhausted' : 'wrong', about: held.about }
     },
     async count(counts, now) {
       return counts.map((each) => countOne(arrivals, each, now))
@@ -42,9 +45,33 @@ export function createMemoryOtpStore(nowMs: () => number): OtpStore {
       used.set(key, true, { ttl: ttlMs })
       return true
     },
+    async outstanding() {
+      return open.size()
+    },
     async close() {
       challenges.clear()
     },
+  }
+}
+
+/** Codes live equally long, so that the oldest ends first: what is over is found at the front. */
+function createOpenCodes(nowMs: () => number) {
+  const ends = new Map<string, number>()
+  const size = (): number => {
+    const now = nowMs()
+    for (const [transaction, end] of ends) {
+      if (end > now && ends.size <= CHALLENGES_MAX) break
+      ends.delete(transaction)
+    }
+    return ends.size
+  }
+  return {
+    size,
+    add: (transaction: string, ttlMs: number) => {
+      ends.set(transaction, nowMs() + ttlMs)
+      size()
+    },
+    delete: (transaction: string) => ends.delete(transaction),
   }
 }
 

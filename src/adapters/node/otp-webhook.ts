@@ -2,7 +2,7 @@
 import { createHmac } from 'node:crypto'
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Logger } from '../../ports/logger.ts'
-import type { OtpDelivery, OtpMessage } from '../../ports/otp.ts'
+import type { OtpDelivery, OtpMessage, OtpMeter } from '../../ports/otp.ts'
 
 const TRIES = 3
 const PAUSE_MS = 1_000
@@ -16,28 +16,31 @@ export interface OtpWebhookOptions {
   readonly timeoutMs: number
   readonly now: () => number
   readonly logger: Logger
-  readonly onEvent: (event: 'delivered' | 'undelivered') => void
+  readonly onResult: OtpMeter['delivered']
   readonly fetch?: typeof fetch
   readonly pause?: (ms: number) => Promise<unknown>
 }
 
 /** Neither number nor code ever stands in a log: a message that could not be delivered is told by its id. */
 export function createOtpWebhook(options: OtpWebhookOptions): OtpDelivery {
-  const { now, logger, onEvent, pause = wait } = options
+  const { now, logger, onResult, pause = wait } = options
   let pending = 0
   const deliver = async (message: OtpMessage): Promise<void> => {
     let problem = 'too many are under way'
     for (let attempt = 1; attempt <= TRIES && pending <= PENDING_MAX; attempt++) {
-      if (attempt > 1) await pause(PAUSE_MS * 2 ** (attempt - 2))
+      if (attempt > 1) {
+        onResult('retried')
+        await pause(PAUSE_MS * 2 ** (attempt - 2))
+      }
       if (now() >= message.expiresAt) break
       const failed = await post(options, message)
       if (failed === undefined) {
-        onEvent('delivered')
+        onResult('delivered')
         return
       }
       problem = failed
     }
-    onEvent('undelivered')
+    onResult('failed')
     logger.warn('a one-time password could not be delivered', { transaction: message.id, problem })
   }
   return {

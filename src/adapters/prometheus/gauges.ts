@@ -30,6 +30,8 @@ export interface GaugeReadings {
   readonly boardDueSeconds: number | undefined
   /** Locks that somebody has forgotten. */
   readonly locksOverdue: number
+  /** Undefined where the gateway gives no codes, or their store does not answer: then there is no series. */
+  readonly otpOutstanding: number | undefined
   /** Targets that are checked, by their place among those of their upstream: a label holds no address. */
   /** Undefined while the trail is empty: then there is no series. */
   readonly oldestRecordAgeSeconds: number | undefined
@@ -69,6 +71,12 @@ export function registerGauges(registry: Registry, version: string, read: () => 
     'locks_overdue',
     'Locks, thaws and proposals that somebody has forgotten: past their time, without an end for a day, or waiting for a signature.',
     () => read().locksOverdue,
+  )
+  gauge(
+    registry,
+    'otp_outstanding',
+    'Codes that can still be taken; with Redis, those of the whole fleet.',
+    () => read().otpOutstanding,
   )
   labelled(registry, 'locks_active', 'Locks in force, by mode.', 'mode', () =>
     LOCK_MODES.map((mode) => [mode, read().locksByMode[mode]]),

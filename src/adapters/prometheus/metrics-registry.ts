@@ -1,8 +1,10 @@
 // What /metrics shows: the sums of the workers' slabs, and gauges that are read when somebody asks.
 import { collectDefaultMetrics, Counter, Histogram, Registry } from '@prometheus-io/client'
 import type { TrafficTotals } from '../../core/thaw-traffic.ts'
+import type { OtpMeter } from '../../ports/otp.ts'
 import { FAMILIES, PREFIX, SESSION_RESULTS, type FamilyName } from './families.ts'
 import { registerGauges, type GaugeReadings } from './gauges.ts'
+import { registerOtpCounters } from './otp-counters.ts'
 import { registerFamily } from './register-family.ts'
 import { createSlabSums } from './slab-sums.ts'
 import { decisionsOf, trafficOf, type DecisionTotal } from './traffic.ts'
@@ -32,6 +34,7 @@ export interface MetricsRegistry {
   locked(seconds: number): void
   /** What has become of a message to somebody outside. */
   notified(result: string): void
+  readonly otp: OtpMeter
   /** What the workers have counted on these routes so far, without what locks have refused. */
   traffic(routes: ReadonlySet<string>): TrafficTotals
   /** Requests so far, by route and decision. */
@@ -71,6 +74,7 @@ export function createMetricsRegistry(options: MetricsRegistryOptions): MetricsR
     registers: [registry],
   })
   for (const result of NOTIFICATION_RESULTS) notifications.inc({ result }, 0)
+  const otp = registerOtpCounters(registry)
   collectDefaultMetrics({ register: registry, prefix: PREFIX })
 
   const setRoutes = (routes: readonly RouteLabels[]): void => {
@@ -101,6 +105,7 @@ export function createMetricsRegistry(options: MetricsRegistryOptions): MetricsR
     notified: (result) => {
       notifications.inc({ result })
     },
+    otp,
     traffic: (routes) => trafficOf(sums, routes),
     decisions: () => decisionsOf(sums),
     contentType: registry.contentType,

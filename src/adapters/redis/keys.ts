@@ -21,6 +21,8 @@ export interface Keys {
   readonly news: string
   /** Of one-time passwords: codes, counts and steps, each with an expiry. */
   otpOf(what: 'code' | 'count' | 'once', name: string): string
+  /** Sorted set: codes that can still be taken, by when they end. */
+  readonly otpOpen: string
   /** Channel of one gateway. */
   channelOf(gateway: string): string
 }
@@ -39,6 +41,7 @@ export function createKeys(fleet: string): Keys {
     beats: `${prefix}beats`,
     proofsOf: (order) => `${prefix}proofs:${order}`,
     otpOf: (what, name) => `${prefix}otp:${what}:${createHash('sha256').update(name).digest('base64url')}`,
+    otpOpen: `${prefix}otp:open`,
     news: `${prefix}news`,
     channelOf: (gateway) => `${prefix}to:${gateway}`,
   }

@@ -6,15 +6,29 @@ import { parsePlace } from './place.ts'
 import { script } from './scripts.ts'
 import type { RedisTls } from './settings.ts'
 
-/** KEYS the challenge. ARGV mark, whom it is about, milliseconds to keep. */
-const OPEN = script(`
+/** By the clock of Redis, as expiry goes. */
+const NOW = `
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+`
+
+/** KEYS the challenge, all that are open by when they end. ARGV mark, whom it is about, milliseconds to keep. */
+const OPEN = script(`${NOW}
 redis.call('HSET', KEYS[1], 'mark', ARGV[1], 'about', ARGV[2], 'tries', 0)
 redis.call('PEXPIRE', KEYS[1], ARGV[3])
+redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now)
+redis.call('ZADD', KEYS[2], now + ARGV[3], KEYS[1])
+redis.call('PEXPIRE', KEYS[2], ARGV[3])
 return 1
 `)
 
+/** KEYS all that are open. */
+const OUTSTANDING = script(`${NOW}
+return redis.call('ZCOUNT', KEYS[1], '(' .. now, '+inf')
+`)
+
 /**
- * KEYS the challenge. ARGV mark, tries at most. Marks are keyed hashes: whoever guesses codes cannot choose them, so that the
+ * KEYS the challenge, all that are open. ARGV mark, tries at most. Marks are keyed hashes: whoever guesses codes cannot choose them, so that the
  * time of the comparison tells nothing.
  */
 const TRY = script(`
@@ -22,7 +36,10 @@ local held = redis.call('HMGET', KEYS[1], 'mark', 'about', 'tries')
 if not held[1] or not held[2] or not held[3] then return {'absent', ''} end
 local tries = tonumber(held[3]) + 1
 redis.call('HSET', KEYS[1], 'tries', tries)
-if held[1] ~= ARGV[1] or tries > tonumber(ARGV[2]) then return {'wrong', held[2]} end
+local most = tonumber(ARGV[2])
+local isRight = held[1] == ARGV[1] and tries <= most
+if isRight or tries >= most then redis.call('ZREM', KEYS[2], KEYS[1]) end
+if not isRight then return {tries > most and 'exhausted' or 'wrong', held[2]} end
 redis.call('HDEL', KEYS[1], 'mark', 'about', 'tries')
 return {'right', held[2]}
 `)
@@ -71,10 +88,10 @@ export function openRedisOtpStore(options: RedisOtpStoreOptions): OtpStore {
   const keys = createKeys(fleet)
   return {
     async open(transaction, { mark, about }, ttlMs) {
-      await commands.run(OPEN, [keys.otpOf('code', transaction)], [mark, about, ttlMs])
+      await commands.run(OPEN, [keys.otpOf('code', transaction), keys.otpOpen], [mark, about, ttlMs])
     },
     async try(transaction, mark, triesMax) {
-      return verdictOf(await commands.run(TRY, [keys.otpOf('code', transaction)], [mark, triesMax]))
+      return verdictOf(await commands.run(TRY, [keys.otpOf('code', transaction), keys.otpOpen], [mark, triesMax]))
     },
     async count(counts, now) {
       const args = counts.flatMap(({ limit, peek }) => [
@@ -93,6 +110,11 @@ export function openRedisOtpStore(options: RedisOtpStoreOptions): OtpStore {
     async once(key, ttlMs) {
       return (await commands.run(ONCE, [keys.otpOf('once', key)], [ttlMs])) === 1
     },
+    async outstanding() {
+      const count = await commands.run(OUTSTANDING, [keys.otpOpen], [])
+      if (typeof count !== 'number') throw new Error('Redis counted something else')
+      return count
+    },
     async close() {
       commands.close()
     },
@@ -102,7 +124,7 @@ export function openRedisOtpStore(options: RedisOtpStoreOptions): OtpStore {
 function verdictOf(answer: unknown): OtpVerdict {
   const [is, about] = Array.isArray(answer) ? (answer as readonly unknown[]) : []
   if (is === 'absent') return { is }
-  if ((is === 'right' || is === 'wrong') && typeof about === 'string') return { is, about }
+  if ((is === 'right' || is === 'wrong' || is === 'exhausted') && typeof about === 'string') return { is, about }
   throw new Error('Redis judged something else')
 }
 

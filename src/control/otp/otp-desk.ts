@@ -8,6 +8,7 @@ import type {
   OtpAnswer,
   OtpCodes,
   OtpDelivery,
+  OtpMeter,
   OtpQuestion,
   OtpStore,
   SessionIssuer,
@@ -32,23 +33,19 @@ export interface OtpDeskOptions {
   readonly pseudonyms: Pseudonyms
   readonly clock: Clock
   readonly logger: Logger
-  readonly onEvent: (event: OtpEvent) => void
+  readonly meter: OtpMeter
 }
-
-type OtpEvent = 'requested' | 'withheld' | 'verified' | 'refused' | 'limited' | 'unavailable'
 
 const REFUSED: OtpAnswer = { answer: 'refused' }
 
 export function createOtpDesk(options: OtpDeskOptions): AskOtp {
-  const { clock, logger, onEvent } = options
+  const { clock, logger } = options
   return async (question) => {
     try {
-      const answer = await answerTo(question, options)
-      if (answer.answer === 'limited' || answer.answer === 'refused') onEvent(answer.answer)
-      return answer
+      return await answerTo(question, options)
     } catch (error) {
       // Of the store: a code that cannot be counted is not taken.
-      onEvent('unavailable')
+      tell(question, 'unavailable', options)
       logger.error('one-time passwords cannot be judged', {
         error: error instanceof Error ? error.message : String(error),
         at: clock.now(),
@@ -58,11 +55,19 @@ export function createOtpDesk(options: OtpDeskOptions): AskOtp {
   }
 }
 
+function tell(question: OtpQuestion, result: 'limited' | 'unavailable', { meter }: OtpDeskOptions): void {
+  if (question.ask === 'request') meter.requested(result)
+  else if (question.ask !== 'keys') meter.verified(question.ask === 'verify' ? 'number' : 'account', result)
+}
+
 async function answerTo(question: OtpQuestion, options: OtpDeskOptions): Promise<OtpAnswer> {
   const now = options.clock.now()
   if (question.ask === 'keys') return { answer: 'given', body: await options.issuer.keys(now) }
   const waitMs = await countCaller(question.address, options, now)
-  if (waitMs > 0) return { answer: 'limited', retryAfterMs: waitMs }
+  if (waitMs > 0) {
+    tell(question, 'limited', options)
+    return { answer: 'limited', retryAfterMs: waitMs }
+  }
   switch (question.ask) {
     case 'request':
       return request(question.number, options, now)
@@ -89,14 +94,17 @@ async function countCaller(address: string, { store, limits }: OtpDeskOptions, n
  * number gets none, and the caller is not told: that somebody else has asked would say that the number is somebody's.
  */
 async function request(number: string, options: OtpDeskOptions, now: Instant): Promise<OtpAnswer> {
-  const { store, codes, pseudonyms, limits, delivery, onEvent } = options
-  if (delivery === undefined) return { answer: 'unavailable' }
+  const { store, codes, pseudonyms, limits, delivery, meter } = options
+  if (delivery === undefined) {
+    meter.requested('unavailable')
+    return { answer: 'unavailable' }
+  }
   const about = pseudonyms.of('number', number)
   const [id, code] = [codes.transaction(), codes.code()]
   const [waitMs = 0] = await store.count([{ key: `number ${about}`, limit: limits.number }], now)
   await store.open(id, { mark: codes.mark(id, code), about }, CODE_LIFETIME_MS)
   const isWithheld = waitMs > 0
-  onEvent(isWithheld ? 'withheld' : 'requested')
+  meter.requested(isWithheld ? 'withheld' : 'sent')
   const expiresAt = now + CODE_LIFETIME_MS
   // After the answer, and at its own pace.
   setImmediate(() => {
@@ -111,13 +119,17 @@ interface Tried {
 }
 
 async function verify({ transaction, code }: Tried, options: OtpDeskOptions, now: Instant): Promise<OtpAnswer> {
-  const { store, codes, limits } = options
+  const { store, codes, limits, meter } = options
   const verdict = await store.try(transaction, codes.mark(transaction, code), TRIES_MAX)
   const isRight = verdict.is === 'right'
   const about = verdict.is === 'absent' ? 'nobody' : verdict.about
   // A right code is one too many as well, once too many were wrong: who guesses must not be able to go on for ever.
   const [waitMs = 0] = await store.count([{ key: `failures ${about}`, limit: limits.failures, peek: isRight }], now)
-  if (!isRight || waitMs > 0) return REFUSED
+  if (verdict.is !== 'right' || waitMs > 0) {
+    meter.verified('number', verdict.is === 'right' ? 'blocked' : verdict.is)
+    return REFUSED
+  }
+  meter.verified('number', 'verified')
   return open({ subject: about, number: about }, options, now)
 }
 
@@ -131,14 +143,21 @@ async function verifyAccount(
   options: OtpDeskOptions,
   now: Instant,
 ): Promise<OtpAnswer> {
-  const { store, authenticators, limits, pseudonyms } = options
-  if (authenticators === undefined) return REFUSED
+  const { store, authenticators, limits, pseudonyms, meter } = options
+  if (authenticators === undefined) {
+    meter.verified('account', 'unavailable')
+    return REFUSED
+  }
   const key = `failures ${pseudonyms.of('principal', account)}`
   const step = authenticators.stepOf(account, code, now)
   const [waitMs = 0] = await store.count([{ key, limit: limits.failures, peek: step !== undefined }], now)
-  if (step === undefined || waitMs > 0) return REFUSED
+  if (step === undefined || waitMs > 0) {
+    meter.verified('account', step === undefined ? 'wrong' : 'blocked')
+    return REFUSED
+  }
   // RFC 6238, 5.2: a code is taken once.
   const isFirst = await store.once(`step ${pseudonyms.of('principal', account)} ${step}`, STEP_REMEMBERED_MS)
+  meter.verified('account', isFirst ? 'verified' : 'replayed')
   return isFirst ? open({ subject: account }, options, now) : REFUSED
 }
 
@@ -148,7 +167,6 @@ async function open(
   now: Instant,
 ): Promise<OtpAnswer> {
   const token = await options.issuer.issue(facts, now)
-  options.onEvent('verified')
   const body = { access_token: token, token_type: 'Bearer', expires_in: Math.floor(options.sessionMs / 1000) }
   return { answer: 'given', body }
 }

@@ -39,8 +39,9 @@ afterEach(() => {
 
 function deliver(
   more: { timeoutMs?: number; now?: () => number; url?: string } = {},
-): Promise<{ event: string; pauses: number[] }> {
+): Promise<{ event: string; pauses: number[]; retries: number }> {
   const pauses: number[] = []
+  let retries = 0
   const note = (level: string) => (message: string, fields?: unknown) =>
     void logged.push(JSON.stringify([level, message, fields]))
   return new Promise((resolve) => {
@@ -51,10 +52,14 @@ function deliver(
       now: () => NOW,
       logger: { debug: note('debug'), info: note('info'), warn: note('warn'), error: note('error') },
       pause: async (ms) => void pauses.push(ms),
-      onEvent: (event) => {
+      onResult: (event) => {
+        if (event === 'retried') {
+          retries += 1
+          return
+        }
         // What is logged comes after.
         setImmediate(() => {
-          resolve({ event, pauses })
+          resolve({ event, pauses, retries })
         })
       },
       ...more,
@@ -64,7 +69,7 @@ function deliver(
 
 test('is posted once, under a signature of Standard Webhooks', async () => {
   answer = (response) => void response.writeHead(204).end()
-  expect(await deliver()).toEqual({ event: 'delivered', pauses: [] })
+  expect(await deliver()).toEqual({ event: 'delivered', pauses: [], retries: 0 })
   const [hit] = hits
   expect(JSON.parse(hit?.body ?? '')).toEqual({
     type: 'otp',
@@ -82,7 +87,7 @@ test('is posted once, under a signature of Standard Webhooks', async () => {
 
 test('is tried again with the same id, and then it arrives', async () => {
   answer = (response, hit) => void response.writeHead(hit < 3 ? 503 : 200).end('no')
-  expect(await deliver()).toEqual({ event: 'delivered', pauses: [1_000, 2_000] })
+  expect(await deliver()).toEqual({ event: 'delivered', pauses: [1_000, 2_000], retries: 2 })
   expect(new Set(hits.map(({ headers }) => headers['webhook-id'])).size).toBe(1)
 })
 
@@ -95,7 +100,7 @@ test.each([
   ['breaks off', (response: http.ServerResponse): void => void response.socket?.destroy()],
 ] as const)('one that %s is given up after three tries, and told without the number', async (_what, how) => {
   answer = how
-  expect((await deliver()).event).toBe('undelivered')
+  expect(await deliver()).toMatchObject({ event: 'failed', retries: 2 })
   expect(hits).toHaveLength(3)
   expect(logged).toHaveLength(1)
   expect(logged[0]).toContain('txn-1')
@@ -104,12 +109,12 @@ test.each([
 
 test('one that never answers is timed out', async () => {
   answer = () => undefined
-  expect((await deliver({ timeoutMs: 30 })).event).toBe('undelivered')
+  expect((await deliver({ timeoutMs: 30 })).event).toBe('failed')
   expect(logged[0]).toContain('no answer in time')
 })
 
 test('nothing is sent once the code has expired', async () => {
   answer = (response) => void response.writeHead(200).end()
-  expect((await deliver({ now: () => MESSAGE.expiresAt })).event).toBe('undelivered')
+  expect((await deliver({ now: () => MESSAGE.expiresAt })).event).toBe('failed')
   expect(hits).toHaveLength(0)
 })

@@ -26,6 +26,7 @@ const calm: GaugeReadings = {
   reportDueSeconds: 7200,
   boardDueSeconds: undefined,
   locksOverdue: 0,
+  otpOutstanding: undefined,
   targets: [{ upstream: 'registry', target: 0, isUp: true }],
   oldestRecordAgeSeconds: 86_400,
   exports: [{ name: 'siem', lag: 3, failures: 2, lost: 0 }],
@@ -92,6 +93,11 @@ describe('before anything has happened', () => {
       'gateway_overhead_seconds_count',
       'audit_gaps_total',
       'time_to_lock_seconds_count',
+      ...['sent', 'withheld', 'limited', 'unavailable'].map((result) => `otp_requests_total{result="${result}"}`),
+      ...['delivered', 'retried', 'failed'].map((result) => `otp_deliveries_total{result="${result}"}`),
+      'otp_verifications_total{way="number",result="verified"}',
+      'otp_verifications_total{way="number",result="exhausted"}',
+      'otp_verifications_total{way="account",result="replayed"}',
     ]) {
       expect([name, series.get(name)]).toEqual([name, 0])
     }
@@ -111,6 +117,7 @@ describe('before anything has happened', () => {
       gateways: { proven: 3, missing: 0 },
       drillAgeSeconds: 12.5,
       locksOverdue: 2,
+      otpOutstanding: 4,
       targets: [{ upstream: 'reports', target: 1, isUp: false }],
     }
     const after = await scrape(registry)
@@ -128,10 +135,24 @@ describe('before anything has happened', () => {
     expect(both('fleet_gateways{state="missing"}')).toEqual([1, 0])
     expect(both('drill_age_seconds')).toEqual([undefined, 12.5])
     expect(both('locks_overdue')).toEqual([0, 2])
+    expect(both('otp_outstanding')).toEqual([undefined, 4])
     expect(both('upstream_target_up{upstream="registry",target="0"}')).toEqual([1, undefined])
     expect(both('upstream_target_up{upstream="reports",target="1"}')).toEqual([undefined, 0])
     expect(both('lease_remaining_seconds')).toEqual([1.5, 1.5])
     expect(both(`build_info{version="0.1.0",node="${process.versions.node}"}`)).toEqual([1, 1])
+  })
+
+  test('one-time passwords are counted as they are told', async () => {
+    const registry = open()
+    registry.otp.requested('sent')
+    registry.otp.requested('sent')
+    registry.otp.delivered('failed')
+    registry.otp.verified('number', 'wrong')
+    const series = await scrape(registry)
+    expect(series.get('otp_requests_total{result="sent"}')).toBe(2)
+    expect(series.get('otp_deliveries_total{result="failed"}')).toBe(1)
+    expect(series.get('otp_verifications_total{way="number",result="wrong"}')).toBe(1)
+    expect(series.get('otp_verifications_total{way="account",result="wrong"}')).toBe(0)
   })
 
   test('the process itself is measured, under the same prefix', async () => {

@@ -19,6 +19,7 @@ let ask: AskOtp
 let sent: OtpMessage[]
 let steps: string[]
 let errors: string[]
+let counted: string[]
 let failing = false
 
 beforeEach(() => {
@@ -26,6 +27,7 @@ beforeEach(() => {
   sent = []
   steps = []
   errors = []
+  counted = []
   failing = false
   const memory = createMemoryOtpStore(() => clock.monotonicMs())
   const spied =
@@ -39,6 +41,7 @@ beforeEach(() => {
     try: spied('try', memory.try),
     count: spied('count', memory.count),
     once: spied('once', memory.once),
+    outstanding: memory.outstanding,
     close: memory.close,
   }
   ask = createOtpDesk({
@@ -68,7 +71,11 @@ beforeEach(() => {
       warn: () => undefined,
       error: (message, fields) => void errors.push(JSON.stringify([message, fields])),
     },
-    onEvent: () => undefined,
+    meter: {
+      requested: (result) => void counted.push(`requested ${result}`),
+      delivered: (result) => void counted.push(`delivered ${result}`),
+      verified: (way, result) => void counted.push(`${way} ${result}`),
+    },
   })
 })
 
@@ -269,4 +276,51 @@ test('a store that is away refuses everybody, and no number is logged', async ()
   expect(await ask({ ask: 'request', number: NUMBER, address: ADDRESS })).toEqual({ answer: 'unavailable' })
   expect(await verify('x', '123456')).toEqual({ answer: 'unavailable' })
   expect(errors.join()).not.toContain('9876543210')
+})
+
+describe('what is counted', () => {
+  test('each request once, by what became of it', async () => {
+    for (let n = 0; n < 6; n++) await request()
+    expect(counted).toEqual([...new Array<string>(5).fill('requested sent'), 'requested withheld'])
+    for (let n = 0; n < 994; n++) await ask({ ask: 'request', number: NUMBER, address: ADDRESS })
+    counted = []
+    await ask({ ask: 'request', number: NUMBER, address: ADDRESS })
+    await verify('x', '1')
+    expect(counted).toEqual(['requested limited', 'number limited'])
+  })
+
+  test('each code that is brought back once, by its way and why it was not taken', async () => {
+    const [{ id, code = '' }, guessed] = [await request(), await request()]
+    counted = []
+    await verify(id, wrongOf(code))
+    await verify(id, code)
+    await verify(id, code)
+    for (let n = 0; n < 5; n++) await verify(guessed.id, wrongOf(guessed.code))
+    await verify(guessed.id, guessed.code ?? '')
+    expect(counted).toEqual([
+      ...['number wrong', 'number verified', 'number absent'],
+      ...new Array<string>(5).fill('number wrong'),
+      'number exhausted',
+    ])
+  })
+
+  test('those of an authenticator likewise, and who is blocked', async () => {
+    const by = (account: string, code: string) => ask({ ask: 'verify-account', account, code, address: ADDRESS })
+    await by('asha', '123456')
+    await by('asha', '123456')
+    await by('asha', '000000')
+    expect(counted).toEqual(['account verified', 'account replayed', 'account wrong'])
+    for (let n = 0; n < 50; n++) await by('asha', '000000')
+    counted = []
+    await by('asha', '123456')
+    expect(counted).toEqual(['account blocked'])
+  })
+
+  test('a store that is away', async () => {
+    failing = true
+    await ask({ ask: 'request', number: NUMBER, address: ADDRESS })
+    await verify('x', '1')
+    await ask({ ask: 'keys' })
+    expect(counted).toEqual(['requested unavailable', 'number unavailable'])
+  })
 })
