@@ -1,18 +1,20 @@
 // Waiting for the trail, with an end: a record that is not durable in time counts as one that cannot be written.
 import type { AuditTrail } from '../ports/audit-trail.ts'
 import type { Gateway } from './gateway.ts'
+import { Slots } from './slots.ts'
 
 /** How finely a timeout is told: it ends within a quarter of itself. */
 const TICKS = 4
 
 interface Wait {
+  slot: number
   readonly resolve: (held: boolean) => void
   readonly lastTick: number
 }
 
 /** The waits of one length, which share one timer rather than having one each. */
 class Waits {
-  readonly #open = new Set<Wait>()
+  readonly #open = new Slots<Wait>()
   readonly #tickMs: number
   #tick = 0
   #timer: ReturnType<typeof setInterval> | undefined
@@ -23,7 +25,7 @@ class Waits {
 
   add(durable: Promise<void>): Promise<boolean> {
     return new Promise((resolve) => {
-      const wait = { resolve, lastTick: this.#tick + TICKS }
+      const wait = { slot: -1, resolve, lastTick: this.#tick + TICKS }
       this.#open.add(wait)
       this.#timer ??= setInterval(this.#expire, this.#tickMs).unref()
       durable.then(
@@ -48,11 +50,7 @@ class Waits {
       clearInterval(this.#timer)
       this.#timer = undefined
     }
-    // In the order in which they began.
-    for (const wait of this.#open) {
-      if (wait.lastTick >= this.#tick) break
-      this.#settle(wait, false)
-    }
+    for (const wait of this.#open.all()) if (wait.lastTick < this.#tick) this.#settle(wait, false)
   }
 }
 

@@ -46,6 +46,8 @@ export class Exchange {
   readonly startedMs: number
   /** A canary of our own asks only to be refused: it is never forwarded, counted or recorded as traffic. */
   readonly isCanary: boolean
+  /** Its place among those in flight. */
+  slot = -1
 
   target: Target | undefined
   /** The protocol that the request asks to switch to. */

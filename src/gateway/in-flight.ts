@@ -7,15 +7,15 @@ import type { Route } from '../core/route.ts'
 import type { Instant } from '../core/time.ts'
 import { lockTargetOf, type Exchange } from './exchange.ts'
 import type { LockView } from './lock-view.ts'
-
-/** Exchanges that ended last: those of one turn of the event loop, and room. */
-const LEFT_MAX = 256
+import { Slots } from './slots.ts'
 
 export class InFlight {
-  readonly #open = new Set<Exchange>()
+  readonly #open = new Slots<Exchange>()
   readonly #onCut: () => void
-  readonly #left: Exchange[] = []
-  #leaving = 0
+  /** Those whose last bytes were given in the turn `#turn` of the view, and in the one before; no longer, so that they die young. */
+  #left: Exchange[] = []
+  #leftBefore: Exchange[] = []
+  #turn = -1
 
   constructor(onCut: () => void) {
     this.#onCut = onCut
@@ -28,14 +28,22 @@ export class InFlight {
 
   leave(exchange: Exchange): void {
     this.#open.delete(exchange)
-    this.#left[this.#leaving] = exchange
-    this.#leaving = (this.#leaving + 1) % LEFT_MAX
+    if (exchange.upstreamStartedMs === undefined) return
+    const { turn } = exchange
+    if (turn > this.#turn) {
+      this.#leftBefore = turn === this.#turn + 1 ? this.#left : []
+      this.#left = []
+      this.#turn = turn
+    }
+    if (turn === this.#turn) this.#left.push(exchange)
+    else if (turn === this.#turn - 1) this.#leftBefore.push(exchange)
   }
 
   /** Of those on a route. */
   count(holds: (exchange: Exchange, route: Route) => boolean): number {
     let found = 0
-    for (const exchange of this.#open) if (exchange.route !== undefined && holds(exchange, exchange.route)) found += 1
+    for (const exchange of this.#open.all())
+      if (exchange.route !== undefined && holds(exchange, exchange.route)) found += 1
     return found
   }
 
@@ -55,7 +63,7 @@ export class InFlight {
     view: LockView,
   ): { readonly severed: number; readonly residual: Residual } {
     let [cut, finished, bytesAfter, maybeExecuted] = [0, 0, 0, 0]
-    for (const exchange of this.#left) {
+    for (const exchange of [...this.#leftBefore, ...this.#left]) {
       const bytes = exchange.isCanary ? 0 : view.bytesAfter(exchange, 0)
       if (bytes === 0 || exchange.severedBy !== undefined || !isCovered(exchange, table, now)) continue
       finished += 1
@@ -72,7 +80,7 @@ export class InFlight {
 
   #sever(table: CompiledTable, now: Instant, onCut: (exchange: Exchange) => void): number {
     let severed = 0
-    for (const exchange of this.#open) {
+    for (const exchange of this.#open.all()) {
       if (exchange.permit === undefined || exchange.severedBy !== undefined) continue
       const cause = severingCause(exchange, table, now)
       if (cause === undefined) continue
@@ -93,7 +101,7 @@ export class InFlight {
 
   /** Ends everything, for a drain whose time has run out. */
   abortAll(): void {
-    for (const exchange of this.#open) interrupt(exchange)
+    for (const exchange of this.#open.all()) interrupt(exchange)
   }
 }
 
