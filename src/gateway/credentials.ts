@@ -13,7 +13,10 @@ export interface Carriers {
 }
 
 // RFC 6750 b68token. Any other scheme is no bearer token (hono CVE-2026-47673 took them all).
-const BEARER = /^(bearer|dpop) +([A-Za-z0-9\-._~+/]+=*)$/i
+const CREDENTIAL = /^(bearer|dpop) +([A-Za-z0-9\-._~+/]+=*)$/i
+/** As nearly everybody spells it. */
+const BEARER = 'Bearer '
+const TOKEN = /^[A-Za-z0-9\-._~+/]+=*$/
 /** RFC 6265, 4.1.1, without the quotes that may stand around it. */
 const COOKIE_VALUE = /^[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]+$/
 
@@ -34,7 +37,11 @@ function bearerOf(fields: Fields): Credential {
   const field = fields.first('authorization')
   if (field === undefined) return undefined
   if (fields.countOf('authorization') > 1) return { malformed: 'More than one Authorization field.' }
-  const found = BEARER.exec(field)
+  if (field.startsWith(BEARER)) {
+    const token = field.slice(BEARER.length)
+    if (TOKEN.test(token)) return { token, scheme: 'bearer' }
+  }
+  const found = CREDENTIAL.exec(field)
   if (found?.[2] !== undefined) return { token: found[2], scheme: found[1]?.length === 4 ? 'dpop' : 'bearer' }
   return /^(?:bearer|dpop)\b/i.test(field) ? { malformed: 'The bearer token is malformed.' } : undefined
 }

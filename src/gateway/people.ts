@@ -76,7 +76,7 @@ function factsFor(exchange: Exchange, route: Route, guard: RouteGuard, gateway: 
       session: session?.session,
       account: session?.principal,
       address: gateway.addresses.aggregate(exchange.address),
-      stack: stackOf(fields.first('user-agent'), fields.names),
+      stack: () => stackOf(fields.first('user-agent'), fields.names),
       verifiedAtMs: verifiedAt(session),
       people: subjects.length === 0 ? NOBODY : peopleOf(exchange, route, guard, seed),
       budgets: guard.budgets ?? settings.learned?.[session === undefined ? 'address' : 'session'] ?? BUILT_IN,
@@ -109,11 +109,16 @@ function targetOf(exchange: Exchange, { target }: RouteGuard, { pseudonyms }: Ga
 }
 
 function peopleOf(exchange: Exchange, { policy }: Route, guard: RouteGuard, seed: number): Facts['people'] {
-  const identifiers = policy.subjects.flatMap((source) => readSource(exchange, source)).filter((value) => value !== '')
-  const isPlain = identifiers.length === exchange.subjects.length
-  return exchange.subjects.map((name, index) =>
-    personOf(name, isPlain ? (identifiers[index] ?? '') : '', guard.isOwn, seed),
-  )
+  const { subjects } = exchange
+  const identifiers = identifiersOf(exchange, policy.subjects)
+  const isPlain = identifiers.length === subjects.length
+  return subjects.map((name, index) => personOf(name, isPlain ? (identifiers[index] ?? '') : '', guard.isOwn, seed))
+}
+
+function identifiersOf(exchange: Exchange, sources: readonly Source[]): readonly string[] {
+  const found: string[] = []
+  for (const source of sources) for (const value of readSource(exchange, source)) if (value !== '') found.push(value)
+  return found
 }
 
 /** The denial that the findings come to, if any; also keeps the facts for `settlePeople`. */

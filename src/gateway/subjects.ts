@@ -7,11 +7,16 @@ import { readSource } from './sources.ts'
 export function subjectsOf(exchange: Exchange, route: Route, pseudonyms: Pseudonyms): readonly string[] {
   const { subjects } = route.policy
   if (subjects.length === 0) return NOBODY
-  const names = new Set<string>()
+  const names: string[] = []
   for (const source of subjects) {
-    for (const value of readSource(exchange, source)) if (value !== '') names.add(pseudonyms.of('subject', value))
+    for (const value of readSource(exchange, source)) {
+      if (value === '') continue
+      const name = pseudonyms.of('subject', value)
+      // At most 64 a source (sources.ts).
+      if (!names.includes(name)) names.push(name)
+    }
   }
-  return [...names]
+  return names
 }
 
 const NOBODY: readonly string[] = []

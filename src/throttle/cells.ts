@@ -24,7 +24,8 @@ export interface CellMemory extends CellShape {
 export function createCellMemory(shape: CellShape): CellMemory {
   const sets = Math.ceil(shape.cells / WAYS)
   const bytes = sets * WAYS * (HEADER_WORDS + shape.words) * 4
-  return { ...shape, buffer: new SharedArrayBuffer(bytes), locks: new SharedArrayBuffer(sets * 4) }
+  // A lock a set, and whether any cell was ever taken.
+  return { ...shape, buffer: new SharedArrayBuffer(bytes), locks: new SharedArrayBuffer((sets + 1) * 4) }
 }
 
 export interface Cells {
@@ -37,6 +38,8 @@ export interface Cells {
   with<T>(key: Key, nowSeconds: number, use: (at: number) => T): T | undefined
   /** As `with`, but a key that has no cell gets none. */
   peek<T>(key: Key, nowSeconds: number, use: (at: number) => T): T | undefined
+  /** Nobody has ever had a cell. Many detectors remember only those who did wrong: until somebody does, nobody is looked up. */
+  readonly isUntouched: boolean
   /** Inside `with`: the key keeps its cell until then, whoever comes. */
   flag(at: number, untilSeconds: number): void
   /** All cells in use, for what is merged or saved off the request path; the set is locked meanwhile. */
@@ -48,7 +51,7 @@ export function createCells(memory: CellMemory, thread: number): Cells {
   const locks = new Int32Array(memory.locks)
   const { ttlSeconds } = memory
   const size = HEADER_WORDS + memory.words
-  const sets = locks.length
+  const sets = locks.length - 1
   let holdings = 0
 
   const isLive = (cell: number, now: number): boolean =>
@@ -71,6 +74,7 @@ export function createCells(memory: CellMemory, thread: number): Cells {
     }
     if (victim === -1 || !mayTake) return -1
     words.fill(0, victim, victim + size)
+    Atomics.store(locks, sets, 1)
     words[victim] = key.high
     words[victim + 1] = key.low
     return victim
@@ -93,7 +97,10 @@ export function createCells(memory: CellMemory, thread: number): Cells {
   return {
     words,
     with: (key, now, use) => under(key, now, true, use),
-    peek: (key, now, use) => under(key, now, false, use),
+    peek: (key, now, use) => (Atomics.load(locks, sets) === 0 ? undefined : under(key, now, false, use)),
+    get isUntouched() {
+      return Atomics.load(locks, sets) === 0
+    },
     flag(at, until) {
       const place = at - HEADER_WORDS + FLAGGED
       words[place] = Math.max(words[place] ?? 0, until)

@@ -25,8 +25,8 @@ export interface Allowance {
 }
 
 export interface Observation {
-  readonly finding?: Finding
-  readonly allowance?: Allowance
+  readonly finding?: Finding | undefined
+  readonly allowance?: Allowance | undefined
 }
 
 /** Pure over its own slab of shared memory; called once an exchange, synchronously, on the worker's thread. */
@@ -45,7 +45,7 @@ export function observeAll(detectors: readonly Detector[], sample: Sample): Obse
     finding = graver(finding, seen?.finding)
     if (finding !== undefined && isRefusal(finding.answer)) break
   }
-  return { ...(finding === undefined ? {} : { finding }), ...(allowance === undefined ? {} : { allowance }) }
+  return { finding, allowance }
 }
 
 function tighter(one: Allowance | undefined, two: Allowance | undefined): Allowance | undefined {

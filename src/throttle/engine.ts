@@ -151,7 +151,7 @@ class Detectors implements Engine {
   returned(facts: Facts, people: readonly Person[], { enforce, isHoney }: JudgeOptions): readonly Finding[] {
     if (people.length === 0) return NONE
     const found: Finding[] = []
-    note(found, this.#honey.judge({ ...facts, people }, isHoney))
+    note(found, this.#honey.judge(facts, isHoney))
     if (!enforce || !found.some(({ answer }) => isRefusal(answer))) this.#judgePeople(facts, people, found, enforce)
     return found.length === 0 ? NONE : found
   }
@@ -164,7 +164,9 @@ class Detectors implements Engine {
   /** People who are new to the account: its budget, the order of their identifiers, its cohort, its route. */
   #judgePeople(facts: Facts, people: readonly Person[], found: Finding[], enforce: boolean): void {
     const survey = this.subjects.survey(facts, people)
-    const isOver = note(found, this.subjects.judge(facts, people, enforce))
+    // Who is known to the account is known to its budget.
+    const isNew = survey.strangers.length > 0 || facts.partner !== undefined
+    const isOver = isNew && note(found, this.subjects.judge(facts, people, enforce))
     if (survey.isFollow) this.#routes.follow(facts)
     if (survey.strangers.length === 0 || (enforce && isOver)) return
     const strangers = survey.strangers.filter(({ own }) => !own)

@@ -12,7 +12,8 @@ export interface NamedFacts {
   readonly account: string | undefined
   /** An address, an IPv6 one by its /64. */
   readonly address: string
-  readonly stack: string | undefined
+  /** As a function where it costs something to tell: few detectors ask. */
+  readonly stack: string | undefined | (() => string)
   readonly verifiedAtMs: number | undefined
   readonly people: readonly Person[]
   readonly budgets: readonly Budget[]
@@ -22,29 +23,56 @@ export interface NamedFacts {
 }
 
 export function factsOf(named: NamedFacts, seed: number): Facts {
-  const { session, account, address, stack, partner, target } = named
-  const addressKey = keyOf(`a\0${address}`, seed)
-  const sessionKey = session === undefined ? undefined : keyOf(`s\0${session}`, seed)
-  return {
-    second: named.second,
-    wallMs: named.wallMs,
-    route: named.route,
-    session: sessionKey,
-    account: account === undefined ? (sessionKey ?? addressKey) : keyOf(`p\0${account}`, seed),
-    address: addressKey,
-    network: hashKey(networkOf(address), seed)[0],
-    cohort: stack === undefined ? undefined : keyOf(`c\0${stack}`, seed),
-    verifiedAtMs: named.verifiedAtMs,
-    people: named.people,
-    budgets: named.budgets,
-    partner: partner === undefined ? undefined : { ...partner, key: partnerKey(partner.name, seed) },
-    attempt: named.attempt,
-    target: target === undefined ? undefined : keyOf(`t\0${target}`, seed),
-  }
+  return new Named(named, seed)
 }
 
-function partnerKey(name: string, seed: number): Key {
-  return keyOf(`k\0${name}`, seed)
+/** The stack and the target become keys once a detector asks for them: for most requests none does. */
+class Named implements Facts {
+  readonly second: number
+  readonly wallMs: number
+  readonly route: Facts['route']
+  readonly session: Key | undefined
+  readonly account: Key
+  readonly address: Key
+  readonly network: number
+  readonly verifiedAtMs: number | undefined
+  readonly people: readonly Person[]
+  readonly budgets: readonly Budget[]
+  readonly partner: Facts['partner']
+  readonly attempt: Attempt | undefined
+  readonly #named: NamedFacts
+  readonly #seed: number
+  #cohort: Key | undefined
+
+  constructor(named: NamedFacts, seed: number) {
+    const { session, account, address, partner } = named
+    this.#named = named
+    this.#seed = seed
+    this.second = named.second
+    this.wallMs = named.wallMs
+    this.route = named.route
+    this.address = keyOf(address, seed, 'a')
+    this.session = session === undefined ? undefined : keyOf(session, seed, 's')
+    this.account = account === undefined ? (this.session ?? this.address) : keyOf(account, seed, 'p')
+    this.network = hashKey(networkOf(address), seed)[0]
+    this.verifiedAtMs = named.verifiedAtMs
+    this.people = named.people
+    this.budgets = named.budgets
+    this.partner = partner === undefined ? undefined : { ...partner, key: keyOf(partner.name, seed, 'k') }
+    this.attempt = named.attempt
+  }
+
+  get cohort(): Key | undefined {
+    if (this.#cohort !== undefined) return this.#cohort
+    const { stack } = this.#named
+    if (stack === undefined) return undefined
+    return (this.#cohort = keyOf(typeof stack === 'string' ? stack : stack(), this.#seed, 'c'))
+  }
+
+  get target(): Key | undefined {
+    const { target } = this.#named
+    return target === undefined ? undefined : keyOf(target, this.#seed, 't')
+  }
 }
 
 /** `identifier` is read for its last digits alone, modulo 2^16. */

@@ -19,7 +19,6 @@ export interface Honey {
 
 export function createHoney(memory: CellMemory, thread: number): Honey {
   const cells = createCells(memory, thread)
-  let isArmed = false
 
   const names = ({ account, session, partner }: Facts): readonly Key[] =>
     [account, session, partner?.key].filter((key) => key !== undefined)
@@ -27,15 +26,13 @@ export function createHoney(memory: CellMemory, thread: number): Honey {
   return {
     judge(facts, isHoney) {
       if (isHoney) {
-        isArmed = true
         for (const key of names(facts))
           cells.with(key, facts.second, (at) => {
             cells.flag(at, facts.second + HELD_SECONDS)
           })
         return findingOf(facts, 'read a honey subject, whom no one has reason to read')
       }
-      // Another thread may have met it: a look costs a tenth of a microsecond.
-      if (!isArmed && facts.people.length === 0) return undefined
+      if (cells.isUntouched) return undefined
       const isHeld = names(facts).some((key) => cells.peek(key, facts.second, () => true) === true)
       return isHeld ? { ...findingOf(facts, 'has read a honey subject'), answer: 'refuse' } : undefined
     },

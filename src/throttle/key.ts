@@ -6,8 +6,9 @@ export interface Key {
   readonly low: number
 }
 
-export function keyOf(text: string, seed: number): Key {
-  const [high, low] = hashKey(text, seed)
+/** `kind` tells names of one sort from those of another: the key of `kind`, a zero byte and the name. */
+export function keyOf(text: string, seed: number, kind = ''): Key {
+  const [high, low] = hashKey(text, seed, kind)
   return { high, low }
 }
 
@@ -16,10 +17,22 @@ export function aspectOf(key: Key, aspect: number): Key {
   return { high: key.high ^ Math.imul(aspect, 0x9e3779b1), low: (key.low ^ Math.imul(aspect, 0x85ebca6b)) | 1 }
 }
 
-/** 64 bits by two multiply-xor lanes over UTF-16 units, seeded so that nobody outside can aim at a set. */
-export function hashKey(key: string, seed: number): readonly [high: number, low: number] {
+/**
+ * 64 bits by two multiply-xor lanes over UTF-16 units, seeded so that nobody outside can aim at a set. `kind` comes first, with a
+ * zero byte behind it; it is no part of the text, because a text that is put together must be copied before it can be read.
+ */
+export function hashKey(key: string, seed: number, kind = ''): readonly [high: number, low: number] {
   let a = 0xdeadbeef ^ seed
   let b = 0x41c6ce57 ^ Math.imul(seed, 0x9e3779b1)
+  if (kind !== '') {
+    for (let index = 0; index < kind.length; index++) {
+      const unit = kind.charCodeAt(index)
+      a = Math.imul(a ^ unit, 0x9e3779b1)
+      b = Math.imul(b ^ unit, 0x5f356495)
+    }
+    a = Math.imul(a, 0x9e3779b1)
+    b = Math.imul(b, 0x5f356495)
+  }
   for (let index = 0; index < key.length; index++) {
     const unit = key.charCodeAt(index)
     a = Math.imul(a ^ unit, 0x9e3779b1)

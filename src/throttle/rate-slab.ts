@@ -22,8 +22,8 @@ export function createRateMemory(cells: number, seed: number): RateMemory {
 }
 
 export interface RateSlab {
-  /** Counts one request of `key` under `limit` at `nowMs` of the shared monotonic clock. */
-  count(key: string, limit: Limit, nowMs: number): GcraVerdict
+  /** Counts one request of `key` under `limit` at `nowMs` of the shared monotonic clock; each `scope` counts by itself. */
+  count(key: string, limit: Limit, nowMs: number, scope?: string): GcraVerdict
 }
 
 /**
@@ -37,8 +37,8 @@ export function createRateSlab(memory: RateMemory, thread: number): RateSlab {
   const sets = arrivals.length / WAYS
   let holdings = 0
   return {
-    count(key, limit, nowMs) {
-      const [high, low] = hashKey(key, memory.seed)
+    count(key, limit, nowMs, scope = '') {
+      const [high, low] = hashKey(key, memory.seed, scope)
       const first = ((high >>> 0) % sets) * WAYS
       const gate = first * WORDS + 2
       const mine = holdingOf(thread, ++holdings)

@@ -11,17 +11,17 @@ export function createRequestRate(slab: RateSlab): Detector {
     name: NAME,
     observe(sample) {
       if (sample.lock !== undefined) {
-        const locked = count(slab, `lock\0${sample.lock.id}\0${sample.key}`, sample.lock.limit, sample)
+        const locked = count(slab, `lock\0${sample.lock.id}`, sample.lock.limit, sample)
         if (locked.finding !== undefined) return locked
       }
       const limit = sample.route.policy.throttle.requests
-      return limit === undefined ? undefined : count(slab, `${sample.route.id}\0${sample.key}`, limit, sample)
+      return limit === undefined ? undefined : count(slab, sample.route.id, limit, sample)
     },
   }
 }
 
-function count(slab: RateSlab, key: string, limit: Limit, sample: Sample): Observation {
-  const verdict = slab.count(key, limit, sample.monotonicMs)
+function count(slab: RateSlab, scope: string, limit: Limit, sample: Sample): Observation {
+  const verdict = slab.count(sample.key, limit, sample.monotonicMs, scope)
   const allowance = { limit, remaining: verdict.remaining, resetMs: verdict.resetMs }
   if (verdict.allowed) return { allowance }
   const sentence = `over ${limit.count} requests in ${limit.periodMs / 1000} s`

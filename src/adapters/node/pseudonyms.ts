@@ -44,12 +44,18 @@ const NOT_ASCII = /[^\x00-\x7f]/
 
 /**
  * `<key id>.<22 characters>`: 128 bits of HMAC-SHA-256 over `kind`, a zero byte and the value in UTF-8. Kinds hold no zero byte,
- * so no value of one kind can pass for another's. The last `entriesMax` short values are remembered, in memory alone.
+ * so no value of one kind can pass for another's. The last `entriesMax` short values of each kind are remembered, in memory alone.
  */
 export function createPseudonyms(key: PseudonymKey, entriesMax = CACHE_ENTRIES): Pseudonyms {
   const secret = createSecretKey(key.secret)
   const prefix = `${key.id}.`
-  const known = new LRUCache<string, string>({ max: entriesMax })
+  /** By kind, so that no text has to be put together to be found. */
+  const known = new Map<PseudonymKind, LRUCache<string, string>>()
+  const knownOf = (kind: PseudonymKind): LRUCache<string, string> => {
+    let cache = known.get(kind)
+    if (cache === undefined) known.set(kind, (cache = new LRUCache({ max: entriesMax })))
+    return cache
+  }
   const name = (message: string): string => {
     const digest = createHmac('sha256', secret).update(message, 'utf8').digest()
     return prefix + digest.toString('base64url', 0, NAME_BYTES)
@@ -57,12 +63,12 @@ export function createPseudonyms(key: PseudonymKey, entriesMax = CACHE_ENTRIES):
   return {
     of: (kind: PseudonymKind, given: string) => {
       const value = FOLDED.has(kind) && NOT_ASCII.test(given) ? given.normalize('NFKC') : given
-      const message = `${kind}\0${value}`
-      if (value.length > CACHED_LENGTH_MAX) return name(message)
-      const found = known.get(message)
+      if (value.length > CACHED_LENGTH_MAX) return name(`${kind}\0${value}`)
+      const cache = knownOf(kind)
+      const found = cache.get(value)
       if (found !== undefined) return found
-      const made = name(message)
-      known.set(message, made)
+      const made = name(`${kind}\0${value}`)
+      cache.set(value, made)
       return made
     },
   }

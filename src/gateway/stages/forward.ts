@@ -219,12 +219,13 @@ class Relay implements UpstreamSink {
       this.#exchange.bytesSent += this.#writer.heldBytes
       // Appended before the decision is waited for, so that one commit may carry both.
       const outcome = recordOutcome(this.#exchange, this.#gateway, this.#trailMs)
-      if (typeof outcome === 'boolean' && this.#decision === undefined) this.#conclude(outcome)
-      else void Promise.all([outcome, this.#decision]).then(this.#concludeLater)
+      if (this.#decision !== undefined) void this.#decision.then(() => outcome).then(this.#concludeLater)
+      else if (typeof outcome === 'boolean') this.#conclude(outcome)
+      else void outcome.then(this.#concludeLater)
     })
   }
 
-  readonly #concludeLater = ([recorded]: readonly [boolean, unknown]): void => {
+  readonly #concludeLater = (recorded: boolean): void => {
     this.#safely(() => {
       this.#conclude(recorded)
     })
