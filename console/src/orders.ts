@@ -1,9 +1,10 @@
 // Orders out of this page: signed here, sent, and followed until every gateway has proven them.
 import type { OrderAccepted, ReleasePending } from '../../src/ports/control-api.ts'
+import { encode } from './base64url.ts'
 import { ask, gatewayNow, type Problem } from './api.ts'
-import { signCompact } from './keys.ts'
 import { refresh } from './listen.ts'
 import { ownKey } from './session.ts'
+import { signCompact } from './sign.ts'
 import { state, type ProofProgress } from './state.ts'
 
 const ORDER_TYP = 'portcullis-order+jwt'
@@ -55,8 +56,13 @@ export async function acceptAnomaly(anomaly: string): Promise<Problem | undefine
   const key = await ownKey()
   if (key === undefined) return { status: 0, code: 'no-key', detail: '' }
   const claims = { anomaly, action: 'accept', ttl: '1h', reason: 'accepted in the console' }
-  const answer = await ask('anomalies/answers', { answer: await signCompact(key, ANOMALY_TYP, claims, gatewayNow()) })
-  return answer.ok ? undefined : answer.problem
+  try {
+    const signed = await signCompact(key, ANOMALY_TYP, claims, gatewayNow())
+    const answer = await ask('anomalies/answers', { answer: signed })
+    return answer.ok ? undefined : answer.problem
+  } catch (error) {
+    return { status: 0, code: 'not-signed', detail: error instanceof Error ? error.message : String(error) }
+  }
 }
 
 function finish({ id, epoch, proof }: OrderAccepted): void {
@@ -79,9 +85,5 @@ function refused(code: string, detail: string): Given {
 /** As every gateway computes it: nobody can give an order another id. */
 async function idOf(jws: string): Promise<string> {
   const input = new TextEncoder().encode(jws.slice(0, jws.lastIndexOf('.')))
-  const hash = new Uint8Array(await crypto.subtle.digest('SHA-256', input))
-  return btoa(String.fromCharCode(...hash))
-    .replaceAll('+', '-')
-    .replaceAll('/', '_')
-    .replace(/=+$/, '')
+  return encode(new Uint8Array(await crypto.subtle.digest('SHA-256', input)))
 }

@@ -2,8 +2,10 @@
 import type { StatusView } from '../../src/ports/control-api.ts'
 import type { Role } from '../../src/core/responder.ts'
 import { ask, gatewayNow, type Problem } from './api.ts'
-import { listKeys, signCompact, type StoredKey } from './keys.ts'
+import { listKeys, type StoredKey } from './keys.ts'
 import { leave, listen } from './listen.ts'
+import { isPasskey } from './passkeys.ts'
+import { signCompact } from './sign.ts'
 import { state } from './state.ts'
 
 const LOGIN_TYP = 'portcullis-login+jwt'
@@ -26,7 +28,8 @@ export async function signIn(key: StoredKey): Promise<Problem | undefined> {
   if ('problem' in opened) return opened.problem
   start({ token: opened.token, name: opened.name, role: opened.role, keyId: key.keyId })
   clearInterval(renewing)
-  renewing = setInterval(() => void renew(key), RENEW_MS)
+  // A passkey signs at a touch alone: whoever signs in by one does so anew when the quarter of an hour is over.
+  if (!isPasskey(key)) renewing = setInterval(() => void renew(key), RENEW_MS)
   return undefined
 }
 
@@ -34,7 +37,12 @@ async function openSession(key: StoredKey): Promise<Opened | { readonly problem:
   const offered = await ask<{ readonly nonce: string }>('login/nonce')
   if (!offered.ok) return { problem: offered.problem }
   const claims = { aud: location.origin, nonce: offered.body.nonce }
-  const login = await signCompact(key, LOGIN_TYP, claims, gatewayNow())
+  let login: string
+  try {
+    login = await signCompact(key, LOGIN_TYP, claims, gatewayNow())
+  } catch (error) {
+    return { problem: { status: 0, code: 'not-signed', detail: error instanceof Error ? error.message : '' } }
+  }
   const opened = await ask<Opened>('login', { login })
   return opened.ok ? opened.body : { problem: opened.problem }
 }

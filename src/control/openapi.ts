@@ -53,7 +53,13 @@ const PATHS = {
           description: 'How long to wait for the proof, up to 30s: `2s`',
         },
       ],
-      ...body({ order: { ...text, description: 'Compact JWS, EdDSA, typ portcullis-order+jwt' } }),
+      ...body({
+        order: {
+          ...text,
+          description:
+            'Compact JWS, EdDSA, typ portcullis-order+jwt; of a passkey portcullis-order+webauthn (docs/decisions/0019)',
+        },
+      }),
       responses: {
         201: json(ref('Accepted'), 'In force'),
         202: json(ref('Pending'), 'Waits for more signatures'),

@@ -1,19 +1,22 @@
 // Whether an enrolment or a retirement may be proposed or approved: one name and one key a person, and never too few to release.
 import { didYouMean } from './did-you-mean.ts'
+import { decodeBase64url } from './base64url.ts'
 import { checkEd25519Key } from './ed25519-key.ts'
 import type { Guard } from './ledger-entry.ts'
 import type { Ledger } from './ledger.ts'
 import { modeAt } from './lock.ts'
 import { refuse, type OrderRefusal } from './order-refusal.ts'
 import type { EnrolOrder, RetireOrder } from './order.ts'
-import { keyNameOf, mayOrder, type Responder } from './responder.ts'
+import { checkPasskey, keyMaterial, parsePasskey } from './passkey.ts'
+import { isBrowserKey, keyNameOf, mayOrder, type Responder } from './responder.ts'
 import type { Instant } from './time.ts'
 
 /** `guard` holds everybody who is enrolled now, the retired among them. */
 export function judgeEnrolment(order: EnrolOrder, guard: Guard, now: Instant): OrderRefusal | undefined {
-  const wrong = checkEd25519Key(decodeKey(order.key))
+  const passkey = parsePasskey(order.key)
+  const wrong = passkey === undefined ? checkEd25519Key(decodeBase64url(order.key)) : checkPasskey(passkey)
   if (wrong !== undefined) return refuse('bad', `order.key ${wrong}`)
-  const holder = guard.responders.find(({ key }) => key === order.key)
+  const holder = guard.responders.find(({ key }) => keyMaterial(key) === keyMaterial(order.key))
   if (holder !== undefined) {
     const retired = isRetired(holder, now) ? ', and it has been retired: make a new one' : ''
     return refuse('conflict', `order.key is the key of ${keyNameOf(holder)}${retired}`)
@@ -78,6 +81,8 @@ function shortage({ responders, approvals }: Guard): string | undefined {
   const commanders = people('approve')
   // The proposer may be a responder; each of the others approves.
   if (commanders < required - 1) return `${counted(commanders, 'commander')} for the ${required - 1} that it takes`
+  if (responders.every((each) => isBrowserKey(each) || !mayOrder(each.role, 'release')))
+    return 'only keys of browsers and passkeys, which open nothing by themselves,'
   if (people('release') < required) return `${counted(people('release'), 'signer')} for the ${required} that it takes`
   return undefined
 }
@@ -88,23 +93,4 @@ function counted(count: number, what: string): string {
 
 function isRetired({ retiredAt }: Responder, now: Instant): boolean {
   return retiredAt !== undefined && retiredAt <= now
-}
-
-const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
-
-/** Base64url of 32 bytes; parse-order.ts has seen that it is 43 characters of the alphabet. */
-function decodeKey(text: string): Uint8Array {
-  const bytes: number[] = []
-  let bits = 0
-  let count = 0
-  for (const character of text) {
-    bits = (bits << 6) | ALPHABET.indexOf(character)
-    count += 6
-    if (count < 8) continue
-    count -= 8
-    bytes.push((bits >> count) & 0xff)
-    bits &= (1 << count) - 1
-  }
-  // Another spelling of the same bytes is another text, and would be another key to whoever compares texts.
-  return bits === 0 ? Uint8Array.from(bytes) : new Uint8Array(0)
 }

@@ -15,6 +15,7 @@ import {
 } from './order-reader.ts'
 import { parseScope, PSEUDONYM_WANTED } from './order-scope.ts'
 import { parseThaw } from './order-thaw.ts'
+import { parsePasskey } from './passkey.ts'
 import {
   INCIDENT_ACTIONS,
   LOCK_STATUSES,
@@ -43,7 +44,8 @@ const INCIDENT = 'the incident that the order belongs to, such as INC-7'
 /** It stands in a `kid`, before or behind a `#`. */
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/
 const NAME_WANTED = 'letters, digits, dot, hyphen and underscore, at most 100, beginning with a letter or a digit'
-const KEY_WANTED = 'a raw Ed25519 public key, the 43 characters that portcullis keygen prints'
+const KEY_WANTED =
+  'a raw Ed25519 public key, the 43 characters that portcullis keygen prints, or a passkey as the console prints it (passkey:ES256:DOMAIN:...)'
 const EXEMPTION_MS_MAX = 86_400_000
 
 const PARSERS: Readonly<Record<OrderKind, (reader: Reader) => Order>> = {
@@ -214,5 +216,6 @@ function name(value: unknown): string | undefined {
 
 /** Whether it is a key that somebody can hold is judged later. */
 function publicKey(value: unknown): string | undefined {
-  return typeof value === 'string' && /^[A-Za-z0-9_-]{43}$/.test(value) ? value : undefined
+  const isKey = typeof value === 'string' && (/^[A-Za-z0-9_-]{43}$/.test(value) || parsePasskey(value) !== undefined)
+  return isKey ? value : undefined
 }

@@ -1,4 +1,5 @@
 // A responder: a person who gives orders, or a receiver that passes revocations on, and what their role lets them order.
+import { keyMaterial, parsePasskey } from './passkey.ts'
 
 export const ROLES = ['viewer', 'auditor', 'receiver', 'responder', 'commander'] as const
 export type Role = (typeof ROLES)[number]
@@ -6,7 +7,7 @@ export type Role = (typeof ROLES)[number]
 export interface Responder {
   readonly name: string
   readonly role: Role
-  /** Raw Ed25519 public key (RFC 8032), base64url. */
+  /** Raw Ed25519 public key (RFC 8032), base64url; or that of a passkey, as core/passkey has it. */
   readonly key: string
   /** Tells a key that was enrolled by an order from the person's others. */
   readonly keyId?: string
@@ -22,9 +23,12 @@ export function keyNameOf({ name, keyId }: Pick<Responder, 'name' | 'keyId'>): s
 /** Id of a key that lives in a browser: the console makes such ids, and enrols no key under another. */
 const BROWSER_KEY_ID = /^browser(?:-|$)/i
 
-/** A captured gateway could serve a page that misuses such a key, so what opens is never signed by such keys alone. */
-export function isBrowserKey({ keyId }: Pick<Responder, 'keyId'>): boolean {
-  return keyId !== undefined && BROWSER_KEY_ID.test(keyId)
+/**
+ * A captured gateway could serve a page that misuses such a key, so what opens is never signed by such keys alone. A passkey is one
+ * too: it shows its owner no order, and they touch it for what the page says that it is.
+ */
+export function isBrowserKey({ key, keyId }: Pick<Responder, 'key' | 'keyId'>): boolean {
+  return parsePasskey(key) !== undefined || (keyId !== undefined && BROWSER_KEY_ID.test(keyId))
 }
 
 export type OrderKind =
@@ -79,5 +83,5 @@ export function isLocking(kind: OrderKind): boolean {
 
 /** One person is one name and one key: a second key under the same name is not a second person, nor the reverse. */
 export function isSamePerson(a: Responder, b: Responder): boolean {
-  return a.name === b.name || a.key === b.key
+  return a.name === b.name || keyMaterial(a.key) === keyMaterial(b.key)
 }

@@ -12,7 +12,7 @@ export type VerifiedOrder =
 
 /**
  * Verifies a compact JWS (RFC 7515) with `alg: EdDSA` (Ed25519, RFC 8037) and the given `typ`, signed by the responder
- * named in `kid`. Non-canonical base64url is refused. Nothing in the header chooses the key beyond `kid`.
+ * named in `kid`; or with `+webauthn` in place of `+jwt`, an assertion of the responder's passkey (docs/decisions/0019) for a signature. Non-canonical base64url is refused. Nothing in the header chooses the key beyond `kid`.
  */
 export interface OrderVerifier {
   verify(jws: string, typ: string, responders: readonly Responder[]): Promise<VerifiedOrder>

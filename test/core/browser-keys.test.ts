@@ -49,6 +49,20 @@ test('an approval that a gateway let through all the same opens nothing: the set
   expect(desk.ledger.proposals.get('release-1')?.done).toBe(false)
 })
 
+test('the last key that lives in a file is not retired: nothing could be opened any more', () => {
+  const desk = aDesk()
+  const [lead, chief] = [LEAD_WEB, { ...CHIEF_WEB, keyId: '2027', key: `passkey:EdDSA:gw.example:${'c'.repeat(42)}A` }]
+  desk.guard = { ...GUARD, responders: [lead, chief, CHIEF] }
+  const retire = { kind: 'retire', name: 'chief', key: CHIEF.key, reason: 'lost' } as const
+  expect(desk.give('retire-1', retire, lead)?.problems.join()).toContain('only keys of browsers and passkeys')
+  desk.guard = { ...GUARD, responders: [lead, chief, CHIEF, LEAD] }
+  expect(desk.give('retire-2', retire, lead)).toBeUndefined()
+})
+
+test('a passkey is one by its key, whatever its id says', () => {
+  expect(isBrowserKey({ key: `passkey:EdDSA:gw.example:${'c'.repeat(42)}A`, keyId: '2027' })).toBe(true)
+})
+
 test.each([
   ['browser', true],
   ['browser-night', true],
@@ -57,5 +71,5 @@ test.each([
   ['2027', false],
   [undefined, false],
 ])('the key id %s is one of a browser: %s', (keyId, is) => {
-  expect(isBrowserKey(keyId === undefined ? {} : { keyId })).toBe(is)
+  expect(isBrowserKey({ key: LEAD.key, ...(keyId === undefined ? {} : { keyId }) })).toBe(is)
 })

@@ -54,6 +54,19 @@ export async function signInWithNewKey(
 ): Promise<Enrolled> {
   await page.getByRole('textbox', { name: /Your name/ }).fill(name)
   await page.getByRole('button', { name: 'Make the key' }).click()
+  const keyId = await enrolShown(page, name, role, gateway)
+  await page.getByRole('button', { name: `Sign in as ${name}` }).click()
+  await page.locator('.banner .state').waitFor()
+  return { name, keyId }
+}
+
+/** Has two commanders enrol the key whose line the page shows. */
+export async function enrolShown(
+  page: Page,
+  name: string,
+  role: string,
+  gateway: Pick<GatewayProcess, 'home' | 'controlPort' | 'people'>,
+): Promise<string> {
   const line = (await page.locator('pre[data-public-key]').textContent()) ?? ''
   const [, keyId = ''] = /--key-id (\S+)/.exec(line) ?? []
   const [, publicKey = ''] = /--public-key (\S+)/.exec(line) ?? []
@@ -65,9 +78,7 @@ export async function signInWithNewKey(
   const { id } = JSON.parse(proposed.stdout) as { readonly id: string }
   const approved = await runCommand(['approve', id, '--control', control, '--key', keyFileOf(gateway.home, chief)])
   if (approved.code !== 0) throw new Error(`${proposed.stderr}${approved.stdout}${approved.stderr}`)
-  await page.getByRole('button', { name: `Sign in as ${name}` }).click()
-  await page.locator('.banner .state').waitFor()
-  return { name, keyId }
+  return keyId
 }
 
 /** The person's private key as the command line takes it. */

@@ -97,6 +97,11 @@ const ROLE_NAMES: Readonly<Record<ResponderView['role'], MessageKey>> = {
   commander: 'roleCommander',
 }
 
+function homeOf({ key, keyId }: ResponderView): MessageKey {
+  if (key.startsWith('passkey:')) return 'inPasskey'
+  return /^browser(?:-|$)/i.test(keyId ?? '') ? 'inBrowser' : 'onDisk'
+}
+
 function Responders() {
   const t = useWords()
   const answer = useAnswer<{ readonly responders: readonly ResponderView[] }>('responders')
@@ -129,7 +134,7 @@ function Responders() {
                     </span>
                   )}
                 </td>
-                <td>{/^browser(?:-|$)/i.test(each.keyId ?? '') ? t('inBrowser') : t('onDisk')}</td>
+                <td>{t(homeOf(each))}</td>
                 <td>
                   <code class="wrap">{each.key}</code>
                 </td>

@@ -4,6 +4,8 @@ import type { Problem } from '../api.ts'
 import { forgetKey, keysUnavailable, listKeys, makeKey, type StoredKey } from '../keys.ts'
 import { useWords } from '../messages/messages.ts'
 import { Moment, Text } from '../parts/moment.tsx'
+import { Passkeys } from '../parts/passkeys.tsx'
+import { isPasskey } from '../passkeys.ts'
 import { go } from '../router.ts'
 import { signIn, signInToLook } from '../session.ts'
 import { state } from '../state.ts'
@@ -24,6 +26,7 @@ export function KeyPage() {
       setProblem('')
       if (location.hash.startsWith('#/key')) go('state')
     } else if (failed.code === 'order-unknown-signer') setProblem(t('notEnrolled'))
+    else if (failed.code === 'not-signed') setProblem(t('notTouched', { detail: failed.detail }))
     else setProblem(failed.status === 0 ? t('unreachable') : t('loginFailed', { detail: failed.detail }))
   }
   const hindrance = keysUnavailable()
@@ -53,6 +56,7 @@ export function KeyPage() {
         />
       ))}
       {hindrance === undefined && <MakeKey onMade={() => void look()} />}
+      {hindrance === undefined && <Passkeys onMade={() => void look()} />}
       {session === undefined && <LookOnly onDone={tell} />}
     </>
   )
@@ -94,11 +98,14 @@ function KeyCard({
           </button>
         )}
       </div>
-      <details open={!isOwn}>
-        <summary>{t('enrolTitle')}</summary>
-        <p>{t('enrolHint')}</p>
-        <pre data-public-key={stored.publicKey}>{command}</pre>
-      </details>
+      {isPasskey(stored) && <p class="hint">{t('passkeyFor', { domain: stored.rpId })}</p>}
+      {stored.publicKey !== '' && (
+        <details open={!isOwn}>
+          <summary>{t('enrolTitle')}</summary>
+          <p>{t('enrolHint')}</p>
+          <pre data-public-key={stored.publicKey}>{command}</pre>
+        </details>
+      )}
     </article>
   )
 }

@@ -19,7 +19,10 @@ export const define: Define = (command, context) => {
   command
     .argument('<name>', 'the name of the responder')
     .addOption(new Option('--role <role>', 'what they may do').choices([...ROLES]).default('responder'))
-    .option('--public-key <key>', 'their public key, the 43 characters that portcullis keygen prints')
+    .option(
+      '--public-key <key>',
+      'their public key: the 43 characters that portcullis keygen prints, or a passkey as the console prints it',
+    )
     .option('--key-id <id>', 'tells this key from others of the same name: the kid is then NAME#ID')
     .option('--reason <text>', 'why, for the trail')
   addClientOptions(command)
