@@ -1,5 +1,5 @@
 // What each gateway of the fleet has shown of an order: signed by it, checked here, gathered until all have or the wait is over.
-import { createProofReader, type OpenedProof } from '../../audit/worker-proof.ts'
+import { createProofReader, readOwnStatement, type OpenedProof } from '../../audit/worker-proof.ts'
 import { parseFleetProof, type FleetProof } from '../../core/fleet-messages.ts'
 import { isShown, type WorkerStatement } from '../../core/worker-statement.ts'
 import type { Clock } from '../../ports/clock.ts'
@@ -52,7 +52,9 @@ export function createFleetProofs({ store, seal, clock, logger }: FleetProofsDep
   const hear = ({ order, gateway, body }: StoredProof): void => {
     if (byOrder.get(order)?.get(gateway)?.isWhole === true) return
     const shown = openProofs(seal, read, order, gateway, body)
-    if (shown === undefined) return
+    if (shown !== undefined) keep(order, gateway, shown)
+  }
+  const keep = (order: string, gateway: string, shown: Omit<ShownProof, 'heardMs'>): void => {
     const before = byOrder.get(order)?.get(gateway)
     // What was shown once was shown: an older or lesser copy takes nothing back.
     if (before !== undefined && before.texts.length >= shown.texts.length) return
@@ -65,13 +67,15 @@ export function createFleetProofs({ store, seal, clock, logger }: FleetProofsDep
       const words: FleetProof = { gateway: seal.gateway, order, shown: texts }
       const body = seal.seal('proof', canonicalJson(words))
       const proof = { order, gateway: seal.gateway, body }
-      hear(proof)
+      // Out first. Signatures that were made in this process are not checked in it: that is for whoever has them from elsewhere.
       store.putProof(proof, to === undefined || to === seal.gateway ? [] : [to]).catch((error: unknown) => {
         logger.warn('a proof could not be given to the store', {
           order,
           error: error instanceof Error ? error.message : String(error),
         })
       })
+      const statements = texts.flatMap((text) => readOwnStatement(text) ?? [])
+      if (statements.length > 0) keep(order, seal.gateway, { texts, statements, isWhole: isWholeOf(statements) })
     },
     async gather(order) {
       const stored = await store.proofs(order).catch(() => new Map<string, string>())
@@ -107,6 +111,11 @@ function openProofs(
   })
   const [first] = statements
   if (first === undefined || statements.length !== proof.shown.length) return undefined
-  const isWhole = first.workers.every((name) => statements.some((each) => each.worker === name && isShown(each)))
-  return { texts: proof.shown, statements, isWhole }
+  return { texts: proof.shown, statements, isWhole: isWholeOf(statements) }
+}
+
+/** Each worker that the first names has shown it. */
+function isWholeOf(statements: readonly WorkerStatement[]): boolean {
+  const named = statements[0]?.workers ?? []
+  return statements.length > 0 && named.every((name) => statements.some((each) => each.worker === name && isShown(each)))
 }

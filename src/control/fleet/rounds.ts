@@ -15,8 +15,11 @@ const BEATS_A_LEASE = 8
 const POKED_MAX = 32
 /** While something is lacking: quicker, but no busy loop. */
 const HUNGRY_BEATS_A_LEASE = 32
-/** The whole fleet is read once a lease, up to this size: in a larger one each costs everybody, and whoever asks has it read. */
-const READ_WHOLE_MAX = 100
+/**
+ * The whole fleet is read once a lease, up to this size: in a larger one each costs everybody, and whoever asks has it read. At a
+ * hundred members that read cost more than all beats together.
+ */
+const READ_WHOLE_MAX = 32
 
 export function startFleetRounds(parts: FleetParts): FleetRounds {
   const { deps, link } = parts

@@ -68,7 +68,7 @@ export function countGateways(parts: FleetParts): Readonly<Record<MemberState | 
 export async function proofWithin(parts: FleetParts, order: string, limitMs: number): Promise<FleetProofView> {
   const { proofs, deps } = parts
   const startedMs = parts.acceptedMs.get(order) ?? deps.clock.monotonicMs()
-  const isDone = (): boolean => countingNames(parts).every((name) => proofs.known(order).get(name)?.isWhole === true)
+  const isDone = createProvenCheck(parts, order)
   let stop = (): void => undefined
   let timer: NodeJS.Timeout | undefined
   await new Promise<void>((resolve) => {
@@ -84,6 +84,29 @@ export async function proofWithin(parts: FleetParts, order: string, limitMs: num
   // What was told may have been lost on the way; what was kept is there.
   if (!isDone()) await Promise.all([proofs.gather(order), parts.look.refresh()])
   return proofView(parts, order, startedMs)
+}
+
+/**
+ * Whether every member that counts has proven the order. Asked at each proof, so it looks no further than the first that has not:
+ * of a thousand members each proof would else cost a look at a thousand.
+ */
+function createProvenCheck(parts: FleetParts, order: string): () => boolean {
+  let names = countingNames(parts)
+  let at = 0
+  return () => {
+    const known = parts.proofs.known(order)
+    const skip = (): void => {
+      while (at < names.length && known.get(names[at] ?? '')?.isWhole === true) at += 1
+    }
+    skip()
+    const missing = names[at]
+    if (missing !== undefined && (missing === parts.roster.own || parts.roster.counts(missing))) return false
+    // All of those; or this one has left since. Who has come since counts as well.
+    names = countingNames(parts)
+    at = 0
+    skip()
+    return at >= names.length
+  }
 }
 
 function countingNames({ roster }: FleetParts): readonly string[] {
