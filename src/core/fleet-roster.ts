@@ -110,9 +110,23 @@ function neighboursOf(own: string, peers: readonly string[]): readonly string[] 
   const ring = [own, ...peers].sort()
   const at = ring.indexOf(own)
   if (ring.length <= 2 * NEIGHBOURS_EACH_SIDE + 1) return ring.filter((gateway) => gateway !== own)
-  return Array.from({ length: 2 * NEIGHBOURS_EACH_SIDE + 1 }, (_, index) => index - NEIGHBOURS_EACH_SIDE)
-    .filter((offset) => offset !== 0)
-    .flatMap((offset) => ring[(at + offset + ring.length) % ring.length] ?? [])
+  const distances = distancesOf(ring.length).flatMap((distance) => [distance, -distance])
+  return [...new Set(distances.map((distance) => ring[(at + distance + ring.length) % ring.length] ?? own))]
+}
+
+/**
+ * Near and far, each a like multiple of the one before: what one member knows has reached a thousand after a dozen beats, by
+ * those next to each other it would take more than a hundred (Stoica et al., "Chord", 2001: fingers). Both ways the same.
+ */
+function distancesOf(size: number): readonly number[] {
+  // Beyond half of the ring one side would meet the other.
+  const farthest = Math.floor((size - 1) / 2)
+  let last = 0
+  return Array.from({ length: NEIGHBOURS_EACH_SIDE }, (_, index) => {
+    const left = NEIGHBOURS_EACH_SIDE - 1 - index
+    last = Math.min(farthest - left, Math.max(last + 1, Math.round(size ** (index / NEIGHBOURS_EACH_SIDE))))
+    return last
+  })
 }
 
 function isLater(a: Heartbeat, b: Heartbeat): boolean {

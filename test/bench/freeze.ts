@@ -37,8 +37,9 @@ const LEASES = { small: 2000, large: 10_000 } as const
 
 async function fleet(name: string, gateways: number, target: number, orders: number, leaseMs: number): Promise<void> {
   if (!isWanted(name)) return
-  const restMs = gateways > 500 ? 1000 : 200
-  const found = await measureFleet({ gateways, processes: 2, orders, leaseMs, restMs }, (text) => {
+  const isLight = gateways > 500
+  const restMs = isLight ? 1000 : 200
+  const found = await measureFleet({ gateways, processes: 2, orders, leaseMs, restMs, isLight }, (text) => {
     console.error(text)
   })
   const [p50, p99] = [quantile(found.elapsedMs, 0.5), quantile(found.elapsedMs, 0.99)]

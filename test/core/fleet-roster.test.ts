@@ -91,4 +91,19 @@ describe('neighbours', () => {
       }),
     )
   })
+
+  test('what one of a thousand knows has reached all of them after a dozen beats', () => {
+    const names = Array.from({ length: 1000 }, (_, index) => `g${String(index).padStart(3, '0')}`)
+    const members = names.map((name) => member(name))
+    const read = new Map(names.map((own) => [own, new FleetRoster(own, members).neighbours]))
+    const knows = new Set(['g500'])
+    let beats = 0
+    for (; knows.size < names.length && beats < 1000; beats += 1) {
+      const news = names.filter((name) => !knows.has(name) && read.get(name)?.some((each) => knows.has(each)))
+      for (const name of news) knows.add(name)
+    }
+    expect(knows.size).toBe(1000)
+    // Next to each other it would take 125.
+    expect(beats).toBeLessThanOrEqual(12)
+  })
 })

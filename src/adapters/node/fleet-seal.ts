@@ -26,7 +26,8 @@ const KEYS_MAX = 10_000
 
 interface KnownKey {
   readonly gateway: string
-  readonly key: KeyObject
+  /** Made at its first use: of most members only HMACs are ever checked. */
+  readonly key: () => KeyObject
 }
 
 /** What follows from one list of secrets. */
@@ -72,7 +73,7 @@ export function createFleetSeal({ fleet, secrets, signer }: FleetSealOptions): F
       const given = Buffer.from(signature, 'base64url')
       const holds = isSpoken(type)
         ? keys.some((secret) => isSame(macOf(secret, bytes), given))
-        : verify(null, bytes, by.key, given)
+        : verify(null, bytes, by.key(), given)
       return holds ? opened(by.gateway, key, payload) : undefined
     },
   }
@@ -101,11 +102,15 @@ function learn(
   if (raw.length !== 32) return undefined
   const gateway = gatewayNameOf(raw)
   if (!secrets.some((secret) => isSame(macOf(secret, vouchingBytes(fleet, gateway, key)), given))) return undefined
-  const made = { gateway, key: createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x: key }, format: 'jwk' }) }
+  let made: KeyObject | undefined
+  const learned: KnownKey = {
+    gateway,
+    key: () => (made ??= createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x: key }, format: 'jwk' })),
+  }
   if (known.size >= KEYS_MAX) known.clear()
-  known.set(`${key}.${voucher}`, made)
-  known.set(key, made)
-  return made
+  known.set(`${key}.${voucher}`, learned)
+  known.set(key, learned)
+  return learned
 }
 
 function macOf(secret: KeyObject | undefined, bytes: Buffer): Buffer {

@@ -117,5 +117,7 @@ function openProofs(
 /** Each worker that the first names has shown it. */
 function isWholeOf(statements: readonly WorkerStatement[]): boolean {
   const named = statements[0]?.workers ?? []
-  return statements.length > 0 && named.every((name) => statements.some((each) => each.worker === name && isShown(each)))
+  return (
+    statements.length > 0 && named.every((name) => statements.some((each) => each.worker === name && isShown(each)))
+  )
 }

@@ -21,6 +21,9 @@ const HUNGRY_BEATS_A_LEASE = 32
  */
 const READ_WHOLE_MAX = 32
 
+/** What a timer can wait: an hour is as good as never, and is looked at again. */
+const TIMER_MS_MAX = 3_600_000
+
 export function startFleetRounds(parts: FleetParts): FleetRounds {
   const { deps, link } = parts
   const state = {
@@ -64,10 +67,18 @@ export function startFleetRounds(parts: FleetParts): FleetRounds {
   }
   const watching = setInterval(watch, deps.leaseMs / BEATS_A_LEASE).unref()
   let reading: NodeJS.Timeout | undefined
-  const readLater = (): void => {
+  const readLater = (waitedMs = 0): void => {
     // A quarter more or less: a fleet that was started at once does not read at once.
-    const afterMs = wholeEveryMs(parts) * (0.75 + deps.randomness.fraction() / 2)
-    reading = setTimeout(() => void readWhole(parts).finally(readLater), afterMs).unref()
+    const afterMs = Math.max(1, wholeEveryMs(parts) - waitedMs) * (0.75 + deps.randomness.fraction() / 2)
+    const wait = (): void => {
+      // Of a fleet that has grown meanwhile, each would else read all that have come.
+      if (wholeEveryMs(parts) > 2 * (waitedMs + afterMs)) readLater(waitedMs + afterMs)
+      else
+        void readWhole(parts).finally(() => {
+          readLater()
+        })
+    }
+    reading = setTimeout(wait, Math.min(afterMs, TIMER_MS_MAX)).unref()
   }
   readLater()
   schedule(0)

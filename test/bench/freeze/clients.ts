@@ -2,11 +2,12 @@
 import type { Responder } from '../../../src/core/responder.ts'
 import { startLightGateway, type LightGateway } from './light-gateway.ts'
 
-const { redisUrl, responders, count, leaseMs } = JSON.parse(process.argv[2] ?? '{}') as {
+const { redisUrl, responders, count, leaseMs, isLight } = JSON.parse(process.argv[2] ?? '{}') as {
   readonly redisUrl: string
   readonly responders: readonly Responder[]
   readonly count: number
   readonly leaseMs: number
+  readonly isLight: boolean
 }
 
 const gateways: LightGateway[] = []
@@ -14,7 +15,9 @@ const gateways: LightGateway[] = []
 for (let from = 0; from < count; from += 10)
   gateways.push(
     ...(await Promise.all(
-      Array.from({ length: Math.min(10, count - from) }, () => startLightGateway({ redisUrl, responders, leaseMs })),
+      Array.from({ length: Math.min(10, count - from) }, () =>
+        startLightGateway({ redisUrl, responders, leaseMs, isLight }),
+      ),
     )),
   )
 process.send?.({ started: gateways.length })

@@ -22,6 +22,8 @@ export interface FleetRun {
   readonly processes: number
   readonly orders: number
   readonly leaseMs: number
+  /** Orders and receipts are checked once a process (light-gateway, `Once`). */
+  readonly isLight: boolean
   /** Between two orders. */
   readonly restMs: number
 }
@@ -36,16 +38,16 @@ interface Leases {
 }
 
 export async function measureFleet(run: FleetRun, say: (text: string) => void): Promise<FleetFigures> {
-  const { gateways, processes, leaseMs } = run
+  const { gateways, processes, leaseMs, isLight } = run
   const redis = await startRedis({ args: ['--maxclients', '10000', '--loglevel', 'notice'] })
   const responders = Object.values(people).map(publicPart)
   const children: ChildProcess[] = []
-  const accepting = await startLightGateway({ redisUrl: redis.url, responders, leaseMs })
+  const accepting = await startLightGateway({ redisUrl: redis.url, responders, leaseMs, isLight })
   try {
     const others = gateways - 1
     for (let index = 0; index < processes; index += 1) {
       const count = Math.floor(others / processes) + (index < others % processes ? 1 : 0)
-      const options = JSON.stringify({ redisUrl: redis.url, responders, count, leaseMs })
+      const options = JSON.stringify({ redisUrl: redis.url, responders, count, leaseMs, isLight })
       children.push(
         fork(path.join(import.meta.dirname, 'clients.ts'), [options], {
           execArgv: ['--disable-warning=ExperimentalWarning', `--max-semi-space-size=${SEMI_SPACE_MIB}`],

@@ -27,7 +27,8 @@ import { LOCK_MEMORY_BYTES, lockMemory, LockView } from '../../../src/gateway/lo
 import { GatewayServer } from '../../../src/gateway/server.ts'
 import type { DataPlane } from '../../../src/ports/data-plane.ts'
 import type { FleetKnowledge } from '../../../src/ports/fleet-memory.ts'
-import type { FleetSeal, OpenedEnvelope } from '../../../src/ports/fleet-seal.ts'
+import type { EnvelopeType, FleetSeal, OpenedEnvelope } from '../../../src/ports/fleet-seal.ts'
+import type { OrderVerifier } from '../../../src/ports/order-verifier.ts'
 import { ROUTES } from '../../support/control-desk.ts'
 import { makeSigner } from '../../support/fleet-rig.ts'
 import { createMemoryTrail } from '../../support/memory-trail.ts'
@@ -49,6 +50,8 @@ export interface LightOptions {
   readonly redisUrl: string
   readonly responders: readonly Responder[]
   readonly leaseMs: number
+  /** Orders and receipts, the same bytes for all, are checked once a process: see `Once`. */
+  readonly isLight: boolean
 }
 
 const silent = (): void => undefined
@@ -60,25 +63,49 @@ const routes = compileRoutes(ROUTES)
 const nearMisses = compileNearMissGuard(routes.routes)
 
 /**
- * Records of members are checked once a process, not once a client: each of a thousand gateways checks a thousand of them when
- * the fleet starts, and here all of them share two cores. Orders, receipts, heartbeats and proofs are checked by each.
+ * What is checked once a process, not once a client. Records of members: each of a thousand gateways checks a thousand of them when
+ * the fleet starts, and here all of them share two cores. Light ones also orders and receipts: a gateway of its own does that beside
+ * the others, in half a millisecond. Heartbeats and proofs are checked by each, and each signs what it has shown.
  */
-const members = new Map<string, OpenedEnvelope | undefined>()
+class Once {
+  readonly #types: readonly EnvelopeType[]
+  readonly #opened = new Map<string, OpenedEnvelope | undefined>()
+  readonly #verified = new Map<string, ReturnType<OrderVerifier['verify']>>()
+  readonly verifier: OrderVerifier
 
-function sharedMembers(seal: FleetSeal): FleetSeal {
-  return {
-    ...seal,
-    open(type, envelope) {
-      if (type !== 'member') return seal.open(type, envelope)
-      if (!members.has(envelope)) members.set(envelope, seal.open(type, envelope))
-      return members.get(envelope)
-    },
+  constructor(isLight: boolean) {
+    this.#types = isLight ? ['member', 'receipt'] : ['member']
+    const { verify } = createOrderVerifier()
+    this.verifier = {
+      verify: (jws, typ, responders) => {
+        const known = this.#verified.get(jws)
+        if (known !== undefined) return known
+        const found = verify(jws, typ, responders)
+        if (isLight) this.#verified.set(jws, found)
+        return found
+      },
+    }
+  }
+
+  share(seal: FleetSeal): FleetSeal {
+    return {
+      ...seal,
+      open: (type, envelope) => {
+        if (!this.#types.includes(type)) return seal.open(type, envelope)
+        if (!this.#opened.has(envelope)) this.#opened.set(envelope, seal.open(type, envelope))
+        return this.#opened.get(envelope)
+      },
+    }
   }
 }
 
-export async function startLightGateway({ redisUrl, responders, leaseMs }: LightOptions): Promise<LightGateway> {
+const onces = { light: new Once(true), full: new Once(false) }
+
+export async function startLightGateway(options: LightOptions): Promise<LightGateway> {
+  const { redisUrl, responders, leaseMs } = options
+  const once = options.isLight ? onces.light : onces.full
   const signer = makeSigner()
-  const seal = sharedMembers(createFleetSeal({ fleet: FLEET, secrets: () => SECRETS, signer }))
+  const seal = once.share(createFleetSeal({ fleet: FLEET, secrets: () => SECRETS, signer }))
   const store = openRedisFleetStore({
     url: redisUrl,
     fleet: FLEET,
@@ -88,7 +115,7 @@ export async function startLightGateway({ redisUrl, responders, leaseMs }: Light
     randomness,
   })
   const shelf = createShelf()
-  const verifier = createOrderVerifier()
+  const { verifier } = once
   const plane = openLightPlane({ ...signer, name: seal.gateway })
   const trail = createMemoryTrail()
   let knowledge: FleetKnowledge | undefined
