@@ -23,6 +23,7 @@ import { lockMemory, LockView } from '../gateway/lock-view.ts'
 import { RefusalCount } from '../gateway/refusal-count.ts'
 import { GatewayServer, drain } from '../gateway/server.ts'
 import { createTurnsOfTime } from '../gateway/turns-of-time.ts'
+import { gathered } from './gathered.ts'
 import { createRemoteOtpDesk } from './remote-otp-desk.ts'
 import type { FromWorker, ToWorker } from '../ports/worker-protocol.ts'
 import { createEngine } from '../throttle/engine.ts'
@@ -51,6 +52,14 @@ const logger = createLogger({ level: start.config.log.level, now: () => clock.no
 const post = (message: FromWorker<DurableBatch, SeriesAnnouncement>, transfer: readonly ArrayBuffer[] = []): void => {
   parentPort?.postMessage(message, [...transfer])
 }
+/** A checkpoint is due each second. What is lost here with this thread is read from its segments. */
+const SEAL_WITHIN_MS = 50
+const durable = gathered<DurableBatch>((batches) => {
+  post(
+    { type: 'durable', batches },
+    batches.map(({ block }) => block.buffer as ArrayBuffer),
+  )
+}, SEAL_WITHIN_MS)
 const telemetry = createWorkerTelemetry(start.telemetry, (announcement) => {
   post({ type: 'series', announcement })
 })
@@ -91,7 +100,7 @@ function openLog({ audit }: Config): Promise<WriteAheadLog> {
     },
     onDurable: (batch) => {
       telemetry.durable(batch.waitedMs / 1000)
-      post({ type: 'durable', batch }, [batch.block.buffer as ArrayBuffer])
+      durable.add(batch)
     },
   })
 }
@@ -215,6 +224,7 @@ async function stop(running: Running, timeoutMs: number): Promise<void> {
     () => true,
     () => false,
   )
+  durable.flush()
   post({ type: 'drained', clean: clean && written })
 }
 

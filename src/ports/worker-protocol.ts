@@ -42,7 +42,7 @@ export type FromWorker<Batch, Announcement> =
   | { readonly type: 'listening'; readonly port: number }
   | { readonly type: 'failed'; readonly message: string }
   | { readonly type: 'enforcing'; readonly epoch: number; readonly severed: number }
-  | { readonly type: 'durable'; readonly batch: Batch }
+  | { readonly type: 'durable'; readonly batches: readonly Batch[] }
   | { readonly type: 'trail'; readonly healthy: boolean; readonly problem?: string }
   | { readonly type: 'series'; readonly announcement: Announcement }
   | { readonly type: 'anomaly'; readonly anomaly: AnomalyRecord }

@@ -222,7 +222,7 @@ export class WorkerPool<Config, Batch, Announcement> implements DataPlane, Impac
   }
 
   #pass(slot: WorkerSlot<Config, Batch, Announcement>, message: FromWorker<Batch, Announcement>): void {
-    if (message.type === 'durable') this.#options.onBatch(message.batch)
+    if (message.type === 'durable') for (const batch of message.batches) this.#options.onBatch(batch)
     else if (message.type === 'anomaly') this.#options.onAnomaly?.(message.anomaly)
     else if (message.type === 'series') this.#options.onSeries(slot.thread, message.announcement)
     else if (message.type === 'otp') this.#answer(slot, message.id, message.question)
