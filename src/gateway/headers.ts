@@ -164,8 +164,18 @@ function trustedHost(value: string | undefined): string | undefined {
 
 const AUTHORITY = /^(?:\[([0-9A-Fa-f:.]+)\]|[A-Za-z0-9\-._~]+)(?::(\d{0,5}))?$/
 
+/** The last one that was found good: most requests are for one host. */
+let knownAuthority = ''
+
 /** A host or a bracketed IPv6 address, and a port perhaps (RFC 9110, 7.2; an http URI without a host is invalid: 4.2.1). */
 export function isAuthority(host: string): boolean {
+  if (host === knownAuthority && host !== '') return true
+  const isGood = judgeAuthority(host)
+  if (isGood) knownAuthority = host
+  return isGood
+}
+
+function judgeAuthority(host: string): boolean {
   const found = AUTHORITY.exec(host)
   if (found === null || Number(found[2] ?? 0) > 65_535) return false
   return found[1] === undefined ? !/^\.|\.\./.test(host) : isIPv6(found[1])
