@@ -1,8 +1,10 @@
 // The control plane's listener, and what it is told of the rest of the gateway.
+import { mkdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { createAddresses } from '../adapters/ipaddr/addresses.ts'
 import { createPseudonyms } from '../adapters/node/pseudonyms.ts'
 import { readConsole } from '../control/console-files.ts'
+import type { DetailDesk } from '../control/control-deps.ts'
 import type { Readiness } from '../control/control-deps.ts'
 import { createRates, type Rates } from '../control/live/rates.ts'
 import { createControlServer } from '../control/server.ts'
@@ -59,6 +61,7 @@ export async function openControl(parts: Parts, watches: Watches, notices: Notic
     gatewayName: trail.gatewayName,
     auditDir: running.config.audit.dir,
     search: parts.trailDesk,
+    ...(parts.pool === undefined ? {} : { details: detailDeskOf(parts) }),
     audit: () => auditView(parts),
     problems,
     ...(parts.fleet === undefined ? {} : { fleet: parts.fleet.parts }),
@@ -79,6 +82,19 @@ export async function openControl(parts: Parts, watches: Watches, notices: Notic
   return {
     drain() {
       draining = true
+    },
+  }
+}
+
+function detailDeskOf({ running, erasures }: Parts): DetailDesk {
+  const { dir } = running.config.audit.details
+  mkdirSync(dir, { recursive: true, mode: 0o700 })
+  const count = new Int32Array(erasures)
+  return {
+    dir,
+    holds: () => running.config.audit.holds,
+    forgetKeys: () => {
+      Atomics.add(count, 0, 1)
     },
   }
 }

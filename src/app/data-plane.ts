@@ -45,6 +45,7 @@ export interface DataPlaneDeps {
   readonly onBatch: (batch: DurableBatch) => void
   /** Shared by all workers: what the detectors of people count. */
   readonly people: EngineMemory
+  readonly erasures: SharedArrayBuffer
   readonly onAnomaly: (anomaly: AnomalyRecord) => void
   readonly onSlab: (thread: number, slab: TelemetrySlab) => void
   readonly askOtp: AskOtp
@@ -80,6 +81,7 @@ export async function openDataPlane(deps: DataPlaneDeps): Promise<Pool> {
         people: deps.people,
         budgets,
         telemetry,
+        erasures: deps.erasures,
         pseudonymKey: deps.pseudonymKey,
         reusePort: gateway.workers > 1,
       }

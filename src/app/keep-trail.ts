@@ -1,4 +1,6 @@
 // Retention of the running gateway: what is older than it, and not held, is deleted; the trail says so first.
+import { DAY_MS, dayOf, dropDays, listDays } from '../audit/detail/key-slots.ts'
+import { nodeFiles } from '../audit/files.ts'
 import { readEntry, timeOf } from '../audit/locate.ts'
 import { readExtent } from '../audit/reader.ts'
 import { applyRetention, cutoffOf, planRetention, sweep } from '../audit/retention.ts'
@@ -28,6 +30,24 @@ export function createTrailKeeper({ running, trail, clock, logger }: TrailKeeper
   let minimum = 0
   let oldest: number | undefined
   let now: (() => number) | undefined
+  /** Detail is kept for shorter than the trail where the config says so; never what a hold keeps. */
+  const dropKeys = async (): Promise<void> => {
+    const { details, holds } = running.config.audit
+    const cutoff = now === undefined ? undefined : cutoffOf(now(), details.keepMs, holds)
+    const [first] = await listDays(nodeFiles, details.dir)
+    if (cutoff === undefined || first === undefined || first >= dayOf(cutoff)) return
+    const record = {
+      kind: 'erasure',
+      by: 'retention',
+      to: dayOf(cutoff - DAY_MS),
+      reason: 'audit.details.keep',
+    } as const
+    const ticket = trail.main.append({ ...record, time: clock.now(), state: 'begun' })
+    if (ticket === undefined) throw new Error('no keys of detail are deleted: the trail does not take its record')
+    await trail.main.durable(ticket)
+    const keys = await dropDays(nodeFiles, details.dir, dayOf(cutoff))
+    trail.main.append({ ...record, time: clock.now(), state: 'ended', keys })
+  }
   const look = async (): Promise<void> => {
     if (now === undefined) {
       minimum = (await readExtent(dir)).minimum
@@ -49,6 +69,7 @@ export function createTrailKeeper({ running, trail, clock, logger }: TrailKeeper
       logger.info('retention has deleted the oldest records', { entries: plan.index - minimum, minimum: plan.index })
       minimum = plan.index
     }
+    await dropKeys()
     if (minimum < (await readExtent(dir)).size) oldest = timeOf(await readEntry(dir, minimum))
   }
   return {

@@ -43,6 +43,8 @@ export interface Base {
   readonly pool: Pool | undefined
   /** Hears what the workers have recorded. */
   readonly live: LiveFeed
+  /** Shared with the workers: counts erasures of recorded detail. */
+  readonly erasures: SharedArrayBuffer
   readonly people: { readonly memory: EngineMemory; readonly book: AnomalyBook }
 }
 

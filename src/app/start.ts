@@ -1,4 +1,5 @@
 // The order in which a gateway starts, and in reverse stops: store, trail, orders, data plane, control plane.
+import { createDetailMemory } from '../audit/detail/detail-sealer.ts'
 import { lockDirectory } from '../adapters/file/directory-lock.ts'
 import { openOrderJournal } from '../adapters/file/order-journal.ts'
 import { createOrderVerifier } from '../adapters/jose/order-verifier.ts'
@@ -90,6 +91,7 @@ async function openBase({ config, env, clock, cleanUp }: GatewayDeps): Promise<B
   const trail = await openTrail({ config, clock, logger, cleanUp, telemetry: meters.main })
   const live = createLiveFeed()
   const people = { memory: createEngineMemory(config.throttle), book: createAnomalyBook() }
+  const erasures = createDetailMemory()
   const otp = await openOtp(config, { pseudonymKey, clock, randomness, logger, meter: meters.registry.otp, cleanUp })
   const pool =
     config.gateway &&
@@ -106,6 +108,7 @@ async function openBase({ config, env, clock, cleanUp }: GatewayDeps): Promise<B
         live.add(batch.block)
       },
       people: people.memory,
+      erasures,
       onAnomaly: people.book.note,
       onSlab: (thread, slab) => {
         meters.registry.addSlab(thread, slab)
@@ -121,7 +124,10 @@ async function openBase({ config, env, clock, cleanUp }: GatewayDeps): Promise<B
     size: () => trail.sealer.size,
   })
   cleanUp.defer(() => trailDesk.stop())
-  return { env, clock, cleanUp, logger, randomness, pseudonymKey, meters, trail, trailDesk, pool, live, people, otp }
+  return {
+    ...{ env, clock, cleanUp, logger, randomness, pseudonymKey, meters, trail, trailDesk, pool, live, people, otp },
+    erasures,
+  }
 }
 
 async function openDesk(base: Base, config: Config): Promise<Parts> {

@@ -21,6 +21,8 @@ export interface WorkerStart {
   readonly people: EngineMemory
   readonly budgets: BudgetMemory
   readonly telemetry: TelemetrySlab
+  /** Counts erasures of recorded detail. */
+  readonly erasures: SharedArrayBuffer
   readonly pseudonymKey: PseudonymKey
   /** Several workers share the port. */
   readonly reusePort: boolean

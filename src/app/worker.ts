@@ -8,6 +8,7 @@ import { createRandomness } from '../adapters/node/randomness.ts'
 import type { SeriesAnnouncement } from '../adapters/prometheus/telemetry-slab.ts'
 import { createWorkerTelemetry } from '../adapters/prometheus/worker-telemetry.ts'
 import { createLogger } from '../adapters/winston/logger.ts'
+import type { DetailSealer } from '../audit/detail/detail-sealer.ts'
 import { createRecorder, type Recorder } from '../audit/recorder.ts'
 import { createWorkerKey } from '../audit/worker-proof.ts'
 import { openWriteAheadLog, type DurableBatch, type WriteAheadLog } from '../audit/write-ahead.ts'
@@ -33,6 +34,7 @@ import { createBudgetSlab } from '../throttle/budget-slab.ts'
 import { createRateSlab } from '../throttle/rate-slab.ts'
 import { createReplaySlab } from '../throttle/replay-slab.ts'
 import { createRequestRate } from '../throttle/request-rate.ts'
+import { openDetails, withKeys } from './worker-details.ts'
 import { signShown } from './sign-shown.ts'
 import { openSettings, type OpenedSettings, type SettingsDeps } from './worker-settings.ts'
 import type { WorkerStart } from './worker-start.ts'
@@ -86,6 +88,7 @@ interface Running {
   readonly server: GatewayServer
   readonly log: WriteAheadLog
   readonly trail: Recorder
+  readonly details: DetailSealer
   opened: OpenedSettings
 }
 
@@ -122,6 +125,7 @@ async function run(): Promise<Running> {
       telemetry.lost(1)
     },
   })
+  const details = openDetails(start, logger)
   const refusals = new RefusalCount(trail, clock)
   const opened = await openSettings(config, config.gateway, deps)
   const inFlight = new InFlight(() => {
@@ -151,7 +155,8 @@ async function run(): Promise<Running> {
     people: openPeople(config, trail),
     addresses,
     pseudonyms,
-    trail,
+    trail: withKeys(trail, details),
+    details,
     refusals,
     telemetry,
     clock,
@@ -166,7 +171,7 @@ async function run(): Promise<Running> {
   await listen(server.listener, config.gateway.listen)
   const address = server.listener.address()
   post({ type: 'listening', port: address === null || typeof address === 'string' ? 0 : address.port })
-  return { gateway, server, log, trail, opened }
+  return { gateway, server, log, trail, details, opened }
 }
 
 function openPeople(config: Config, trail: Gateway['trail']): PeopleGuard {
@@ -220,6 +225,7 @@ async function stop(running: Running, timeoutMs: number): Promise<void> {
   await running.opened.verifier.close()
   running.gateway.refusals.flush()
   running.trail.tellLosses()
+  await running.details.close()
   const written = await running.log.close().then(
     () => true,
     () => false,

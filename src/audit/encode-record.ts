@@ -12,7 +12,7 @@ export function encodeMembers(record: AuditRecord): string {
 
 /** Every member of RequestRecord, in the order of its declaration; the test holds this against JSON.stringify. */
 function encodeRequest(record: RequestRecord): string {
-  const { route, reason, lock, status, bytes, received, durationMs, upstreamMs, pii } = record
+  const { route, reason, lock, status, bytes, received, durationMs, upstreamMs, pii, detail } = record
   let json = `"kind":"request","phase":"${record.phase}","id":${text(record.id)},"client":${text(record.client)},"method":${text(record.method)}`
   if (route !== undefined) json += `,"route":${text(route)}`
   json += `,"path":${text(record.path)}`
@@ -26,6 +26,7 @@ function encodeRequest(record: RequestRecord): string {
   if (durationMs !== undefined) json += `,"durationMs":${String(durationMs)}`
   if (upstreamMs !== undefined) json += `,"upstreamMs":${String(upstreamMs)}`
   if (pii !== undefined) json += `,"pii":${JSON.stringify(pii)}`
+  if (detail !== undefined) json += `,"detail":${JSON.stringify(detail)}`
   return `${json}}`
 }
 

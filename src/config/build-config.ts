@@ -20,6 +20,7 @@ import { budgetOf, judgedOf, otpOf, ownRoutes, withOwnIssuer, type ResponseDocum
 import { findEffective, sessionPolicyOf } from './effective.ts'
 import { parseSource } from './scalars.ts'
 import { placesOf } from './places.ts'
+import { recordingOf } from './schema-record.ts'
 import { exportsOf } from './schema-trail.ts'
 import { throttleOf, throttlePolicyOf } from './build-throttle.ts'
 import type { ConfigDocument } from './schema.ts'
@@ -80,6 +81,7 @@ export function buildConfig(document: ConfigDocument, file: string): Config {
         alarmMs: document.audit.clock.alarm,
       },
       pseudonymKeyFile: places.pseudonymKeyFile,
+      details: { dir: places.detailKeysDir, keepMs: document.audit.details.keep ?? document.audit.retention },
       ...trailOf(document.audit, places.resolve),
     },
     notify: notifyOf(document.notify, places.resolve),
@@ -254,7 +256,7 @@ function routeOf(document: ConfigDocument, route: ConfigDocument['routes'][numbe
     lock: said('lock') ?? DEFAULTS.route.lock,
     session,
     stale: said('stale') ?? DEFAULTS.route.stale,
-    audit: said('audit') ?? DEFAULTS.route.audit,
+    ...recordingOf(said('audit') ?? DEFAULTS.route.audit, said('record')),
     throttle: throttlePolicyOf(said('throttle')),
     subjects: subjects ?? defaultSubjects(route.path, bound),
     ...judgedOf([...(subjects ?? []), ...bound], said('bodyBytes'), said('response') as ResponseDocument),

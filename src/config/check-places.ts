@@ -45,15 +45,16 @@ export function checkDirectories(draft: Draft, places: Places, report: Report): 
     const what = 'holds store.dir: every byte of every file in it is covered by the trail'
     report(auditPath, `${what}, so give the trail a directory of its own`)
   }
-  checkOutside(audit?.pseudonyms?.keyFile, ['audit', 'pseudonyms', 'keyFile'], places, report)
   for (const { file, path } of tlsFilesOf(draft)) checkOutside(file, path, places, report)
-  checkExports(audit, places, report)
+  checkTrail(audit, places, report)
   checkOutside(locks?.file, ['locks', 'file'], places, report)
   checkOutside(store?.redis?.secretFile, ['store', 'redis', 'secretFile'], places, report)
   checkOutside(store?.redis?.passwordFile, ['store', 'redis', 'passwordFile'], places, report)
 }
 
-function checkExports(audit: Draft['audit'], places: Places, report: Report): void {
+function checkTrail(audit: Draft['audit'], places: Places, report: Report): void {
+  checkOutside(audit?.pseudonyms?.keyFile, ['audit', 'pseudonyms', 'keyFile'], places, report)
+  checkOutside(audit?.details?.keys, ['audit', 'details', 'keys'], places, report)
   for (const [name, each] of Object.entries(audit?.exports ?? {})) {
     for (const key of ['path', 'secretFile', 'urlFile'] as const)
       checkOutside(each?.[key], ['audit', 'exports', name, key], places, report)

@@ -20,6 +20,7 @@ export function checkRoutes(draft: Draft, report: Report): void {
     checkUpstream(draft, route, index, report)
     checkSession(draft, route, index, report)
     checkSubjects(draft, route, index, report)
+    checkRecord(draft, route, index, report)
   }
 }
 
@@ -186,6 +187,30 @@ function checkSubjects(draft: Draft, route: RouteDraft, index: number, report: R
     if (source !== undefined) checkSource({ route, index }, source, [...subjects.path, at], report)
   }
 }
+
+/** Levels of the trail beside its duty. */
+function checkRecord(draft: Draft, route: RouteDraft, index: number, report: Report): void {
+  const record = findEffective(draft, route, index, 'record')
+  if (record.value === undefined) return
+  const audit = findEffective(draft, route, index, 'audit')
+  const said = typeof record.value === 'string' ? { level: record.value } : record.value
+  if (said.level === 'None' && 'audit' in route && route.audit !== 'off')
+    report(
+      record.path,
+      `records nothing, and audit: ${route.audit ?? ''} asks for a record: say audit: off, or another level`,
+    )
+  if (audit.value === 'off' && said.level !== 'None')
+    report(record.path, `needs a record, and audit is off: say audit: strict or best-effort`)
+  for (const [at, source] of (said.request ?? []).entries()) {
+    if (source === undefined) continue
+    checkSource({ route, index }, source, [...record.path, 'request', at], report)
+    const { in: place, name } = parseSource(source)
+    if (place === 'header' && CREDENTIALS.has(name))
+      report([...record.path, 'request', at], 'is where a credential stands, and none is ever recorded')
+  }
+}
+
+const CREDENTIALS: ReadonlySet<string> = new Set(['authorization', 'proxy-authorization', 'cookie', 'dpop'])
 
 function checkSource({ route, index }: Indexed, source: string, path: Path, report: Report): void {
   const { in: place, name } = parseSource(source)

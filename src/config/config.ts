@@ -259,6 +259,8 @@ export interface Config {
     readonly pseudonymKeyFile: string
     readonly index: boolean
     readonly compressAfterMs?: number
+    /** Keys of what routes record in detail. */
+    readonly details: { readonly dir: string; readonly keepMs: number }
     readonly holds: readonly { readonly incident: string; readonly since?: number }[]
     readonly exports: Readonly<Record<string, ExportConfig>>
   }

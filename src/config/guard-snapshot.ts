@@ -36,6 +36,7 @@ const snapshot = z.object({
         }),
         stale: z.enum(['frozen', 'read-only', 'serve']),
         audit: z.enum(['strict', 'best-effort', 'off']),
+        detail: z.object({ request: z.array(source), response: texts }).exactOptional(),
         throttle: z.object({
           requests: limit.exactOptional(),
           subjects: limit.exactOptional(),

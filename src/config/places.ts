@@ -8,6 +8,7 @@ export interface Places {
   readonly storeDir: string
   readonly auditDir: string
   readonly pseudonymKeyFile: string
+  readonly detailKeysDir: string
   readonly locksFile?: string
 }
 
@@ -15,10 +16,13 @@ export function placesOf(draft: Draft, file: string): Places {
   const resolved = (path: string): string => resolve(dirname(file), path)
   const storeDir = resolved(draft.store?.dir ?? DEFAULTS.store.dir)
   const locks = draft.locks?.file
+  const auditDir = draft.audit?.dir === undefined ? resolve(storeDir, 'audit') : resolved(draft.audit.dir)
+  const keys = draft.audit?.details?.keys
   return {
     resolve: resolved,
     storeDir,
-    auditDir: draft.audit?.dir === undefined ? resolve(storeDir, 'audit') : resolved(draft.audit.dir),
+    auditDir,
+    detailKeysDir: keys === undefined ? `${auditDir}.keys` : resolved(keys),
     pseudonymKeyFile:
       draft.audit?.pseudonyms?.keyFile === undefined
         ? resolve(storeDir, 'pseudonym.key')

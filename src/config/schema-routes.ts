@@ -1,6 +1,7 @@
 // The shape of a route, and of the keys that `defaults` may hold for all of them.
 import { z } from 'zod'
 import { DEFAULTS } from './defaults.ts'
+import { recordSchema } from './schema-record.ts'
 import { throttlePolicySchema } from './schema-throttle.ts'
 import { bindingSchema, routeOtpSchema } from './schema-session.ts'
 import { claim, duration, list, method, nameOf, oneOf, says, size, source, tag, template } from './scalars.ts'
@@ -73,6 +74,7 @@ export const policyKeys = {
     'Whether a response may leave before its record is durable.',
     DEFAULTS.route.audit,
   ),
+  record: recordSchema.optional(),
   pii: withBuiltIn(
     z.boolean({ error: says('must be true or false') }),
     'Whether responses are looked through for personal data: the trail then says how often each class was seen. The upstream is asked for bodies that are not compressed.',

@@ -56,7 +56,24 @@ const KIND_OF = {
   lengthMax: 'redis',
 } as const
 
+const detailsSchema = z
+  .strictObject({
+    keys: path
+      .optional()
+      .describe(
+        'Directory of the keys of recorded detail: apart from the trail, on a file system that overwrites in place, and in no backup. Default: audit.dir with .keys added.',
+      ),
+    keep: duration({ min: '1d', max: '36600d' })
+      .optional()
+      .describe('How long detail can be read: then its keys are deleted. Default: as long as audit.retention.'),
+  })
+  .prefault({})
+  .describe(
+    'What routes record by `record: Request` or `RequestResponse`: encrypted by person and day, so that it can be erased.',
+  )
+
 export const trailKeys = {
+  details: detailsSchema,
   index: withDefault(
     z.boolean({ error: says('must be true or false') }),
     DEFAULTS.audit.index,

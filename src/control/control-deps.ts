@@ -33,6 +33,14 @@ export interface Readiness {
   readonly checks: Readonly<Record<string, boolean | string>>
 }
 
+/** Keys of recorded detail. */
+export interface DetailDesk {
+  readonly dir: string
+  readonly holds: () => readonly { readonly incident: string; readonly since?: number }[]
+  /** No writer uses a key again that it has made before. */
+  readonly forgetKeys: () => void
+}
+
 export interface ControlDeps {
   readonly desk: OrderDesk
   /** Read anew at each request, so that a reload takes effect. */
@@ -50,6 +58,8 @@ export interface ControlDeps {
   /** Where checkpoint and tiles lie. */
   readonly auditDir: string
   readonly search: TrailSearch
+  /** Absent without a data plane: nothing is recorded in detail. */
+  readonly details?: DetailDesk
   readonly audit: () => StatusView['audit']
   /** Beside those of the desk: a locks file that cannot be read, a reload that was refused. */
   readonly problems: () => readonly string[]

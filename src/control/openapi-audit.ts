@@ -38,6 +38,7 @@ export const AUDIT_PATHS = {
         limit: integer,
         after: integer,
         newestFirst: { type: 'boolean' },
+        detail: { type: 'boolean' },
         identifiers: objectOf({}),
       }),
       responses: {
@@ -56,6 +57,16 @@ export const AUDIT_PATHS = {
       responses: {
         200: json(objectOf({ reads: integer, subjects: integer }), 'Counts and people'),
         ...refused(400, 401, 403, 503),
+      },
+    },
+  },
+  '/api/v1/audit/erasures': {
+    post: {
+      summary: 'Deletes keys of recorded detail, so that nobody reads it again; recorded first. `rehearse` only counts',
+      ...body({ subjects: listOf(text), from: text, to: text, reason: text, rehearse: { type: 'boolean' } }),
+      responses: {
+        200: json(objectOf({ keys: integer, erased: { type: 'boolean' } }), 'How many keys there were'),
+        ...refused(400, 401, 403, 409, 503),
       },
     },
   },

@@ -12,6 +12,7 @@ import type { ControlDeps } from './control-deps.ts'
 import { sendProblem, type ProblemCode } from './problem.ts'
 import type { Method, Resource } from './resource.ts'
 import { anomalyResources } from './resources/anomalies.ts'
+import { auditErasureResource } from './resources/audit-erasures.ts'
 import { auditLogResources } from './resources/audit-log.ts'
 import { consoleResources } from './resources/console.ts'
 import { auditProofResource } from './resources/audit-proof.ts'
@@ -77,6 +78,7 @@ function resourcesOf(deps: ControlDeps, sessions: Sessions): readonly Resource[]
     ...auditLogResources(deps),
     auditProofResource(deps),
     ...auditSearchResources(deps),
+    auditErasureResource(deps),
     eventResource(deps, (authorization) => callerOf(authorization, sessions)),
     ratesResource(deps),
     ...anomalyResources(deps),

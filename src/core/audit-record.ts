@@ -47,6 +47,20 @@ export interface RequestRecord extends Common {
   readonly upstreamMs?: number
   /** Of an answer of the upstream, where the route asks for it. */
   readonly pii?: PiiSeen
+  /** What the route's level asks for beyond this, encrypted. */
+  readonly detail?: SealedDetail
+}
+
+/**
+ * Encrypted under one key for each person and day; `keys` are their ids. Where one of them has been deleted nobody reads it again,
+ * and the record, with all proofs, stays as it is.
+ */
+export interface SealedDetail {
+  readonly keys: readonly string[]
+  /** Initialisation vector, ciphertext and tag (AES-256-GCM), base64url. */
+  readonly box?: string
+  /** Why there is none: more people than keys are kept for in one record, or no key could be written. */
+  readonly lost?: 'people' | 'keys'
 }
 
 /** How often each class was seen in the body of a response. `unread`: it could not be read, or only in part. */
@@ -207,6 +221,21 @@ export interface AccessRecord extends Common {
   readonly results?: number
 }
 
+/** Keys of recorded detail are deleted: what they have encrypted cannot be read from then on. The first is durable before that. */
+export interface ErasureRecord extends Common {
+  readonly kind: 'erasure'
+  readonly state: 'begun' | 'ended'
+  readonly by: string
+  /** Pseudonyms; absent: everybody. */
+  readonly subjects?: readonly string[]
+  /** First and last day, UTC. */
+  readonly from?: string
+  readonly to?: string
+  readonly reason: string
+  /** How many there were. */
+  readonly keys?: number
+}
+
 /** The trail's oldest records are deleted: it begins with the entry `minimum` from now on. */
 interface RetentionRecord extends Common {
   readonly kind: 'retention'
@@ -231,3 +260,4 @@ export type AuditRecord =
   | PseudonymRecord
   | AccessRecord
   | RetentionRecord
+  | ErasureRecord

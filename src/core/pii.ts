@@ -70,6 +70,17 @@ export function countPii(text: string, counts: PiiCounts, field = '', from = 0, 
 
 const HAS_DIGITS = /\d{4}/
 
+/** A whole value that is a mobile number is one also without a word that says so. */
+const WHOLE_MOBILE = /^(?:\+?91[ -]?|0)?[6-9]\d{4}[ -]?\d{5}$/
+
+/** Whether something in the text may be a person's identifier. It would rather take one too many: what it finds is masked. */
+export function hasPii(text: string, field = ''): boolean {
+  if (WHOLE_MOBILE.test(text)) return true
+  const counts: PiiCounts = {}
+  countPii(text, counts, field)
+  return Object.keys(counts).length > 0
+}
+
 /** UIDAI gives out no palindromes. */
 export function isAadhaar(digits: string): boolean {
   return /^[2-9]\d{11}$/.test(digits) && hasVerhoeffDigit(digits) && !isPalindrome(digits)

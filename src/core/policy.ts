@@ -7,6 +7,16 @@ export type Posture = 'frozen' | 'read-only' | 'serve'
 /** Whether a response may leave before its record is durable. */
 type AuditDuty = 'strict' | 'best-effort' | 'off'
 
+/**
+ * What of a request is recorded beside who asked whom (Kubernetes' levels Request and RequestResponse): the values at named places,
+ * and no others. They are encrypted (audit/detail), and what looks like an identifier among them is a pseudonym before that.
+ */
+export interface DetailPolicy {
+  readonly request: readonly Source[]
+  /** JSON Pointers into the answer. */
+  readonly response: readonly string[]
+}
+
 /** The route's own lock flag, set by the config file. */
 export type RouteFlag = 'open' | 'deny' | 'read-only' | 'step-up'
 
@@ -93,6 +103,8 @@ export interface RoutePolicy {
   readonly session: SessionPolicy
   readonly stale: Posture
   readonly audit: AuditDuty
+  /** Absent: Metadata. */
+  readonly detail?: DetailPolicy
   readonly throttle: ThrottlePolicy
   /** Where the request names the people whose records it touches. */
   readonly subjects: readonly Source[]

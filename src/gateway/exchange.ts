@@ -13,6 +13,7 @@ import type { Facts } from '../throttle/facts.ts'
 import type { UpstreamCall } from '../ports/upstream-client.ts'
 import type { Downstream } from './downstream.ts'
 import type { LockView } from './lock-view.ts'
+import type { Detail } from './detail.ts'
 import type { PiiScan } from './pii-scan.ts'
 import type { Picked } from './json-pick.ts'
 import type { Request } from './request.ts'
@@ -101,6 +102,8 @@ export class Exchange {
   bytesReceived = 0
   /** Reads the answer as it passes, where the route asks for it. */
   pii: PiiScan | undefined
+  /** What its route records beside who asked whom. */
+  detail: Detail | undefined
   upstreamStartedMs: number | undefined
   upstreamMs: number | undefined
 

@@ -6,6 +6,7 @@ import type { Addresses } from '../ports/addresses.ts'
 import type { AuditTrail } from '../ports/audit-trail.ts'
 import type { Clock, Randomness } from '../ports/clock.ts'
 import type { Logger } from '../ports/logger.ts'
+import type { DetailSeal } from '../ports/detail-seal.ts'
 import type { AskOtp } from '../ports/otp.ts'
 import type { Pseudonyms } from '../ports/pseudonyms.ts'
 import type { Telemetry } from '../ports/telemetry.ts'
@@ -69,6 +70,8 @@ export interface Gateway {
   readonly addresses: Addresses
   readonly pseudonyms: Pseudonyms
   readonly trail: AuditTrail
+  /** Absent: routes record no detail. */
+  readonly details?: DetailSeal
   readonly refusals: Pick<RefusalCount, 'isOwn' | 'flush'>
   readonly telemetry: Telemetry
   readonly clock: Clock

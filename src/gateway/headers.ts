@@ -123,7 +123,8 @@ export function upstreamLines(exchange: Exchange, facts: ForwardedFacts): string
 /** Whether what was judged, or how, keeps the field from the upstream. */
 function staysHere(lower: string, exchange: Exchange, facts: ForwardedFacts): boolean {
   // What is compressed cannot be looked through as it passes.
-  if (lower === 'accept-encoding') return exchange.route?.policy.pii === true || isWithout(lower, facts)
+  if (lower === 'accept-encoding')
+    return exchange.route?.policy.pii === true || exchange.detail?.readsAnswer === true || isWithout(lower, facts)
   if (lower === 'authorization' || lower === 'dpop') return !facts.forwardAuthorization || isWithout(lower, facts)
   return isWithout(lower, facts)
 }

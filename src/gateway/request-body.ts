@@ -78,7 +78,10 @@ class RequestBody implements BodySink, OutgoingBody {
   onData(chunk: Buffer): void {
     this.#bytes += chunk.length
     if (this.#bytes > this.#events.bytesMax) this.#events.onRefused({ denied: 'body-too-large' })
-    else if (this.#events.mayPass() && this.#call?.write(chunk) === false) this.#exchange.downstream.pauseBody()
+    else if (this.#events.mayPass()) {
+      this.#exchange.detail?.takeBody(chunk)
+      if (this.#call?.write(chunk) === false) this.#exchange.downstream.pauseBody()
+    }
   }
 
   onEnd(): void {

@@ -53,6 +53,7 @@ export class ResponseWriter {
     this.#statusText = PLAIN.test(statusText) ? statusText : ''
     this.#fields = fields
     this.#remaining = length
+    this.#exchange.detail?.takeHead(fields)
     if (this.#exchange.route?.policy.pii !== true) return
     this.#exchange.pii = new PiiScan()
     this.#exchange.pii.takeHead(fields)
@@ -62,6 +63,7 @@ export class ResponseWriter {
   takeData(chunk: Buffer): boolean {
     if (this.#remaining !== undefined) this.#remaining -= chunk.length
     this.#exchange.pii?.write(chunk)
+    this.#exchange.detail?.takeAnswer(chunk)
     // The last chunk of a known length waits for the outcome's commit; of an unknown one it is the end mark that waits.
     if (!this.#isOpen || (this.#keepsLast && this.#remaining === 0)) {
       this.#held.push(chunk)

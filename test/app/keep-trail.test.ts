@@ -26,6 +26,7 @@ async function open({ now = START + 2_000, isTaken = true } = {}) {
           witnesses: [],
           clock: { servers: [], everyMs: 1, alarmMs: 1 },
           pseudonymKeyFile: '',
+          details: { dir: `${place.dir}.keys`, keepMs: 90 * DAY },
           index: false,
           exports: {},
         },

@@ -30,6 +30,7 @@ const ORDER = [
   'durationMs',
   'upstreamMs',
   'pii',
+  'detail',
 ] as const satisfies readonly (keyof RequestRecord)[]
 
 /** Not one member of the type is missing above: else this line is no `true`. */
@@ -87,6 +88,7 @@ const record: fc.Arbitrary<RequestRecord> = fc.record(
     received: number,
     durationMs: number,
     upstreamMs: number,
+    detail: fc.record({ keys: fc.array(odd, { maxLength: 2 }), box: odd }),
   },
   { requiredKeys: ['kind', 'time', 'phase', 'id', 'client', 'method', 'path', 'decision', 'epoch'] },
 )

@@ -59,3 +59,55 @@ test('a secret is asked for, and nothing may be written into the trail itself', 
     expect.stringContaining('audit.exports.b.path: lies in audit.dir'),
   ])
 })
+
+const withRoute = (keys: string): string =>
+  SAMPLE.replace(/^routes:\n {2}- id: [^\n]+\n/m, (head) => `${head}${keys}\n`)
+const policyOf = (keys: string) => configOf(withRoute(keys)).routes[0]?.policy
+
+test('levels have the names of Kubernetes; what is recorded beyond metadata is named', () => {
+  expect(policyOf('    record: Metadata')?.detail).toBeUndefined()
+  expect(policyOf('    record: None')).toMatchObject({ audit: 'off' })
+  expect(policyOf('    record: { level: Request, request: [query.q, body./a] }')).toMatchObject({
+    audit: 'strict',
+    detail: {
+      request: [
+        { in: 'query', name: 'q' },
+        { in: 'body', name: '/a' },
+      ],
+      response: [],
+    },
+  })
+  expect(policyOf('    record: { level: RequestResponse, response: [/a/*/b] }')?.detail?.response).toEqual(['/a/*/b'])
+})
+
+test.each([
+  ['record: Request', 'must be None or Metadata, or a mapping'],
+  ['record: { level: Request }', 'needs request beside it'],
+  ['record: { level: RequestResponse, request: [query.a] }', 'needs response beside it'],
+  ['record: { level: Metadata, request: [query.a] }', 'goes with level: Request, not with Metadata'],
+  ['record: { level: Request, request: [query.a], response: [/a] }', 'goes with level: RequestResponse'],
+  ['record: { level: Request, request: [header.Authorization] }', 'where a credential stands'],
+  ['record: { level: Request, request: [param.nobody] }', 'has no parameter {nobody}'],
+  ['record: { level: Request, request: [query.a] }\n    audit: off', 'needs a record, and audit is off'],
+  ['record: None\n    audit: strict', 'records nothing, and audit: strict asks for a record'],
+])('%s is refused, with what would be right', (keys, message) => {
+  expect(
+    problemsOf(withRoute(`    ${keys}`))
+      .map((problem) => problem.message)
+      .join('\n'),
+  ).toContain(message)
+})
+
+test('keys of detail lie beside the trail, never in it, and are kept as long as it by default', () => {
+  expect(configOf(SAMPLE).audit.details).toEqual({
+    dir: `${configOf(SAMPLE).audit.dir}.keys`,
+    keepMs: 180 * 86_400_000,
+  })
+  expect(configOf(withAudit('  details: { keys: ./k, keep: 30d }')).audit.details).toEqual({
+    dir: absolute('k'),
+    keepMs: 30 * 86_400_000,
+  })
+  expect(problemsOf(withAudit('  details: { keys: ./data/audit/k }')).map(({ message }) => message)).toEqual([
+    expect.stringContaining('lies in audit.dir'),
+  ])
+})

@@ -5,12 +5,14 @@ import { EXIT, usageFailure, type ExitCode } from '../failure.ts'
 import { plain, table } from '../print.ts'
 import { addClientOptions } from '../client.ts'
 import { addQueryOptions, queryOf, type QueryFlags } from './query-options.ts'
-import { addAccessOptions, openAccess, type AccessFlags, type TrailAccess } from './trail-access.ts'
+import { addAccessOptions, openAccess, type AccessFlags, type FoundEntry, type TrailAccess } from './trail-access.ts'
 
 interface SearchFlags extends QueryFlags, AccessFlags {
   readonly limit?: string
   readonly newest?: boolean
   readonly ndjson?: boolean
+  readonly detail?: boolean
+  readonly keys?: string
 }
 
 const PAGE = 1000
@@ -22,6 +24,8 @@ export const define: Define = (command, context) => {
   addAccessOptions(search)
     .option('--limit <n>', `as many at most; 0 is all (default: ${LIMIT}, with --ndjson all)`)
     .option('--newest', 'the newest first')
+    .option('--detail', 'open what routes have recorded in detail, where its keys are still there')
+    .option('--keys <dir>', 'with --dir and --detail: the keys (default: DIR.keys, beside the trail)')
     .option('--ndjson', 'print each record as the trail has it, one a line, as they come')
   addClientOptions(search)
   examples(
@@ -35,32 +39,52 @@ export const define: Define = (command, context) => {
 }
 
 async function searchTrail(flags: SearchFlags, context: Context): Promise<ExitCode> {
-  const { printer } = context
   const limit = limitOf(flags.limit, flags.ndjson === true ? 0 : LIMIT)
   const query = await queryOf(flags, flags.dir, context)
-  const access = await openAccess(flags, 'search', query, context)
+  const isDetailed = flags.detail === true
+  if (isDetailed && flags.ndjson === true)
+    throw usageFailure(
+      '--ndjson prints records byte for byte as the trail has them: with --detail print a table, or --json',
+    )
+  const access = await openAccess(flags, 'search', isDetailed ? { ...query, detail: true } : query, context)
   let count = 0
   try {
-    const found = pagesOf(access, query, { limit, newestFirst: flags.newest === true })
-    if (flags.json === true) {
-      const records: object[] = []
-      for await (const { index, entry } of found) records.push({ index, record: JSON.parse(entry) as unknown })
-      count = records.length
-      printer.json({ query, records })
-    } else {
-      const rows: string[][] = []
-      for await (const { index, entry } of found) {
-        count += 1
-        if (flags.ndjson === true) printer.document(`${entry}\n`)
-        else rows.push(rowOf(index, entry))
-      }
-      if (flags.ndjson !== true) for (const line of table(HEADING, rows)) printer.out(...line)
-      printer.note(`${count} records${limit > 0 && count >= limit ? `: the first ${limit}, see --limit` : ''}`)
-    }
+    const found = pagesOf(access, query, {
+      ...{ limit, newestFirst: flags.newest === true },
+      ...(isDetailed ? { detail: true } : {}),
+    })
+    count = flags.json === true ? await printJson(found, query, context) : await printRows(found, flags, limit, context)
   } finally {
     await access.close(count)
   }
   return EXIT.done
+}
+
+/** Returns how many there were, as the next one does. */
+async function printJson(found: AsyncIterable<FoundEntry>, query: object, { printer }: Context): Promise<number> {
+  const records: object[] = []
+  for await (const { index, entry, detail } of found)
+    records.push({ index, record: JSON.parse(entry) as unknown, ...(detail === undefined ? {} : { detail }) })
+  printer.json({ query, records })
+  return records.length
+}
+
+async function printRows(
+  found: AsyncIterable<FoundEntry>,
+  { ndjson = false, detail: isDetailed = false }: SearchFlags,
+  limit: number,
+  { printer }: Context,
+): Promise<number> {
+  let count = 0
+  const rows: string[][] = []
+  for await (const { index, entry, detail } of found) {
+    count += 1
+    if (ndjson) printer.document(`${entry}\n`)
+    else rows.push([...rowOf(index, entry), ...(isDetailed ? [detailText(detail)] : [])])
+  }
+  if (!ndjson) for (const line of table(isDetailed ? [...HEADING, 'detail'] : HEADING, rows)) printer.out(...line)
+  printer.note(`${count} records${limit > 0 && count >= limit ? `: the first ${limit}, see --limit` : ''}`)
+  return count
 }
 
 export function limitOf(text: string | undefined, byDefault: number): number {
@@ -73,20 +97,31 @@ export function limitOf(text: string | undefined, byDefault: number): number {
 export async function* pagesOf(
   access: Pick<TrailAccess, 'page'>,
   query: Parameters<TrailAccess['page']>[0],
-  { limit, newestFirst }: { readonly limit: number; readonly newestFirst: boolean },
-): AsyncGenerator<{ readonly index: number; readonly entry: string }> {
+  { limit, newestFirst, detail }: { readonly limit: number; readonly newestFirst: boolean; readonly detail?: true },
+): AsyncGenerator<FoundEntry> {
   let left = limit === 0 ? Infinity : limit
   let after: number | undefined
   while (left > 0) {
     const { hits, next } = await access.page(query, {
       ...{ limit: Math.min(PAGE, left), newestFirst },
       ...(after === undefined ? {} : { after }),
+      ...(detail === undefined ? {} : { detail }),
     })
     yield* hits
     left -= hits.length
     if (next === undefined) return
     after = next
   }
+}
+
+function detailText(detail: FoundEntry['detail']): string {
+  if (detail === undefined) return ''
+  if (typeof detail === 'string') return detail
+  return plain(
+    Object.entries(detail)
+      .map(([place, values]) => `${place}=${Array.isArray(values) ? values.join(',') : String(values)}`)
+      .join(' '),
+  )
 }
 
 const HEADING = ['entry', 'time', 'kind', 'what', 'decision', 'client', 'people']

@@ -1,12 +1,13 @@
 // How a command searches: offline in a directory, with a line in the log beside it, or through the control plane, which records it.
 import { existsSync, mkdirSync } from 'node:fs'
 import type { Command } from 'commander'
+import type { DetailReader, OpenedDetail } from '../../audit/detail/detail-reader.ts'
 import type { Query, WhoseAnswer, WhoseQuery } from '../../core/trail-query.ts'
 import type { FoundPage, PageRequest } from '../../ports/trail-search.ts'
 import type { TrailIndex } from '../../ports/trail-index.ts'
 import { createClient, type ClientFlags } from '../client.ts'
 import type { Context } from '../command.ts'
-import { CommandFailure, EXIT } from '../failure.ts'
+import { CommandFailure, EXIT, usageFailure } from '../failure.ts'
 import { refusalLines } from '../refusal.ts'
 import { reasonOf } from '../signing-key.ts'
 import { checkDir, DIR_OPTION } from './where.ts'
@@ -17,6 +18,9 @@ export interface AccessFlags extends ClientFlags {
   /** False by --no-index. */
   readonly index?: boolean
   readonly accessLog?: string
+  /** Of a search that opens recorded detail. */
+  readonly detail?: boolean
+  readonly keys?: string
 }
 
 export function addAccessOptions(command: Command): Command {
@@ -30,8 +34,19 @@ export function addAccessOptions(command: Command): Command {
     )
 }
 
+export interface FoundEntry {
+  readonly index: number
+  readonly entry: string
+  /** Where it was asked for, and there is some. */
+  readonly detail?: OpenedDetail
+}
+
+interface DetailedPage extends Omit<FoundPage, 'hits'> {
+  readonly hits: readonly FoundEntry[]
+}
+
 export interface TrailAccess {
-  page(query: Query, request: PageRequest): Promise<FoundPage>
+  page(query: Query, request: PageRequest & { readonly detail?: true }): Promise<DetailedPage>
   whose(query: WhoseQuery, limit: number): Promise<WhoseAnswer & { readonly size: number }>
   /** Records how it ended, and lets go of everything. */
   close(results: number): Promise<void>
@@ -79,6 +94,7 @@ async function openOffline(
       )
     }
   }
+  const details = flags.detail === true ? await openKeys(dir, flags) : undefined
   note('begun')
   const index = await openIndexOf(dir, flags, { machine, printer })
   const searcher = createSearcher({
@@ -95,7 +111,12 @@ async function openOffline(
     async page(asked, request) {
       const { hits, ...page } = await searcher.page(asked, request)
       printer.progress('')
-      return { ...page, hits: hits.map(({ index: at, entry }) => ({ index: at, entry: entry.toString() })) }
+      const found: FoundEntry[] = []
+      for (const { index: at, entry, record } of hits) {
+        const detail = await details?.open(record)
+        found.push({ index: at, entry: entry.toString(), ...(detail === undefined ? {} : { detail }) })
+      }
+      return { ...page, hits: found }
     },
     async whose(asked, limit) {
       const answer = await searcher.whose(asked, limit)
@@ -107,6 +128,16 @@ async function openOffline(
       index?.close()
       note('ended', results)
     },
+  }
+}
+
+async function openKeys(dir: string, { keys }: AccessFlags): Promise<DetailReader> {
+  const { createDetailReader } = await import('../../audit/detail/detail-reader.ts')
+  const place = keys ?? `${dir.replace(/\/+$/, '')}.keys`
+  try {
+    return await createDetailReader(place)
+  } catch (error) {
+    throw usageFailure(`--detail: ${reasonOf(error)}: name the directory of the keys with --keys`)
   }
 }
 
@@ -150,18 +181,22 @@ function openRemote(flags: ClientFlags, { machine, printer }: Context): TrailAcc
     return answer.body
   }
   return {
-    async page(query, { limit, after, newestFirst }) {
+    async page(query, { limit, after, newestFirst, detail: isDetailed }) {
       const body = (await ask('/api/v1/audit/search', {
         ...{ ...query, limit },
         ...(after === undefined ? {} : { after }),
         ...(newestFirst === undefined ? {} : { newestFirst }),
+        ...(isDetailed === undefined ? {} : { detail: isDetailed }),
       })) as RemotePage
       const { records, ...page } = body
       if (!Array.isArray(records))
         throw new CommandFailure(EXIT.failed, `${control} answered with something else than records`)
       return {
         ...page,
-        hits: (records as RemotePage['records']).map(({ index, record }) => ({ index, entry: JSON.stringify(record) })),
+        hits: (records as RemotePage['records']).map(({ index, record, detail }) => ({
+          ...{ index, entry: JSON.stringify(record) },
+          ...(detail === undefined ? {} : { detail }),
+        })),
       }
     },
     whose: async (query, limit) =>
@@ -171,5 +206,5 @@ function openRemote(flags: ClientFlags, { machine, printer }: Context): TrailAcc
 }
 
 interface RemotePage extends Omit<FoundPage, 'hits'> {
-  readonly records: readonly { readonly index: number; readonly record: unknown }[]
+  readonly records: readonly { readonly index: number; readonly record: unknown; readonly detail?: OpenedDetail }[]
 }

@@ -1,5 +1,6 @@
 // The trail, searched by those who may: each use is in the trail itself before anything is answered.
 import type { Request, Response } from 'express'
+import { createDetailReader } from '../../audit/detail/detail-reader.ts'
 import type { AccessRecord } from '../../core/audit-record.ts'
 import { mayAudit } from '../../core/responder.ts'
 import { tableOf } from '../../core/ledger.ts'
@@ -36,20 +37,37 @@ function searching(deps: ControlDeps): Answering {
   return async (request, response, caller) => {
     const asked = parseAsked(request.body, deps, LIMIT, LIMIT_MAX)
     if (!mayAsk(caller, response) || !isFine(asked, response)) return
-    const { query, limit, after, newestFirst } = asked
-    if (!(await isRecorded(deps, caller, 'search', query, response))) return
+    const { query, limit, after, newestFirst, detail } = asked
+    const told = detail ? { ...query, detail } : query
+    if (!(await isRecorded(deps, caller, 'search', told, response))) return
     try {
       const page = { limit, newestFirst, ...(after === undefined ? {} : { after }) }
       const { hits, ...found } = await deps.search.page(query, page)
-      note(deps, caller, 'search', query, hits.length)
-      sendJson(response, 200, {
-        ...found,
-        records: hits.map(({ index, entry }) => ({ index, record: JSON.parse(entry) as unknown })),
-      })
+      const records = hits.map(({ index, entry }) => ({ index, record: JSON.parse(entry) as unknown }))
+      const shown = detail ? await withDetail(deps, records) : records
+      note(deps, caller, 'search', told, hits.length)
+      sendJson(response, 200, { ...found, records: shown })
     } catch (error) {
       fail(deps, error, response)
     }
   }
+}
+
+interface Found {
+  readonly index: number
+  readonly record: unknown
+}
+
+/** With what was recorded in detail beside it, where its keys are still there. */
+async function withDetail({ details }: ControlDeps, records: readonly Found[]): Promise<readonly Found[]> {
+  if (details === undefined) return records
+  const reader = await createDetailReader(details.dir)
+  const shown: Found[] = []
+  for (const each of records) {
+    const detail = await reader.open(each.record)
+    shown.push(detail === undefined ? each : ({ ...each, detail } as Found))
+  }
+  return shown
 }
 
 function whose(deps: ControlDeps): Answering {
@@ -118,16 +136,18 @@ interface Asked {
   readonly limit: number
   readonly after?: number
   readonly newestFirst: boolean
+  /** Whether recorded detail is opened. */
+  readonly detail: boolean
 }
 
 /** `identifiers` are pseudonyms from here on. Singular names are taken for lists of one. */
 function parseAsked(body: unknown, deps: ControlDeps, limit: number, limitMax: number): Asked | readonly string[] {
   if (typeof body !== 'object' || body === null || Array.isArray(body)) return ['the body must be an object']
-  const { limit: most, after, newestFirst, identifiers, ...rest } = body as Fields
+  const { limit: most, after, newestFirst, detail, identifiers, ...rest } = body as Fields
   const named = namesOf(identifiers, deps)
   const parsed = parseQuery({ ...withLists(rest), ...('problem' in named ? {} : named.names) })
   const problems = [
-    ...pageProblems({ limit: most, after, newestFirst }, limitMax),
+    ...pageProblems({ limit: most, after, newestFirst, detail }, limitMax),
     ...('problem' in named ? [named.problem] : []),
     ...('problems' in parsed ? parsed.problems : []),
   ]
@@ -136,6 +156,7 @@ function parseAsked(body: unknown, deps: ControlDeps, limit: number, limitMax: n
     query: parsed.query,
     limit: typeof most === 'number' ? Math.min(most, limitMax) : limit,
     newestFirst: newestFirst === true,
+    detail: detail === true,
     ...(typeof after === 'number' ? { after } : {}),
   }
 }
@@ -152,13 +173,14 @@ function withLists(fields: Fields): Fields {
 }
 
 /** A larger limit than there can be is no problem: it is cut, and the answer's `next` says that there is more. */
-function pageProblems({ limit, after, newestFirst }: Fields, limitMax: number): readonly string[] {
+function pageProblems({ limit, after, newestFirst, detail }: Fields, limitMax: number): readonly string[] {
   const isCount = (value: unknown, least: number): boolean =>
     value === undefined || (typeof value === 'number' && Number.isSafeInteger(value) && value >= least)
   return [
     ...(isCount(limit, 1) ? [] : [`limit must be from 1 to ${limitMax}`]),
     ...(isCount(after, 0) ? [] : ['after must be the next of the page before']),
     ...(newestFirst === undefined || typeof newestFirst === 'boolean' ? [] : ['newestFirst must be true or false']),
+    ...(detail === undefined || typeof detail === 'boolean' ? [] : ['detail must be true or false']),
   ]
 }
 

@@ -2,6 +2,7 @@
 import { isDenial, labelOf, type Decision } from '../../core/decision.ts'
 import type { RequestRecord } from '../../core/audit-record.ts'
 import type { Session } from '../../core/session.ts'
+import { detailOf } from '../detail.ts'
 import { committed } from '../commit.ts'
 import type { Exchange } from '../exchange.ts'
 import { PATIENCE, type Gateway } from '../gateway.ts'
@@ -27,6 +28,7 @@ export function record(exchange: Exchange, judged: Decision, gateway: Gateway): 
   exchange.reason = undefined
   const duty = decision.route.policy.audit
   if (duty === 'off' || exchange.isCanary) return decision
+  if (decision.route.policy.detail !== undefined) exchange.detail ??= detailOf(exchange, decision.route, gateway)
   if (duty === 'strict' && !gateway.trail.healthy) return record(exchange, UNAVAILABLE, gateway)
   if (exchange.isSafe) return decision
   const ticket = recordDecision(exchange, gateway)
@@ -73,7 +75,7 @@ function interruptible(exchange: Exchange, wait: Promise<boolean>): Promise<bool
 
 /** One phase of an exchange, built from named fields: people appear by pseudonym alone. */
 function requestRecord(exchange: Exchange, phase: RequestRecord['phase'], gateway: Gateway): RequestRecord {
-  const { session, route, subjects, reason, lock, upstreamMs } = exchange
+  const { session, route, subjects, reason, lock } = exchange
   const record: Writable<RequestRecord> = {
     kind: 'request',
     phase,
@@ -90,7 +92,12 @@ function requestRecord(exchange: Exchange, phase: RequestRecord['phase'], gatewa
   if (subjects.length > 0) record.subjects = subjects
   if (reason !== undefined) record.reason = reason
   if (lock !== undefined) record.lock = lock.id
-  if (phase === 'decision') return record
+  if (phase === 'outcome') addOutcome(record, exchange, gateway)
+  return record
+}
+
+function addOutcome(record: Writable<RequestRecord>, exchange: Exchange, gateway: Gateway): void {
+  const { subjects, upstreamMs } = exchange
   if (exchange.returned.length > 0 && exchange.decision === 'allow') {
     record.returned = exchange.returned.length
     record.subjects = [...new Set([...subjects, ...exchange.returned])].slice(0, SUBJECTS_MAX)
@@ -101,7 +108,7 @@ function requestRecord(exchange: Exchange, phase: RequestRecord['phase'], gatewa
   record.durationMs = rounded(gateway.clock.monotonicMs() - exchange.startedMs)
   if (upstreamMs !== undefined) record.upstreamMs = rounded(upstreamMs)
   if (exchange.pii !== undefined) record.pii = exchange.pii.seen()
-  return record
+  if (exchange.detail !== undefined) record.detail = exchange.detail.seal(record.time)
 }
 
 function nameSession(record: Writable<RequestRecord>, session: Session, { pseudonyms }: Gateway): void {
