@@ -28,6 +28,8 @@ export interface WrongMethod {
 
 interface Node {
   readonly literals: Map<string, Node>
+  /** Bit n: a literal has n characters, modulo 32. A value that was never seen is not looked up as a text where none can be it. */
+  lengths: number
   param?: Node
   rest?: Leaf
   leaf?: Leaf
@@ -143,7 +145,7 @@ function withHead(methods: readonly string[]): readonly string[] {
 }
 
 function newNode(): Node {
-  return { literals: new Map() }
+  return { literals: new Map(), lengths: 0 }
 }
 
 function nodeFor(root: Node, segments: readonly Segment[], foldsCase: boolean): Node {
@@ -156,7 +158,10 @@ function nodeFor(root: Node, segments: readonly Segment[], foldsCase: boolean): 
     }
     const key = foldsCase ? segment.literal.toLowerCase() : segment.literal
     let next = node.literals.get(key)
-    if (next === undefined) node.literals.set(key, (next = newNode()))
+    if (next === undefined) {
+      node.literals.set(key, (next = newNode()))
+      node.lengths |= 1 << (key.length & 31)
+    }
     node = next
   }
   return node
@@ -247,7 +252,8 @@ function descend(
 ): Leaf | undefined {
   const segment = segments[at]
   if (segment === undefined) return fitting(node.leaf, segments) ?? takeRest(node, segments, at, values)
-  const literal = node.literals.get(table.foldsCase ? segment.toLowerCase() : segment)
+  const text = table.foldsCase ? segment.toLowerCase() : segment
+  const literal = (node.lengths & (1 << (text.length & 31))) === 0 ? undefined : node.literals.get(text)
   if (literal !== undefined) {
     const found = descend(table, literal, segments, at + 1, values)
     if (found !== undefined) return found

@@ -32,34 +32,49 @@ export function createTokenMemory<T extends object>(options: TokenMemoryOptions<
   const { entriesMax, pack, unpack } = options
   const hotMax = Math.max(1, Math.min(options.hotMax ?? HOT_MAX, entriesMax))
   const packed = entriesMax > hotMax ? createPacked(entriesMax - hotMax) : undefined
-  const hot = new LRUCache<TokenName, T>({
+  const hot = new LRUCache<number, Named<T>>({
     max: hotMax,
     ...(packed === undefined
       ? {}
       : {
-          dispose: (value, name, reason) => {
+          dispose: ({ name, value }, _number, reason) => {
             if (reason === 'evict') packed.set(name, pack(value))
           },
         }),
   })
   return {
     get: (name) => {
-      const known = hot.get(name)
-      if (known !== undefined || packed === undefined) return known
-      const text = packed.get(name)
+      const known = hot.get(numberOf(name))
+      if (known?.name === name) return known.value
+      const text = packed?.get(name)
       const value = text === undefined ? undefined : unpack(text)
-      if (value !== undefined) hot.set(name, value)
+      if (value !== undefined) hot.set(numberOf(name), { name, value })
       return value
     },
-    set: (name, value) => void hot.set(name, value),
+    set: (name, value) => void hot.set(numberOf(name), { name, value }),
     delete: (name) => {
-      hot.delete(name)
+      if (hot.peek(numberOf(name))?.name === name) hot.delete(numberOf(name))
       packed?.delete(name)
     },
     get bytes() {
       return packed?.bytes ?? 0
     },
   }
+}
+
+interface Named<T> {
+  readonly name: TokenName
+  readonly value: T
+}
+
+/**
+ * The first 48 bits of a name: V8 enters each text that a Map is asked for into its table of names, and a new one a request costs more
+ * than all else here. Two tokens with one number push each other out, no more.
+ */
+function numberOf(name: TokenName): number {
+  const high = name.charCodeAt(0) | (name.charCodeAt(1) << 8) | (name.charCodeAt(2) << 16)
+  const low = name.charCodeAt(3) | (name.charCodeAt(4) << 8) | (name.charCodeAt(5) << 16)
+  return high * 0x1000000 + low
 }
 
 interface Packed {
