@@ -17,11 +17,10 @@ import type { AskOtp } from '../ports/otp.ts'
 import type { Logger } from '../ports/logger.ts'
 import type { Signer } from '../ports/signer.ts'
 import type { AnomalyRecord } from '../core/audit-record.ts'
-import type { EngineMemory } from '../throttle/engine.ts'
 import { createBudgetMemory } from '../throttle/budget-slab.ts'
 import { createRateMemory } from '../throttle/rate-slab.ts'
 import { createReplayMemory } from '../throttle/replay-slab.ts'
-import type { WorkerStart } from './worker-start.ts'
+import type { PeopleStart, WorkerStart } from './worker-start.ts'
 
 export type Pool = WorkerPool<Config, DurableBatch, SeriesAnnouncement>
 
@@ -44,9 +43,10 @@ export interface DataPlaneDeps {
   readonly logger: Logger
   readonly onBatch: (batch: DurableBatch) => void
   /** Shared by all workers: what the detectors of people count. */
-  readonly people: EngineMemory
+  readonly people: PeopleStart
   readonly erasures: SharedArrayBuffer
   readonly onAnomaly: (anomaly: AnomalyRecord) => void
+  readonly onCounted: (deltas: Int32Array) => void
   readonly onSlab: (thread: number, slab: TelemetrySlab) => void
   readonly askOtp: AskOtp
   readonly onSeries: (thread: number, announcement: SeriesAnnouncement) => void
@@ -78,7 +78,7 @@ export async function openDataPlane(deps: DataPlaneDeps): Promise<Pool> {
         locks,
         rates,
         replays,
-        people: deps.people,
+        people: { memory: deps.people.memory, epochSeconds: deps.people.epochSeconds },
         budgets,
         telemetry,
         erasures: deps.erasures,
@@ -93,6 +93,7 @@ export async function openDataPlane(deps: DataPlaneDeps): Promise<Pool> {
     onBatch: deps.onBatch,
     onSeries: deps.onSeries,
     onAnomaly: deps.onAnomaly,
+    onCounted: deps.onCounted,
     askOtp: deps.askOtp,
   })
 }

@@ -11,9 +11,9 @@ import type { Clock, Randomness } from '../ports/clock.ts'
 import type { DataPlane } from '../ports/data-plane.ts'
 import type { Logger } from '../ports/logger.ts'
 import type { OrderVerifier } from '../ports/order-verifier.ts'
-import type { EngineMemory } from '../throttle/engine.ts'
 import type { AskOtp } from '../ports/otp.ts'
 import type { CleanUp } from './clean-up.ts'
+import type { PeopleStart } from './worker-start.ts'
 import type { Pool } from './data-plane.ts'
 import type { Meters } from './meters.ts'
 import type { TrailDesk } from './trail-desk.ts'
@@ -45,7 +45,11 @@ export interface Base {
   readonly live: LiveFeed
   /** Shared with the workers: counts erasures of recorded detail. */
   readonly erasures: SharedArrayBuffer
-  readonly people: { readonly memory: EngineMemory; readonly book: AnomalyBook }
+  readonly people: PeopleStart & {
+    readonly book: AnomalyBook
+    /** What the workers have counted, until it is taken for the fleet (people-fleet). */
+    readonly counted: Int32Array[]
+  }
 }
 
 export interface Fleet {

@@ -11,6 +11,7 @@ import { budgetsOf, LEARN_RULES, learnLimits, type LearnedLimit } from '../throt
 import { createMaxima, ROLES } from '../throttle/maxima.ts'
 import { BUILT_IN } from '../throttle/new-subjects.ts'
 import type { Parts } from './parts.ts'
+import { joinCounts } from './people-fleet.ts'
 
 const LEARN_EVERY_MS = 3_600_000
 const RULES = { ...LEARN_RULES, floors: BUILT_IN, ceilings: BUILT_IN.map(({ count }) => 2 * count) }
@@ -26,6 +27,7 @@ export function openPeopleDesk(parts: Parts): PeopleDesk {
   const kept = readKept(file, logger)
   const maxima = createMaxima(people.memory.maxima)
   let { limits, exemptions } = kept
+  let sharers = 1
   const mode = (): string => running.config.throttle?.learn ?? 'shadow'
 
   const push = (): void => {
@@ -35,6 +37,7 @@ export function openPeopleDesk(parts: Parts): PeopleDesk {
         ? { learned: { session: budgetsOf(limits, 'session', now), address: budgetsOf(limits, 'address', now) } }
         : {}),
       exemptions: exemptions.filter(({ until }) => until > now).map(({ detector, name }) => `${detector}\0${name}`),
+      sharers,
     })
   }
   const keep = (): void => {
@@ -54,25 +57,15 @@ export function openPeopleDesk(parts: Parts): PeopleDesk {
     keep()
   }
   learn()
-  parts.cleanUp.defer(
-    every(
-      LEARN_EVERY_MS,
-      async () => {
-        learn()
-      },
-      logger,
-    ),
-  )
+  const repeat = (periodMs: number, act: () => void): void => {
+    const look = async (): Promise<void> => {
+      act()
+    }
+    parts.cleanUp.defer(every(periodMs, look, logger))
+  }
+  repeat(LEARN_EVERY_MS, learn)
   // Exemptions end by themselves.
-  parts.cleanUp.defer(
-    every(
-      60_000,
-      async () => {
-        push()
-      },
-      logger,
-    ),
-  )
+  repeat(60_000, push)
   const desk = createPeopleDesk({
     book: people.book,
     limits: limitSource(() => limits, mode, { maxima, now: () => clock.now() }),
@@ -83,6 +76,10 @@ export function openPeopleDesk(parts: Parts): PeopleDesk {
       keep()
     },
     record: (record) => void trail.main.append(record),
+  })
+  joinCounts(parts, (gateways) => {
+    sharers = gateways
+    push()
   })
   const lock = running.config.throttle?.lock
   if (lock !== undefined) parts.cleanUp.defer(people.book.listen(lockerOf(parts, lock)))

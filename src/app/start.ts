@@ -90,7 +90,12 @@ async function openBase({ config, env, clock, cleanUp }: GatewayDeps): Promise<B
   const meters = createMeters(packageVersion(), config)
   const trail = await openTrail({ config, clock, logger, cleanUp, telemetry: meters.main })
   const live = createLiveFeed()
-  const people = { memory: createEngineMemory(config.throttle), book: createAnomalyBook() }
+  const people = {
+    memory: createEngineMemory(config.throttle),
+    book: createAnomalyBook(),
+    epochSeconds: Math.floor((clock.now() - clock.monotonicMs()) / 1000),
+    counted: [] as Int32Array[],
+  }
   const erasures = createDetailMemory()
   const otp = await openOtp(config, { pseudonymKey, clock, randomness, logger, meter: meters.registry.otp, cleanUp })
   const pool =
@@ -107,9 +112,12 @@ async function openBase({ config, env, clock, cleanUp }: GatewayDeps): Promise<B
         trail.sealer.add(batch)
         live.add(batch.block)
       },
-      people: people.memory,
+      people,
       erasures,
       onAnomaly: people.book.note,
+      onCounted: (deltas) => {
+        people.counted.push(deltas)
+      },
       onSlab: (thread, slab) => {
         meters.registry.addSlab(thread, slab)
       },

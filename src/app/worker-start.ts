@@ -8,6 +8,12 @@ import type { BudgetMemory } from '../throttle/budget-slab.ts'
 import type { RateMemory } from '../throttle/rate-slab.ts'
 import type { ReplayMemory } from '../throttle/replay-slab.ts'
 
+export interface PeopleStart {
+  readonly memory: EngineMemory
+  /** As of gateway/people-guard. */
+  readonly epochSeconds: number
+}
+
 /** Crosses threads by structured clone; the pool adds `name`, `thread` and `tables`. */
 export interface WorkerStart {
   readonly name: string
@@ -18,7 +24,7 @@ export interface WorkerStart {
   readonly locks: SharedArrayBuffer
   readonly rates: RateMemory
   readonly replays: ReplayMemory
-  readonly people: EngineMemory
+  readonly people: PeopleStart
   readonly budgets: BudgetMemory
   readonly telemetry: TelemetrySlab
   /** Counts erasures of recorded detail. */

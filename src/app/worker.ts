@@ -27,14 +27,13 @@ import { createTurnsOfTime } from '../gateway/turns-of-time.ts'
 import { gathered } from './gathered.ts'
 import { createRemoteOtpDesk } from './remote-otp-desk.ts'
 import type { FromWorker, ToWorker } from '../ports/worker-protocol.ts'
-import { createEngine } from '../throttle/engine.ts'
-import { createTeller, type PeopleGuard } from '../gateway/people-guard.ts'
 import { peopleSettingsOf, takeUpdate } from './people-settings.ts'
 import { createBudgetSlab } from '../throttle/budget-slab.ts'
 import { createRateSlab } from '../throttle/rate-slab.ts'
 import { createReplaySlab } from '../throttle/replay-slab.ts'
 import { createRequestRate } from '../throttle/request-rate.ts'
 import { openDetails, withKeys } from './worker-details.ts'
+import { openPeople } from './worker-people.ts'
 import { signShown } from './sign-shown.ts'
 import { openSettings, type OpenedSettings, type SettingsDeps } from './worker-settings.ts'
 import type { WorkerStart } from './worker-start.ts'
@@ -152,7 +151,7 @@ async function run(): Promise<Running> {
     inFlight,
     ring: new ImpactRing(Number.parseInt(randomness.hex(4), 16)),
     detectors,
-    people: openPeople(config, trail),
+    people: openPeople(start, { trail, clock, post }),
     addresses,
     pseudonyms,
     trail: withKeys(trail, details),
@@ -172,21 +171,6 @@ async function run(): Promise<Running> {
   const address = server.listener.address()
   post({ type: 'listening', port: address === null || typeof address === 'string' ? 0 : address.port })
   return { gateway, server, log, trail, details, opened }
-}
-
-function openPeople(config: Config, trail: Gateway['trail']): PeopleGuard {
-  return {
-    settings: peopleSettingsOf(config, pseudonyms),
-    engine: createEngine(start.people, start.thread),
-    seed: start.rates.seed,
-    tell: createTeller(
-      (anomaly) => {
-        trail.append(anomaly)
-        post({ type: 'anomaly', anomaly })
-      },
-      () => clock.now(),
-    ),
-  }
 }
 
 function listen(server: net.Server, to: Listen): Promise<void> {
@@ -272,8 +256,10 @@ function obey(running: Running, message: ToWorker<Config>): void {
       down = new Set(message.targets)
       break
     case 'people':
-      if (running.gateway.people !== undefined)
+      if (running.gateway.people !== undefined) {
         running.gateway.people.settings = takeUpdate(running.gateway.people.settings, message.people)
+        running.gateway.people.engine.share(message.people.sharers ?? 1)
+      }
       break
     case 'trail':
       trailHold = message.problem

@@ -21,6 +21,8 @@ export interface PeopleGuard {
   settings: PeopleSettings
   readonly engine: Engine
   readonly seed: number
+  /** What makes seconds of the monotonic clock those since 1970, as near as the clock knew when the gateway started. */
+  readonly epochSeconds: number
   /** A finding is told once a minute for each caller and detector. */
   readonly tell: (anomaly: AnomalyRecord) => void
 }

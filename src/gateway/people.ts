@@ -66,11 +66,11 @@ function factsFor(exchange: Exchange, route: Route, guard: RouteGuard, gateway: 
   const people = gateway.people
   if (people === undefined || guard.isIdle) return undefined
   const { session, subjects, request } = exchange
-  const { settings, seed } = people
+  const { settings, seed, epochSeconds } = people
   const { fields } = request
   return factsOf(
     {
-      second: Math.floor(gateway.clock.monotonicMs() / 1000),
+      second: epochSeconds + Math.floor(gateway.clock.monotonicMs() / 1000),
       wallMs: gateway.clock.now(),
       route: { index: guard.index, id: route.id },
       session: session?.session,

@@ -1,6 +1,6 @@
 /** What is kept is signed by the gateway's key; what is said anew again and again is authenticated by the fleet secret alone. */
 type SignedType = 'receipt' | 'member' | 'refreeze'
-export type SpokenType = 'heartbeat' | 'proof' | 'question' | 'answer'
+export type SpokenType = 'heartbeat' | 'proof' | 'question' | 'answer' | 'counts'
 export type EnvelopeType = SignedType | SpokenType
 
 export interface OpenedEnvelope {

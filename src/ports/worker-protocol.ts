@@ -13,6 +13,8 @@ export interface PeopleUpdate {
   }
   /** Detector and name (pseudonym, client id or address), parted by NUL. */
   readonly exemptions: readonly string[]
+  /** Gateways that share each budget, because their counts do not meet; absent: 1. */
+  readonly sharers?: number
 }
 
 interface LearnedBudget {
@@ -46,6 +48,8 @@ export type FromWorker<Batch, Announcement> =
   | { readonly type: 'trail'; readonly healthy: boolean; readonly problem?: string }
   | { readonly type: 'series'; readonly announcement: Announcement }
   | { readonly type: 'anomaly'; readonly anomaly: AnomalyRecord }
+  /** What the detectors have counted, for the fleet (throttle/deltas). */
+  | { readonly type: 'counted'; readonly deltas: Int32Array<ArrayBuffer> }
   | {
       readonly type: 'proof'
       readonly id: number

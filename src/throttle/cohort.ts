@@ -14,7 +14,7 @@ const PEOPLE_AN_HOUR = 30
 const TIMES_USUAL = 3
 const RARE_SHARE = 0.01
 const SESSIONS_MIN = 50
-const HOUR_SECONDS = 3_600
+export const HOUR_SECONDS = 3_600
 const PERIOD_SECONDS = 900
 const WEEK_SECONDS = 7 * 86_400
 
@@ -49,7 +49,10 @@ export interface Cohort {
   isRare(facts: Facts): boolean
   /** Sketches of the running hour, for the fleet. */
   each(second: number, visit: (key: Key, sketch: Uint8Array) => void): void
+  /** Of the same hour at another gateway. */
   merge(key: Key, second: number, sketch: Uint8Array): void
+  /** As of NewSubjects. */
+  sharers: number
 }
 
 export function createCohort(memory: CohortMemory, thread: number): Cohort {
@@ -61,6 +64,7 @@ class Cohorts implements Cohort {
   readonly #totals: Int32Array
   readonly #words: Int32Array
   readonly #bytes: Uint8Array
+  sharers = 1
 
   constructor(memory: CohortMemory, thread: number) {
     this.#cells = createCells(memory.cells, thread)
@@ -147,14 +151,15 @@ class Cohorts implements Cohort {
         sentence: `a new person, while its rare client stack is held back for ${left} s more`,
       }
     }
-    const limit = Math.max(PEOPLE_AN_HOUR, Math.round((TIMES_USUAL * this.#get(at + USUAL)) / 16))
+    const whole = Math.max(PEOPLE_AN_HOUR, Math.round((TIMES_USUAL * this.#get(at + USUAL)) / 16))
+    const limit = Math.max(1, Math.floor(whole / this.sharers))
     const found = this.#people(at, second)
     if (found < limit) {
       this.#count(at, facts, seen.strangers, seen.reads)
       return undefined
     }
     this.#words[at + IS_DIRTY] = 1
-    const sentence = `${ordinal(found + 1)} new person in 60 minutes by one client stack, limit ${limit}, ${limit === PEOPLE_AN_HOUR ? 'built in' : 'three times its usual'}`
+    const sentence = `${ordinal(found + 1)} new person in 60 minutes by one client stack, limit ${limit}, ${whole === PEOPLE_AN_HOUR ? 'built in' : 'three times its usual'}`
     if (isRare) {
       const left = punish(this.#words, at, second)
       this.#cells.flag(at, second + left + 86_400)

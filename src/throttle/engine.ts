@@ -2,6 +2,7 @@
 // log and the simulator run this same code; only the clock and where the facts come from differ.
 import { createCohort, createCohortMemory, type Cohort, type CohortMemory } from './cohort.ts'
 import type { CellMemory } from './cells.ts'
+import { DELTA, type Delta, type OnDelta } from './deltas.ts'
 import { createFailureShare, createFailureShareMemory, type FailureShare } from './failure-share.ts'
 import { createFailureMemory, createFailureWalk, type FailureWalk } from './failure-walk.ts'
 import type { Facts, Outcome, Person } from './facts.ts'
@@ -15,7 +16,6 @@ import { createSequence, createSequenceMemory, type Sequence } from './sequence.
 import { createSpreadMemory, createTokenSpread, type TokenSpread } from './token-spread.ts'
 import { createUnboundMemory, createUnboundSubjects, type UnboundSubjects } from './unbound-subjects.ts'
 import { createWideCounts, createWideMemory, type WideCounts } from './wide-counts.ts'
-import type { Key } from './key.ts'
 
 /** Detectors by the names that findings, metrics, exemptions and the config use; S1 is in request-rate.ts. */
 export const DETECTORS = [
@@ -53,6 +53,7 @@ export interface EngineSize {
 
 const ENGINE_SIZE: EngineSize = { sessions: 100_000, addresses: 50_000 }
 const ROUTES = 256
+const DAY_SECONDS = 86_400
 
 /** 76 MB at its default size (npm run bench:throttle counts it). */
 export function createEngineMemory({ sessions, addresses }: EngineSize = ENGINE_SIZE): EngineMemory {
@@ -87,6 +88,10 @@ export interface Engine {
   returned(facts: Facts, people: readonly Person[], options: JudgeOptions): readonly Finding[]
   /** The request was refused because the session does not own the people it asked for. */
   notOwner(facts: Facts): readonly Finding[]
+  /** What another gateway of the fleet has counted at `then`, on the clock of `second`. */
+  merge(delta: Delta, second: number, then: number): void
+  /** Gateways that share each budget because their counts do not meet; 1 while they do, or there is one. */
+  share(gateways: number): void
   readonly subjects: NewSubjects
   readonly cohorts: Cohort
   readonly wide: WideCounts
@@ -94,8 +99,9 @@ export interface Engine {
 
 const NONE: readonly Finding[] = []
 
-export function createEngine(memory: EngineMemory, thread: number, onNew?: (key: Key, hash: number) => void): Engine {
-  return new Detectors(memory, thread, onNew)
+/** `onDelta` hears what the other gateways of a fleet should count too. */
+export function createEngine(memory: EngineMemory, thread: number, onDelta?: OnDelta): Engine {
+  return new Detectors(memory, thread, onDelta)
 }
 
 class Detectors implements Engine {
@@ -111,19 +117,19 @@ class Detectors implements Engine {
   readonly #routes: RouteChange
   readonly #honey: Honey
 
-  constructor(memory: EngineMemory, thread: number, onNew?: (key: Key, hash: number) => void) {
+  constructor(memory: EngineMemory, thread: number, onDelta?: OnDelta) {
     this.wide = createWideCounts(memory.wide, thread)
     const shared = { memory: memory.subjects, thread, wide: this.wide, maxima: memory.maxima }
-    this.subjects = createNewSubjects(onNew === undefined ? shared : { ...shared, onNew })
+    this.subjects = createNewSubjects(onDelta === undefined ? shared : { ...shared, onDelta })
     this.cohorts = createCohort(memory.cohorts, thread)
     this.#isNovel = createNovelty(memory.novelty)
-    this.#unbound = createUnboundSubjects(memory.unbound, thread)
-    this.#walk = createFailureWalk(memory.failures, thread)
+    this.#unbound = createUnboundSubjects(memory.unbound, thread, onDelta)
+    this.#walk = createFailureWalk(memory.failures, thread, onDelta)
     this.#shares = createFailureShare(memory.failureShares, thread)
     this.#sequence = createSequence(memory.sequence, thread)
-    this.#spread = createTokenSpread(memory.spread, thread)
+    this.#spread = createTokenSpread(memory.spread, thread, onDelta)
     this.#routes = createRouteChange(memory.routes, thread)
-    this.#honey = createHoney(memory.honey, thread)
+    this.#honey = createHoney(memory.honey, thread, onDelta)
   }
 
   judge(facts: Facts, options: JudgeOptions): readonly Finding[] {
@@ -159,6 +165,23 @@ class Detectors implements Engine {
   notOwner(facts: Facts): readonly Finding[] {
     const found = this.#unbound.refused(facts, facts.people)
     return found === undefined ? NONE : [found]
+  }
+
+  merge({ kind, key, value, extra }: Delta, second: number, then: number): void {
+    if (kind === DELTA.person) this.subjects.merge(key, second, value, Math.floor(Math.max(0, second - then) / 60))
+    else if (kind === DELTA.held) this.subjects.hold(key, second, { until: value, level: extra })
+    else if (kind === DELTA.honey) this.#honey.merge(key, second, then)
+    else if (kind === DELTA.place) this.#spread.merge(key, second, { address: value, network: extra, then })
+    else if (kind === DELTA.stranger) this.#unbound.merge(key, second, value, then)
+    // Tries are counted by the day.
+    else if (Math.floor(then / DAY_SECONDS) !== Math.floor(second / DAY_SECONDS)) return
+    else if (kind === DELTA.walked) this.#walk.mergeWalk(key, second, value === 1)
+    else this.#walk.mergeTry(key, second, value)
+  }
+
+  share(gateways: number): void {
+    this.subjects.sharers = gateways
+    this.cohorts.sharers = gateways
   }
 
   /** People who are new to the account: its budget, the order of their identifiers, its cohort, its route. */

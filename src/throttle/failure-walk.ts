@@ -2,6 +2,7 @@
 // (sequential probability ratio test, Wald 1945; threshold random walk, Jung et al. 2004).
 import { aspectOf, type Key } from './key.ts'
 import { createCellMemory, createCells, type CellMemory, type Cells } from './cells.ts'
+import { DELTA, type OnDelta } from './deltas.ts'
 import type { Facts } from './facts.ts'
 import { ordinal, type Finding } from './finding.ts'
 import { PENALTY_WORDS, penaltyLeft, punish } from './penalty.ts'
@@ -37,21 +38,30 @@ export interface FailureWalk {
   /** Before a try goes through. `inAlarm`: the route's failures are far beyond its habit; `isRare`: so is the client's stack. */
   judge(facts: Facts, route: { readonly inAlarm: boolean; readonly isRare: boolean }): Finding | undefined
   settle(facts: Facts, failed: boolean): void
+  /** A try at another gateway, by or at whom `key` names, has failed or not. */
+  mergeWalk(key: Key, second: number, failed: boolean): void
+  /** One of STEPS at the person whom `key` names, at another gateway. */
+  mergeTry(key: Key, second: number, step: number): void
 }
+
+/** What happens to a person's counts. */
+const STEPS = { tried: 0, sent: 1, succeeded: 2 } as const
 
 const CLIENT = 11
 const PERSON = 12
 const COHORT = 13
 
-export function createFailureWalk(memory: CellMemory, thread: number): FailureWalk {
-  return new Walk(memory, thread)
+export function createFailureWalk(memory: CellMemory, thread: number, onDelta?: OnDelta): FailureWalk {
+  return new Walk(memory, thread, onDelta)
 }
 
 class Walk implements FailureWalk {
   readonly #cells: Cells
   readonly #words: Int32Array
+  readonly #onDelta: OnDelta | undefined
 
-  constructor(memory: CellMemory, thread: number) {
+  constructor(memory: CellMemory, thread: number, onDelta: OnDelta | undefined) {
+    this.#onDelta = onDelta
     this.#cells = createCells(memory, thread)
     this.#words = this.#cells.words
   }
@@ -100,7 +110,7 @@ class Walk implements FailureWalk {
       this.#ofToday(at, facts.second)
       const tries = this.#words[at + TRIES] ?? 0
       if (facts.attempt === 'otp-request') {
-        this.#words[at + CODE_TRIES] = 0
+        this.#step(at, facts.second, target, STEPS.sent)
         return undefined
       }
       if (tries >= TRIES_OF_PERSON)
@@ -118,10 +128,21 @@ class Walk implements FailureWalk {
           'subject',
           `${ordinal(ofCode + 1)} try at one password, limit ${TRIES_OF_CODE}, built in`,
         )
-      this.#words[at + TRIES] = tries + 1
-      this.#words[at + CODE_TRIES] = ofCode + 1
+      this.#step(at, facts.second, target, STEPS.tried)
       return undefined
     })
+  }
+
+  #step(at: number, second: number, target: Key, step: number): void {
+    this.#take(at, second, step)
+    this.#onDelta?.(DELTA.tried, aspectOf(target, PERSON), step)
+  }
+
+  #take(at: number, second: number, step: number): void {
+    this.#ofToday(at, second)
+    const change = step === STEPS.tried ? 1 : step === STEPS.succeeded ? -1 : 0
+    this.#words[at + TRIES] = Math.max(0, (this.#words[at + TRIES] ?? 0) + change)
+    this.#words[at + CODE_TRIES] = step === STEPS.tried ? (this.#words[at + CODE_TRIES] ?? 0) + 1 : 0
   }
 
   #walk(name: Key, second: number, failed: boolean): void {
@@ -158,12 +179,26 @@ class Walk implements FailureWalk {
 
   settle(facts: Facts, failed: boolean): void {
     if (facts.attempt === undefined || facts.attempt === 'otp-request') return
-    this.#walk(this.#callerOf(facts), facts.second, failed)
-    if (facts.cohort !== undefined) this.#walk(aspectOf(facts.cohort, COHORT), facts.second, failed)
-    if (failed || facts.target === undefined) return
-    this.#cells.peek(aspectOf(facts.target, PERSON), facts.second, (at) => {
-      this.#words[at + CODE_TRIES] = 0
-      this.#words[at + TRIES] = Math.max(0, (this.#words[at + TRIES] ?? 0) - 1)
+    const walkers = [this.#callerOf(facts)]
+    if (facts.cohort !== undefined) walkers.push(aspectOf(facts.cohort, COHORT))
+    for (const key of walkers) {
+      this.#walk(key, facts.second, failed)
+      this.#onDelta?.(DELTA.walked, key, failed ? 1 : 0)
+    }
+    const { target } = facts
+    if (failed || target === undefined) return
+    this.#cells.peek(aspectOf(target, PERSON), facts.second, (at) => {
+      this.#step(at, facts.second, target, STEPS.succeeded)
+    })
+  }
+
+  mergeWalk(key: Key, second: number, failed: boolean): void {
+    this.#walk(key, second, failed)
+  }
+
+  mergeTry(key: Key, second: number, step: number): void {
+    this.#cells.with(key, second, (at) => {
+      this.#take(at, second, step)
     })
   }
 }

@@ -1,6 +1,7 @@
 // Honey subjects (OAT-011, OAT-018): people whom no one has reason to read. One read holds the session and its client at once; the
 // order that locks them for good is the control plane's.
 import { createCellMemory, createCells, type CellMemory } from './cells.ts'
+import { DELTA, type OnDelta } from './deltas.ts'
 import type { Facts } from './facts.ts'
 import type { Finding } from './finding.ts'
 import type { Key } from './key.ts'
@@ -15,21 +16,31 @@ export function createHoneyMemory(cells: number): CellMemory {
 export interface Honey {
   /** `isHoney`: one of the request's people is a configured honey subject. */
   judge(facts: Facts, isHoney: boolean): Finding | undefined
+  /** Another gateway holds this one since then. */
+  merge(key: Key, second: number, then: number): void
 }
 
-export function createHoney(memory: CellMemory, thread: number): Honey {
+export function createHoney(memory: CellMemory, thread: number, onDelta?: OnDelta): Honey {
   const cells = createCells(memory, thread)
 
   const names = ({ account, session, partner }: Facts): readonly Key[] =>
     [account, session, partner?.key].filter((key) => key !== undefined)
 
+  const hold = (key: Key, second: number, then = second): void => {
+    if (then + HELD_SECONDS <= second) return
+    cells.with(key, second, (at) => {
+      cells.flag(at, then + HELD_SECONDS)
+    })
+  }
+
   return {
+    merge: hold,
     judge(facts, isHoney) {
       if (isHoney) {
-        for (const key of names(facts))
-          cells.with(key, facts.second, (at) => {
-            cells.flag(at, facts.second + HELD_SECONDS)
-          })
+        for (const key of names(facts)) {
+          hold(key, facts.second)
+          onDelta?.(DELTA.honey, key, 0)
+        }
         return findingOf(facts, 'read a honey subject, whom no one has reason to read')
       }
       if (cells.isUntouched) return undefined

@@ -4,7 +4,8 @@ import { aspectOf, type Key } from './key.ts'
 import { createCellMemory, createCells, type CellMemory, type Cells } from './cells.ts'
 import type { Budget, Facts, Person } from './facts.ts'
 import { ordinal, spanOf, type Finding } from './finding.ts'
-import { PENALTY_WORDS, penaltyLeft, punish } from './penalty.ts'
+import { DELTA, type OnDelta } from './deltas.ts'
+import { heldOf, hold, PENALTY_WORDS, penaltyLeft, punish, type Held } from './penalty.ts'
 import { createSubjectTable, SLOTS, TABLE_WORDS, type SubjectTable } from './subject-table.ts'
 import { createMaxima, type Maxima, type MaximaMemory } from './maxima.ts'
 import type { WideCounts } from './wide-counts.ts'
@@ -49,8 +50,12 @@ export interface NewSubjects {
   judgeAddress(facts: Facts, address: Key, people: readonly Person[]): Finding | undefined
   /** Of `key` within `minutes`, for reports and for the fleet. */
   count(key: Key, second: number, minutes: number): number
-  /** People that another gateway let the key read. */
-  merge(key: Key, second: number, hashes: readonly number[]): void
+  /** Another gateway let the key read this person, `ageMinutes` ago. */
+  merge(key: Key, second: number, hash: number, ageMinutes: number): void
+  /** Another gateway refuses the key until then. */
+  hold(key: Key, second: number, held: Held): void
+  /** Gateways that count each for itself, and so have a share of each budget each; 1 while all counts meet. */
+  sharers: number
 }
 
 interface Judged {
@@ -66,8 +71,8 @@ export interface NewSubjectsDeps {
   readonly thread: number
   readonly wide: WideCounts
   readonly maxima: MaximaMemory
-  /** Told of each person that was let through for the first time, for the fleet. */
-  readonly onNew?: (key: Key, hash: number) => void
+  /** For the fleet: each person that was let through for the first time, and who is held. */
+  readonly onDelta?: OnDelta
 }
 
 export function createNewSubjects(deps: NewSubjectsDeps): NewSubjects {
@@ -80,15 +85,16 @@ class Subjects implements NewSubjects {
   readonly #table: SubjectTable
   readonly #learned: Maxima
   readonly #wide: WideCounts
-  readonly #onNew: NewSubjectsDeps['onNew'] | undefined
+  readonly #onDelta: OnDelta | undefined
+  sharers = 1
 
-  constructor({ memory, thread, wide, maxima, onNew }: NewSubjectsDeps) {
+  constructor({ memory, thread, wide, maxima, onDelta }: NewSubjectsDeps) {
     this.#cells = createCells(memory, thread)
     this.#words = this.#cells.words
     this.#table = createSubjectTable(this.#words)
     this.#learned = createMaxima(maxima)
     this.#wide = wide
-    this.#onNew = onNew
+    this.#onDelta = onDelta
   }
 
   #countOf(key: Key, at: number, second: number, minutes: number): number {
@@ -100,21 +106,38 @@ class Subjects implements NewSubjects {
   #over(key: Key, at: number, second: number, budgets: readonly Budget[], added: number) {
     for (const budget of budgets) {
       const count = this.#countOf(key, at, second, budget.minutes)
-      if (count + added > budget.count) return { budget, count }
+      if (count + added > this.#shareOf(budget.count)) return { budget: this.#shared(budget), count }
     }
     return undefined
   }
 
-  #enter(key: Key, at: number, second: number, hash: number): void {
+  /** Of people whom nobody counts together any more; one at least, else nobody could read anybody. */
+  #shareOf(count: number): number {
+    return this.sharers === 1 ? count : Math.max(1, Math.floor(count / this.sharers))
+  }
+
+  #shared(budget: Budget): Budget {
+    if (this.sharers === 1) return budget
+    const source = `a share of ${budget.count} among ${this.sharers} gateways that do not hear each other, ${budget.source}`
+    return { ...budget, count: this.#shareOf(budget.count), source }
+  }
+
+  #enter(key: Key, at: number, second: number, hash: number, ageMinutes = 0): void {
     const minute = Math.floor(second / 60)
-    if (this.#table.enter(at + TABLE, hash, minute)) {
+    if (this.#table.enter(at + TABLE, hash, minute, ageMinutes)) {
       if (this.#wide.within(key, second, 1440) === undefined)
         this.#table.each(at + TABLE, minute, (each, age) => {
           this.#wide.add(key, second, each, age)
         })
-      this.#wide.add(key, second, hash | 1, 0)
+      this.#wide.add(key, second, hash | 1, ageMinutes)
     }
-    this.#onNew?.(key, hash | 1)
+  }
+
+  #open(key: Key, at: number, second: number, people: readonly Person[]): void {
+    for (const { hash } of people) {
+      this.#enter(key, at, second, hash)
+      this.#onDelta?.(DELTA.person, key, hash | 1)
+    }
   }
 
   #learn(at: number, facts: Facts, budgets: readonly Budget[]): void {
@@ -130,7 +153,9 @@ class Subjects implements NewSubjects {
   /** A key that is on its way to its limit keeps its cell, so that a flood of new keys does not wash its count away. */
   #keep(at: number, facts: Facts, budgets: readonly Budget[]): void {
     const minute = Math.floor(facts.second / 60)
-    if (budgets.some(({ minutes, count }) => 2 * this.#table.within(at + TABLE, minute, minutes) >= count))
+    if (
+      budgets.some(({ minutes, count }) => 2 * this.#table.within(at + TABLE, minute, minutes) >= this.#shareOf(count))
+    )
       this.#cells.flag(at, facts.second + 3_600)
   }
 
@@ -158,15 +183,18 @@ class Subjects implements NewSubjects {
       const found = this.#over(key, at, second, budgets, strangers.length)
       const waiting = penaltyLeft(this.#words, at, second)
       if (found === undefined && waiting === 0) {
-        for (const { hash } of strangers) this.#enter(key, at, second, hash)
+        this.#open(key, at, second, strangers)
         if (trains) this.#learn(at, facts, budgets)
         else this.#keep(at, facts, budgets)
         return undefined
       }
+      const before = heldOf(this.#words, at)
       const left = punish(this.#words, at, second)
+      const now = heldOf(this.#words, at)
+      if (now.until !== before.until) this.#onDelta?.(DELTA.held, key, now.until, now.level)
       this.#learned.withdraw(this.#words, at + MAXIMA)
       this.#cells.flag(at, second + left + DAY_SECONDS)
-      if (!enforce) for (const { hash } of strangers) this.#enter(key, at, second, hash)
+      if (!enforce) this.#open(key, at, second, strangers)
       return findingOf(kind, found, left, strangers.length)
     })
   }
@@ -208,13 +236,18 @@ class Subjects implements NewSubjects {
   count(key: Key, second: number, minutes: number): number {
     return this.#cells.peek(key, second, (at) => this.#countOf(key, at, second, minutes)) ?? 0
   }
-  merge(key: Key, second: number, hashes: readonly number[]): void {
+
+  merge(key: Key, second: number, hash: number, ageMinutes: number): void {
     this.#cells.with(key, second, (at) => {
-      const minute = Math.floor(second / 60)
-      for (const hash of hashes) {
-        if (this.#table.has(at + TABLE, hash, minute)) continue
-        if (this.#table.enter(at + TABLE, hash, minute)) this.#wide.add(key, second, hash, 0)
-      }
+      if (!this.#table.has(at + TABLE, hash, Math.floor(second / 60))) this.#enter(key, at, second, hash, ageMinutes)
+    })
+  }
+
+  hold(key: Key, second: number, held: Held): void {
+    this.#cells.with(key, second, (at) => {
+      if (!hold(this.#words, at, second, held)) return
+      this.#learned.withdraw(this.#words, at + MAXIMA)
+      this.#cells.flag(at, held.until + DAY_SECONDS)
     })
   }
 }

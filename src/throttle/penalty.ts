@@ -30,6 +30,24 @@ export function punish(words: Int32Array, at: number, now: number): number {
   return penaltyLeft(words, at, now)
 }
 
+/** Refused elsewhere: the longer of both holds, and what comes next doubles from there. True where that changed anything. */
+export function hold(words: Int32Array, at: number, now: number, { until, level }: Held): boolean {
+  if (until <= (words[at + UNTIL] ?? 0)) return false
+  words[at + UNTIL] = Math.min(until, now + LONGEST_SECONDS)
+  words[at + LEVEL] = Math.max(words[at + LEVEL] ?? 0, Math.min(level, LEVEL_MAX))
+  words[at + LAST] = Math.max(words[at + LAST] ?? 0, now)
+  return true
+}
+
+export interface Held {
+  readonly until: number
+  readonly level: number
+}
+
+export function heldOf(words: Int32Array, at: number): Held {
+  return { until: words[at + UNTIL] ?? 0, level: words[at + LEVEL] ?? 0 }
+}
+
 function durationOf(level: number): number {
   return Math.min(LONGEST_SECONDS, FIRST_SECONDS * 2 ** (level - 1))
 }

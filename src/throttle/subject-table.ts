@@ -11,8 +11,8 @@ export interface SubjectTable {
   has(at: number, hash: number, minute: number): boolean
   /** How many were first opened within `minutes`. */
   within(at: number, minute: number, minutes: number): number
-  /** Enters a new one, in place of the oldest where all 48 are in use; true where a live one had to go. */
-  enter(at: number, hash: number, minute: number): boolean
+  /** Enters one that was opened `ageMinutes` ago, in place of the oldest where all 48 are in use; true where a live one had to go. */
+  enter(at: number, hash: number, minute: number, ageMinutes?: number): boolean
   each(at: number, minute: number, visit: (hash: number, ageMinutes: number) => void): void
 }
 
@@ -37,7 +37,7 @@ export function createSubjectTable(words: Int32Array): SubjectTable {
         if (words[at + slot] !== 0 && ((minute - (halves[base + slot] ?? 0)) & 0xffff) <= minutes) count += 1
       return count
     },
-    enter(at, hash, minute) {
+    enter(at, hash, minute, ageMinutes = 0) {
       const wanted = hash | 1
       let place = 0
       let oldest = -1
@@ -50,7 +50,7 @@ export function createSubjectTable(words: Int32Array): SubjectTable {
         if (entry === wanted) break
       }
       words[at + place] = wanted
-      halves[minutesAt(at) + place] = minute & 0xffff
+      halves[minutesAt(at) + place] = (minute - ageMinutes) & 0xffff
       return oldest <= MEMORY_MINUTES
     },
     each(at, minute, visit) {

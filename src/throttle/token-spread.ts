@@ -1,6 +1,8 @@
 // S7 (OAT-019 account takeover): one token at many addresses. A phone changes its address all the time, inside one or two networks.
 import { createCellMemory, createCells, type CellMemory, type Cells } from './cells.ts'
+import { DELTA, type OnDelta } from './deltas.ts'
 import type { Facts } from './facts.ts'
+import type { Key } from './key.ts'
 import { ordinal, type Finding } from './finding.ts'
 
 const NAME = 'token-spread'
@@ -24,29 +26,40 @@ export function createSpreadMemory(cells: number): CellMemory {
 
 export interface TokenSpread {
   judge(facts: Facts): Finding | undefined
+  /** Another gateway has seen the token at this place. */
+  merge(token: Key, second: number, place: Place): void
 }
 
-export function createTokenSpread(memory: CellMemory, thread: number): TokenSpread {
-  return new Spread(memory, thread)
+interface Place {
+  readonly address: number
+  readonly network: number
+  /** In seconds. */
+  readonly then: number
+}
+
+export function createTokenSpread(memory: CellMemory, thread: number, onDelta?: OnDelta): TokenSpread {
+  return new Spread(memory, thread, onDelta)
 }
 
 class Spread implements TokenSpread {
   readonly #cells: Cells
   readonly #words: Int32Array
+  readonly #onDelta: OnDelta | undefined
 
-  constructor(memory: CellMemory, thread: number) {
+  constructor(memory: CellMemory, thread: number, onDelta: OnDelta | undefined) {
+    this.#onDelta = onDelta
     this.#cells = createCells(memory, thread)
     this.#words = this.#cells.words
   }
 
   /** Notes the place; true where it was known. */
-  #note(at: number, { address, network, second }: Facts): boolean {
-    const stamp = ((network & 0xffff) << 16) | (Math.floor(second / UNIT_SECONDS) & 0xffff)
+  #note(at: number, second: number, address: number, network: number, then = second): boolean {
+    const stamp = ((network & 0xffff) << 16) | (Math.floor(then / UNIT_SECONDS) & 0xffff)
     let oldest = at
     let age = -1
     for (let place = at; place < at + STEP_UP; place += 2) {
-      if (this.#words[place] === address.low) {
-        this.#words[place + 1] = stamp
+      if (this.#words[place] === address) {
+        if (this.#ageOf(place, second) >= second - then) this.#words[place + 1] = stamp
         return true
       }
       const old = this.#words[place] === 0 ? Infinity : this.#ageOf(place, second)
@@ -54,7 +67,7 @@ class Spread implements TokenSpread {
       age = old
       oldest = place
     }
-    this.#words[oldest] = address.low
+    this.#words[oldest] = address
     this.#words[oldest + 1] = stamp
     return false
   }
@@ -99,7 +112,8 @@ class Spread implements TokenSpread {
     const { session, second } = facts
     if (session === undefined) return undefined
     return this.#cells.with(session, second, (at): Finding | undefined => {
-      const known = this.#note(at, facts)
+      const known = this.#note(at, second, facts.address.low, facts.network)
+      if (!known) this.#onDelta?.(DELTA.place, session, facts.address.low, facts.network & 0xffff)
       if (this.#words[at + ENDED] !== 0) return this.#findingOf('revoke', this.#words[at + ENDED] ?? 0, facts, at)
       if (!known) {
         const soon = this.#spread(at, second, ADDRESS_SECONDS)
@@ -117,6 +131,13 @@ class Spread implements TokenSpread {
       return asked
         ? this.#findingOf('step-up', Math.max(3, this.#spread(at, second, NETWORK_SECONDS).networks), facts, at)
         : undefined
+    })
+  }
+
+  merge(token: Key, second: number, { address, network, then }: Place): void {
+    if (second - then > SLOW_SECONDS) return
+    this.#cells.with(token, second, (at) => {
+      this.#note(at, second, address, network, then)
     })
   }
 }

@@ -1,7 +1,9 @@
 // S3 (OAT-011, API1:2023): tries to read people whom the session does not own. By design nobody has a reason to: the third stranger
 // asks for a fresh OTP, the sixth ends the session.
 import { createCellMemory, createCells, type CellMemory } from './cells.ts'
+import { DELTA, type OnDelta } from './deltas.ts'
 import type { Facts, Person } from './facts.ts'
+import type { Key } from './key.ts'
 import { ordinal, type Finding } from './finding.ts'
 
 const NAME = 'unbound-subjects'
@@ -22,9 +24,11 @@ export interface UnboundSubjects {
   refused(facts: Facts, people: readonly Person[]): Finding | undefined
   /** What its earlier tries still ask of the session. */
   judge(facts: Facts): Finding | undefined
+  /** The session has asked another gateway for this stranger then. */
+  merge(session: Key, second: number, hash: number, then: number): void
 }
 
-export function createUnboundSubjects(memory: CellMemory, thread: number): UnboundSubjects {
+export function createUnboundSubjects(memory: CellMemory, thread: number, onDelta?: OnDelta): UnboundSubjects {
   const cells = createCells(memory, thread)
   const { words } = cells
   const SINCE = FIRST + REMEMBERED
@@ -45,21 +49,30 @@ export function createUnboundSubjects(memory: CellMemory, thread: number): Unbou
     }
   }
 
+  /** Whether it is another stranger than the last ones. */
+  function count(at: number, hash: number, second: number): boolean {
+    if (words.subarray(at + FIRST, at + FIRST + REMEMBERED).includes(hash | 1)) return false
+    const before = words[at + COUNT] ?? 0
+    words[at + FIRST + (before % REMEMBERED)] = hash | 1
+    words[at + COUNT] = before + 1
+    words[at + SINCE] = Math.max(words[at + SINCE] ?? 0, second)
+    if (before + 1 >= STEP_UP_AT) cells.flag(at, second + DAY_SECONDS)
+    return true
+  }
+
   return {
+    merge(session, second, hash, then) {
+      if (second - then > DAY_SECONDS) return
+      cells.with(session, second, (at) => count(at, hash, then))
+    },
     refused(facts, people) {
       const { session, second } = facts
       if (session === undefined) return undefined
       return cells.with(session, second, (at) => {
-        let count = words[at + COUNT] ?? 0
-        for (const { hash, own } of people) {
-          if (own || words.subarray(at + FIRST, at + FIRST + REMEMBERED).includes(hash | 1)) continue
-          words[at + FIRST + (count % REMEMBERED)] = hash | 1
-          count += 1
-        }
-        words[at + COUNT] = count
+        for (const { hash, own } of people)
+          if (!own && count(at, hash, second)) onDelta?.(DELTA.stranger, session, hash | 1)
         words[at + SINCE] = second
-        if (count >= STEP_UP_AT) cells.flag(at, second + DAY_SECONDS)
-        return findingOf(count, second, facts)
+        return findingOf(words[at + COUNT] ?? 0, second, facts)
       })
     },
     judge(facts) {

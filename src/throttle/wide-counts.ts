@@ -4,7 +4,7 @@ import { createCellMemory, createCells, type CellMemory } from './cells.ts'
 import { hllAdd, hllEstimate, hllMerge, HLL_WORDS, REGISTERS } from './hyperloglog.ts'
 
 /** The windows that can be counted beyond 48, in minutes. */
-const WIDE_MINUTES = [15, 60, 1440] as const
+export const WIDE_MINUTES = [15, 60, 1440] as const
 
 /** Of each window: which turn of it is counted, then this turn's sketch and the one before. */
 const WINDOW_WORDS = 1 + 2 * HLL_WORDS

@@ -45,6 +45,7 @@ async function start(route: RouteSpec = READ, status = 200, answer = () => '{}')
         settings: NOTHING,
         engine: createEngine(createEngineMemory({ sessions: 1_000, addresses: 1_000 }), 0),
         seed: 1,
+        epochSeconds: 0,
         tell: createTeller(
           (anomaly) => void told.push(anomaly),
           () => clock.now(),

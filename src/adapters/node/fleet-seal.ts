@@ -80,7 +80,7 @@ export function createFleetSeal({ fleet, secrets, signer }: FleetSealOptions): F
 }
 
 function isSpoken(type: EnvelopeType): type is SpokenType {
-  return type === 'heartbeat' || type === 'proof'
+  return type === 'heartbeat' || type === 'proof' || type === 'counts'
 }
 
 function believe(of: readonly string[], fleet: string, gateway: string, ownKey: string): Belief {

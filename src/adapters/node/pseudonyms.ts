@@ -25,6 +25,11 @@ export function createPseudonymKey(secret: Uint8Array): PseudonymKey {
   return { id: createHash('sha256').update(secret).digest('base64url').slice(0, 6), secret }
 }
 
+/** By which detectors of people hash: the same over a fleet, and nobody outside can aim at a cell. */
+export function peopleSeedOf({ secret }: PseudonymKey): number {
+  return createHmac('sha256', secret).update('people-seed\0').digest().readInt32LE()
+}
+
 /**
  * The key in the file, 32 bytes as base64url; a random one is made with mode 0600 where there is no file. Throws an Error that
  * names the file and what is wrong with it, never what it holds.

@@ -30,6 +30,7 @@ export interface WorkerPoolOptions<Batch, Announcement> {
   readonly logger: Logger
   readonly onBatch: (batch: Batch) => void
   readonly onAnomaly?: (anomaly: AnomalyRecord) => void
+  readonly onCounted?: (deltas: Int32Array) => void
   readonly onSeries: (thread: number, announcement: Announcement) => void
   readonly askOtp?: AskOtp
 }
@@ -224,6 +225,7 @@ export class WorkerPool<Config, Batch, Announcement> implements DataPlane, Impac
   #pass(slot: WorkerSlot<Config, Batch, Announcement>, message: FromWorker<Batch, Announcement>): void {
     if (message.type === 'durable') for (const batch of message.batches) this.#options.onBatch(batch)
     else if (message.type === 'anomaly') this.#options.onAnomaly?.(message.anomaly)
+    else if (message.type === 'counted') this.#options.onCounted?.(message.deltas)
     else if (message.type === 'series') this.#options.onSeries(slot.thread, message.announcement)
     else if (message.type === 'otp') this.#answer(slot, message.id, message.question)
     else this.#notify()

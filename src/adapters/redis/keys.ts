@@ -23,6 +23,8 @@ export interface Keys {
   otpOf(what: 'code' | 'count' | 'once', name: string): string
   /** Sorted set: codes that can still be taken, by when they end. */
   readonly otpOpen: string
+  /** Stream of what gateways have counted of people: `body`. */
+  readonly counts: string
   /** Channel of one gateway. */
   channelOf(gateway: string): string
 }
@@ -42,6 +44,7 @@ export function createKeys(fleet: string): Keys {
     proofsOf: (order) => `${prefix}proofs:${order}`,
     otpOf: (what, name) => `${prefix}otp:${what}:${createHash('sha256').update(name).digest('base64url')}`,
     otpOpen: `${prefix}otp:open`,
+    counts: `${prefix}counts`,
     news: `${prefix}news`,
     channelOf: (gateway) => `${prefix}to:${gateway}`,
   }
