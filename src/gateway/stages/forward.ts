@@ -65,7 +65,11 @@ class Relay implements UpstreamSink {
         this.#interrupted()
       },
     })
-    this.#judge = judgeOf(exchange, permit.route, gateway, { onPass: this.#release, onRefused: this.#refuseAnswer })
+    this.#judge = judgeOf(exchange, permit.route, gateway, {
+      onPass: this.#release,
+      onLatePass: this.#releaseLate,
+      onRefused: this.#refuseAnswer,
+    })
     this.#writer = new ResponseWriter(exchange, gateway, permit.route.policy.audit === 'strict', {
       onDrain: () => {
         exchange.call?.resume()
@@ -166,8 +170,17 @@ class Relay implements UpstreamSink {
     if (!isWhole && held.length > 0) this.#openWhenDecided()
   }
 
+  /** The whole of it was here before it was known that it may leave. */
+  readonly #releaseLate = (held: readonly Buffer[]): void => {
+    this.#safely(() => {
+      this.#release(held, true)
+      this.#complete()
+    })
+  }
+
   /** Nothing of the answer has left. The trail tells that it was asked for, and that it was not given. */
   readonly #refuseAnswer = (denial: Denial): void => {
+    if (this.#finished) return
     this.#tellDecision()
     this.#finish(denial)
   }
