@@ -1,5 +1,6 @@
 // Each writer numbers its records; a number that is skipped or comes twice is a record that is missing or was added.
 import type { Findings, Place } from './findings.ts'
+import type { WriterRun } from './tile-check.ts'
 
 const SEQ = '"seq":'
 const WORKER = '"worker":"'
@@ -67,6 +68,16 @@ export class RecordSequence {
 
   resume(state: Readonly<Record<string, number>>): void {
     for (const [worker, seq] of Object.entries(state)) this.#last.set(worker, seq)
+  }
+
+  /** Takes whole tiles by what their numbers go from and to. False, and nothing is taken, where that does not follow on: then each entry is seen. */
+  takeRuns(runs: readonly WriterRun[]): boolean {
+    for (const { worker, first } of runs) {
+      const last = this.#last.get(worker)
+      if (last !== undefined && first !== last + 1) return false
+    }
+    for (const { worker, last } of runs) this.#last.set(worker, last)
+    return true
   }
 
   /** Takes the entry between `start` and `end` of a latin1 text. */

@@ -1,12 +1,16 @@
 // The log itself, re-derived: every entry to its hash, every hash to its tile, every tile to the root.
 import { readFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
+import type { Worker } from 'node:worker_threads'
 import type { Findings } from './findings.ts'
 import { type Hash, leafHash } from './merkle.ts'
 import type { RecordSequence } from './record-sequence.ts'
 import { type OnFullTile, TileTree } from './tile-tree.ts'
 import { boundsOf, HASH_BYTES, hashesOf, TILE_WIDTH, tilePath, widthAt } from './tiles.ts'
-import { type Ahead, createReadAhead, readBundle, readIfThere } from './verify-read.ts'
+import type { CheckedTile } from './tile-check.ts'
+import { createTileChecker } from './tile-checker.ts'
+import { readBundle, readIfThere } from './verify-read.ts'
 
 export interface LogPass {
   readonly dir: string
@@ -23,6 +27,8 @@ export interface LogPass {
   readonly minimum: number
   /** Where an earlier verification stood: what is before is not read again. */
   readonly resumed: LogPosition | undefined
+  /** Starts a thread that checks tiles; absent: this one does. */
+  readonly startThread: (() => Worker) | undefined
   /** Called now and then, only while nothing was wrong. */
   readonly onPosition: ((position: LogPosition) => void) | undefined
 }
@@ -97,6 +103,13 @@ class Derivation {
     this.#keepRoots()
   }
 
+  /** A full tile that is as its entries and its hashes say. */
+  appendTile(root: Hash): void {
+    this.#ofEntries.appendTile(root, this.#compareEntries)
+    this.#ofTiles?.appendTile(root, this.#compareTiles)
+    this.#keepRoots()
+  }
+
   #keepRoots(): void {
     const { size } = this.#ofEntries
     if (this.#pass.earlierSizes.has(size)) this.earlierRoots.set(size, this.roots())
@@ -166,10 +179,10 @@ class Derivation {
 }
 
 /** The hashes that a level-0 tile holds. */
-function readHashes({ dir, size, findings }: LogPass, index: number, ahead?: Buffer): Hash[] {
+function readHashes({ dir, size, findings }: LogPass, index: number): Hash[] {
   const width = widthAt(size, 0, index)
   const file = tilePath({ level: 0, index, width })
-  const tile = ahead ?? readIfThere(dir, file, findings)
+  const tile = readIfThere(dir, file, findings)
   if (tile === undefined) return []
   if (tile.length !== width * HASH_BYTES) {
     const offset = Math.min(tile.length, width * HASH_BYTES)
@@ -191,12 +204,22 @@ function checkFraming(findings: Findings, file: string, bundle: Buffer, first: n
   return bounds
 }
 
+function tileOf(index: number): number {
+  return Math.floor(index / TILE_WIDTH)
+}
+
+/** A tile that was found right as a whole. */
+function takeTile(pass: LogPass, index: number, derivation: Derivation, { root }: CheckedTile): void {
+  derivation.appendTile(root)
+  if (pass.onLeaf !== undefined) for (const leaf of readHashes(pass, index)) pass.onLeaf(leaf)
+}
+
 /** Hashes one bundle against its tile. Returns false where not even a hash is left of some entry. */
-function verifyTile(pass: LogPass, index: number, derivation: Derivation, ahead: Ahead): boolean {
+function verifyTile(pass: LogPass, index: number, derivation: Derivation): boolean {
   const width = widthAt(pass.size, 0, index)
   const first = index * TILE_WIDTH
-  const hashes = readHashes(pass, index, ahead.tile)
-  const found = ahead.bundle ?? readBundle(pass, index, width)
+  const hashes = readHashes(pass, index)
+  const found = readBundle(pass, index, width)
   const file = found?.file ?? ''
   const bounds = found === undefined ? [] : checkFraming(pass.findings, file, found.bytes, first, width)
   const bundle = found?.bytes ?? Buffer.alloc(0)
@@ -249,18 +272,37 @@ export async function verifyLog(pass: LogPass): Promise<LogResult> {
     pass.sequence.resume(pass.resumed.sequence)
     countLeaves(pass, pass.resumed.size)
   }
-  const readAhead = createReadAhead(pass)
-  let isWhole = deriveDeleted(pass, derivation)
-  for (let index = derivation.size / TILE_WIDTH; index * TILE_WIDTH < pass.size && isWhole; index += 1) {
-    isWhole = verifyTile(pass, index, derivation, await readAhead(index))
-    if (index % TILES_A_TURN !== TILES_A_TURN - 1) continue
-    pass.onProgress?.((index + 1) * TILE_WIDTH)
-    if (derivation.isClean && pass.findings.problems.length === 0)
-      pass.onPosition?.({ size: derivation.size, edge: derivation.edge, sequence: pass.sequence.state })
-    await pause()
-  }
+  const isWhole = deriveDeleted(pass, derivation) && (await deriveTiles(pass, derivation))
   if (isWhole) derivation.finish()
   return { isWhole, earlierRoots: derivation.earlierRoots, edge: derivation.edge }
+}
+
+async function deriveTiles(pass: LogPass, derivation: Derivation): Promise<boolean> {
+  const from = derivation.size / TILE_WIDTH
+  const checker = createTileChecker({
+    ...{ dir: pass.dir, from, to: Math.floor(pass.size / TILE_WIDTH), startThread: pass.startThread },
+    threads: availableParallelism(),
+  })
+  // Where a root inside of a tile is wanted, each entry of it is taken for itself.
+  const parted = new Set([...pass.earlierSizes].filter((size) => size % TILE_WIDTH > 0).map(tileOf))
+  let isWhole = true
+  for (let index = from; index * TILE_WIDTH < pass.size && isWhole; index += 1) {
+    const answer = checker.check(index)
+    const checked = answer !== undefined && 'then' in answer ? await answer : answer
+    if (checked === undefined || parted.has(index) || !pass.sequence.takeRuns(checked.runs))
+      isWhole = verifyTile(pass, index, derivation)
+    else takeTile(pass, index, derivation, checked)
+    if (index % TILES_A_TURN === TILES_A_TURN - 1) await tellProgress(pass, index, derivation)
+  }
+  await checker.close()
+  return isWhole
+}
+
+async function tellProgress(pass: LogPass, index: number, derivation: Derivation): Promise<void> {
+  pass.onProgress?.((index + 1) * TILE_WIDTH)
+  if (derivation.isClean && pass.findings.problems.length === 0)
+    pass.onPosition?.({ size: derivation.size, edge: derivation.edge, sequence: pass.sequence.state })
+  await pause()
 }
 
 /** Entries that were verified before still count as sealed: their hashes are read, not they themselves. */

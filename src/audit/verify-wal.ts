@@ -15,6 +15,8 @@ interface WalEntry {
 }
 
 export interface WalContents {
+  /** It has no entries: nobody needs to be told what the log has. */
+  readonly isEmpty: boolean
   /** Counts an entry of the log as sealed. */
   readonly onLeaf: (leaf: Hash) => void
   /** Whether a write-ahead log has an entry with this hash. */
@@ -64,6 +66,7 @@ export async function verifyWal(files: Files, dir: string, findings: Findings): 
     writers.push(entries)
   }
   return {
+    isEmpty: sealed.size === 0,
     onLeaf: (leaf) => {
       if (sealed.size === 0) return
       const count = sealed.get(leaf)

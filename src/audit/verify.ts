@@ -1,6 +1,7 @@
 // The offline verifier: re-derives everything that a trail claims, and says plainly what it could not see.
 import { existsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Worker } from 'node:worker_threads'
 import { type Checkpoint, openCheckpoint, parseCheckpoint } from './checkpoint.ts'
 import { nodeFiles } from './files.ts'
 import { Findings, type Problem } from './findings.ts'
@@ -25,6 +26,8 @@ export interface VerifyOptions {
   readonly resume?: VerifyPosition
   /** Called now and then, while nothing was wrong, with where to go on another time: to be copied at once, for it grows on. */
   readonly onPosition?: (position: VerifyPosition) => void
+  /** Starts a thread that checks tiles (tile-check-thread); absent: all is done in this one. */
+  readonly startThread?: () => Worker
   /** Called now and then with the entries done and all of them. */
   readonly onProgress?: (done: number, total: number) => void
 }
@@ -60,13 +63,8 @@ export async function verifyTrail(dir: string, options: VerifyOptions = {}): Pro
   let verdict = await verifyOnce(dir, options)
   if (!verdict.ok && verdict.resumedFrom > 0) {
     // What was verified then may be another trail, or was changed since: all of it is read to find the place.
-    const { vkey, checkpoint, onPosition, onProgress } = options
-    return verifyTrail(dir, {
-      ...(vkey === undefined ? {} : { vkey }),
-      ...(checkpoint === undefined ? {} : { checkpoint }),
-      ...(onPosition === undefined ? {} : { onPosition }),
-      ...(onProgress === undefined ? {} : { onProgress }),
-    })
+    const others = Object.entries(options).filter(([name]) => name !== 'resume')
+    return verifyTrail(dir, Object.fromEntries(others))
   }
   // A gateway at work changes the trail between two reads; what was found may have been its doing, and is gone at another look.
   for (let attempt = 0; attempt < 3 && !verdict.ok && isDirectory(walDir(dir)); attempt += 1) {
@@ -97,7 +95,8 @@ async function verifyOnce(dir: string, options: VerifyOptions): Promise<Verdict>
   if (signed !== undefined) {
     const { size, root, origin } = signed
     log = await verifyLog({
-      ...{ dir, size, root, findings, sequence, onLeaf: wal.onLeaf, minimum, resumed },
+      ...{ dir, size, root, findings, sequence, onLeaf: wal.isEmpty ? undefined : wal.onLeaf, minimum, resumed },
+      startThread: options.startThread,
       earlierSizes: new Set(kept.map((each) => each.size)),
       onProgress: options.onProgress && ((done) => options.onProgress?.(Math.min(done, size), size)),
       onPosition:

@@ -13,6 +13,7 @@ import { verifyTrail } from '../../src/audit/verify.ts'
 import { openWriteAheadLog, type WriteAheadLog } from '../../src/audit/write-ahead.ts'
 import type { RequestRecord } from '../../src/core/audit-record.ts'
 
+const THREAD = new URL('../../src/audit/tile-check-thread.ts', import.meta.url)
 const { values } = parseArgs({
   options: { seconds: { type: 'string', default: '5' }, dir: { type: 'string', default: os.tmpdir() } },
 })
@@ -211,7 +212,7 @@ try {
     `at 2,000 a second: ${perSync.toFixed(1)} records for each fdatasync, wait p50 ${percentile(paced.waits, 0.5).toFixed(2)} ms`,
   )
   const startedMs = performance.now()
-  const verdict = await verifyTrail(rate.dir)
+  const verdict = await verifyTrail(rate.dir, { startThread: () => new Worker(THREAD) })
   const verifyMs = performance.now() - startedMs
   if (!verdict.ok || verdict.size !== rate.size)
     throw new Error(`the trail does not verify: ${JSON.stringify(verdict.problems[0])}`)

@@ -1,5 +1,7 @@
 // portcullis audit verify: the trail, checked offline, wherever it was copied to.
 import { readFileSync } from 'node:fs'
+import { extname } from 'node:path'
+import { Worker } from 'node:worker_threads'
 import type { Command } from 'commander'
 import type { Resume } from '../../audit/resume-file.ts'
 import type { Verdict } from '../../audit/verify.ts'
@@ -39,6 +41,9 @@ export const define: Define = (command, context) => {
   })
 }
 
+/** The same place from the source and from the build. */
+const THREAD = new URL(`../../audit/tile-check-thread${extname(import.meta.url)}`, import.meta.url)
+
 /** 0 intact (a torn tail that was never acknowledged is a warning), 1 anything else. */
 async function verifyDirectory(dir: string, flags: VerifyFlags, { printer }: Context): Promise<ExitCode> {
   const { verifyTrail } = await import('../../audit/verify.ts')
@@ -49,6 +54,7 @@ async function verifyDirectory(dir: string, flags: VerifyFlags, { printer }: Con
     ...(resume === undefined
       ? {}
       : { onPosition: resume.keep, ...(resume.position === undefined ? {} : { resume: resume.position }) }),
+    startThread: () => new Worker(THREAD),
     onProgress: (done, total) => {
       printer.progress(`${done} of ${total} entries`)
     },
