@@ -6,7 +6,7 @@ import type { DetailPolicy, Source } from '../core/policy.ts'
 import type { Route } from '../core/route.ts'
 import type { Fields } from '../http1/fields.ts'
 import { isPlainJson } from './content-type.ts'
-import type { Exchange } from './exchange.ts'
+import type { Detail, Exchange } from './exchange.ts'
 import type { Gateway } from './gateway.ts'
 import { JsonPick } from './json-pick.ts'
 import { planFor } from './judged-body.ts'
@@ -64,12 +64,12 @@ export function detailOf(exchange: Exchange, route: Route, gateway: Gateway): De
   const { detail } = route.policy
   return detail === undefined || gateway.details === undefined
     ? undefined
-    : new Detail(exchange, route, detail, gateway)
+    : new ReadDetail(exchange, route, detail, gateway)
 }
 
 type Reading = { pick: JsonPick | undefined; isUnread: boolean }
 
-class Detail {
+class ReadDetail implements Detail {
   readonly #exchange: Exchange
   readonly #gateway: Gateway
   readonly #route: Route
@@ -89,12 +89,10 @@ class Detail {
     for (const chunk of exchange.body?.chunks ?? []) this.takeBody(chunk)
   }
 
-  /** Then the upstream is asked for an answer that is not compressed. */
   get readsAnswer(): boolean {
     return this.#plan.answer.pointers.length > 0
   }
 
-  /** A piece of the request's body. */
   takeBody(chunk: Buffer): void {
     take(this.#body, chunk)
   }
@@ -107,7 +105,6 @@ class Detail {
     take(this.#answer, chunk)
   }
 
-  /** What the record of the outcome has of it. A second record of one exchange has the same. */
   seal(time: number): SealedDetail {
     return (this.#sealed ??= this.#seal(time))
   }
@@ -155,8 +152,6 @@ class Detail {
     return value.length > VALUE_LENGTH_MAX ? `${value.slice(0, VALUE_LENGTH_MAX)}…` : value
   }
 }
-
-export type { Detail }
 
 function begin(reading: Reading, plan: Plan['body'], fields: Fields): void {
   if (plan.pointers.length === 0) return

@@ -5,7 +5,9 @@ import { BodyReader } from '../http1/body-reader.ts'
 import { hasConnectionOption, requestFraming } from '../http1/framing.ts'
 import { isMalformed, parseRequestHead } from '../http1/head.ts'
 import { writeNow } from '../http1/write-turn.ts'
+import { afterEmptyLines, isHopeless, isTargetLonger } from './begun-head.ts'
 import { endLingering, resetConnection } from './connection.ts'
+import type { BodySink, DownstreamLimits, TunnelSink } from './downstream-sinks.ts'
 import { Request } from './request.ts'
 import { Response } from './response.ts'
 
@@ -14,24 +16,6 @@ const HEAD_END = Buffer.from('\r\n\r\n', 'latin1')
 const UNREAD_MAX = 65_536
 /** A tunnel may be silent for hours: a caller that is gone without a word is found by TCP's own probes. */
 const PROBE_AFTER_MS = 15_000
-/** Longer ones are no method (http1/head). */
-const METHOD_MAX = 32
-/** Empty lines ahead of a request that are read over (RFC 9112, 2.2: at least one). */
-const EMPTY_LINES_MAX = 2
-
-/** Takes the body of the open request. */
-export interface BodySink {
-  onData(chunk: Buffer): void
-  onEnd(): void
-  /** It breaks the coding, or is too slow (`detail` absent): nothing more of it comes. */
-  onBroken(detail: string | undefined): void
-}
-
-/** Takes what comes after a switch of protocols. */
-export interface TunnelSink {
-  onData(chunk: Buffer): void
-  onEnd(): void
-}
 
 /** The one exchange that is open on a connection. */
 interface OpenExchange {
@@ -52,13 +36,6 @@ export interface DownstreamEvents {
   readonly now: () => number
   /** A reload replaces them. */
   readonly limits: () => DownstreamLimits
-}
-
-export interface DownstreamLimits {
-  readonly headerBytesMax: number
-  /** Of the request target. */
-  readonly urlBytesMax: number
-  readonly requestsPerConnectionMax: number
 }
 
 /** `idle`: between requests; `head`: within one's head; `exchange`: being answered; `ending`: what comes is thrown away. */
@@ -336,33 +313,4 @@ export class Downstream {
 
 function ignore(): void {
   // The close that follows tells.
-}
-
-function afterEmptyLines(bytes: Buffer): number {
-  let at = 0
-  for (let lines = 0; lines < EMPTY_LINES_MAX && bytes[at] === 0x0d && bytes[at + 1] === 0x0a; lines++) at += 2
-  return at
-}
-
-/** Whether a request line that begins at `at` has a target of more bytes, as far as it has come. */
-function isTargetLonger(bytes: Buffer, at: number, bytesMax: number): boolean {
-  const from = bytes.indexOf(0x20, at) + 1
-  if (from === 0 || from - at > METHOD_MAX + 1 || bytes.length - from <= bytesMax) return false
-  for (let index = from; index <= from + bytesMax; index++) {
-    const byte = bytes[index] as number
-    if (byte <= 0x20) return false
-  }
-  return true
-}
-
-/** A request line that has not ended yet. */
-const BEGUN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]*(?: [\x21-\x7e]*(?: [HTP/0-9.]{0,8}\r?)?)?$/
-/** As in a whole head, where the last byte may be the CR of a line end. */
-const FORBIDDEN = /[\0-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n|$)|(?<!\r)\n/g
-
-/** Whether no more bytes can make a head of it: its sender would wait for an answer, and an attacker for our patience. */
-function isHopeless(text: string, from: number): boolean {
-  if (!text.includes('\r\n')) return text !== '\r' && !BEGUN.test(text)
-  FORBIDDEN.lastIndex = from
-  return FORBIDDEN.test(text)
 }

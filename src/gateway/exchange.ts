@@ -2,7 +2,7 @@
 import type { DecisionLabel, Denial } from '../core/decision.ts'
 import type { Lock, LockTarget } from '../core/lock.ts'
 import { isSafeMethod } from '../core/policy.ts'
-import type { AuditRecord } from '../core/audit-record.ts'
+import type { AuditRecord, SealedDetail } from '../core/audit-record.ts'
 import type { Permit } from '../core/permit.ts'
 import type { Route } from '../core/route.ts'
 import type { Session } from '../core/session.ts'
@@ -10,10 +10,10 @@ import type { Target } from '../core/target.ts'
 import type { Instant } from '../core/time.ts'
 import type { Allowance } from '../throttle/detector.ts'
 import type { Facts } from '../throttle/facts.ts'
+import type { Fields } from '../http1/fields.ts'
 import type { UpstreamCall } from '../ports/upstream-client.ts'
 import type { Downstream } from './downstream.ts'
 import type { LockView } from './lock-view.ts'
-import type { Detail } from './detail.ts'
 import type { PiiScan } from './pii-scan.ts'
 import type { Picked } from './json-pick.ts'
 import type { Request } from './request.ts'
@@ -27,6 +27,18 @@ export interface JudgedBody {
   readonly chunks: readonly Buffer[]
   /** By the JSON Pointer of its source. */
   readonly picked: ReadonlyMap<string, Picked>
+}
+
+/** Reads what the route records of the exchange, as it passes. */
+export interface Detail {
+  /** Then the upstream is asked for an answer that is not compressed. */
+  readonly readsAnswer: boolean
+  /** A piece of the request's body. */
+  takeBody(chunk: Buffer): void
+  takeHead(fields: Fields): void
+  takeAnswer(chunk: Buffer): void
+  /** What the record of the outcome has of it. A second record of one exchange has the same. */
+  seal(time: Instant): SealedDetail
 }
 
 /** Owned by one request; written by the stages in their order. */

@@ -4,7 +4,7 @@ import { compilePointers, parseJsonPointer, type PointerNode } from '../core/jso
 import type { Source } from '../core/policy.ts'
 import type { Route } from '../core/route.ts'
 import { isPlainJson } from './content-type.ts'
-import type { BodySink } from './downstream.ts'
+import type { BodySink } from './downstream-sinks.ts'
 import { CLIENT_CLOSED, type Exchange } from './exchange.ts'
 import { JsonPick, type Picked } from './json-pick.ts'
 

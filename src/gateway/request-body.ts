@@ -1,7 +1,7 @@
 // A request's body on its way to the upstream: not one byte is read before the call has leave to start, none past the limit.
 import type { Denial } from '../core/decision.ts'
 import type { UpstreamCall } from '../ports/upstream-client.ts'
-import type { BodySink } from './downstream.ts'
+import type { BodySink } from './downstream-sinks.ts'
 import type { Exchange } from './exchange.ts'
 
 interface BodyEvents {

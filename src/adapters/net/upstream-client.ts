@@ -14,7 +14,8 @@ import { Target, type TargetLimits } from './target.ts'
 import { targetKey } from './target-states.ts'
 import { createConnector, type UpstreamTls } from './tls-context.ts'
 import { Upstream, type Entrant, type Overload, type UpstreamLoad } from './upstream.ts'
-import type { ConnectionSink, UpstreamConnection } from './upstream-connection.ts'
+import type { ConnectionSink } from './connection-sink.ts'
+import type { UpstreamConnection } from './upstream-connection.ts'
 
 export interface UpstreamPools extends TargetLimits, UpstreamLoad {
   /** Origins (scheme, host and port, no path), or `unix:` and the path of a socket. */

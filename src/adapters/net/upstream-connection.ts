@@ -1,35 +1,24 @@
 // One connection to an upstream: one exchange at a time, and kept for the next only where it is proven clean.
 import type net from 'node:net'
 import { BodyReader } from '../../http1/body-reader.ts'
-import { hasConnectionOption, responseFraming, type Framing } from '../../http1/framing.ts'
+import { hasConnectionOption, responseFraming } from '../../http1/framing.ts'
 import { isMalformed, parseResponseHead, type ResponseHead } from '../../http1/head.ts'
-import { requestHeadText } from '../../http1/write-head.ts'
 import { afterWrites, holdWrites, release } from '../../http1/write-turn.ts'
 import type { UpstreamFailure, UpstreamRequest } from '../../ports/upstream-client.ts'
+import type { ConnectionSink } from './connection-sink.ts'
+import { headText, isHopeless, mentionsBody } from './upstream-heads.ts'
 
 const HEAD_END = Buffer.from('\r\n\r\n', 'latin1')
 /** Longer fields than these are an attack on us, not an answer. */
 const HEAD_BYTES_MAX = 65_536
 /** Interim responses ahead of one answer; more are a flood. */
 const INTERIM_MAX = 16
-const BEGINNING = 'HTTP/1.'
 /** What libuv reads at once. */
 const READ_BYTES = 65_536
 const ONE_WRITE_MAX = 16_384
 
-/** What an exchange hears of its connection; it ends with `onEnd` or `onFailure`, and then nothing more comes. */
-export interface ConnectionSink {
-  /** `isWhole`: all of the body follows in this turn. */
-  onHead(head: ResponseHead, framing: Framing, isWhole: boolean): void
-  onSwitch(head: ResponseHead): void
-  /** Returns false to pause. */
-  onData(chunk: Buffer): boolean
-  onDrain(): void
-  onEnd(): void
-  onFailure(failure: UpstreamFailure): void
-}
-
-export interface ConnectionEvents {
+/** The target that keeps it. */
+interface ConnectionEvents {
   /** The exchange is over and the connection may take another one. */
   onIdle(connection: UpstreamConnection): void
   onClose(connection: UpstreamConnection): void
@@ -313,30 +302,4 @@ export class UpstreamConnection {
     this.#events.onClose(this)
     this.fail({ failure: 'reset', detail: 'the connection was closed' })
   }
-}
-
-function headText({ method, target, lines, body, upgrade }: UpstreamRequest, host: string): string {
-  let text = `Host: ${host}\r\n${lines}`
-  if (body === 'chunked') text += 'Transfer-Encoding: chunked\r\n'
-  else if (body > 0 || METHODS_WITH_BODY.has(method)) text += `Content-Length: ${String(body)}\r\n`
-  if (upgrade !== undefined) text += `Connection: Upgrade\r\nUpgrade: ${upgrade}\r\n`
-  return requestHeadText(method, target, text)
-}
-
-function mentionsBody({ fields }: ResponseHead): boolean {
-  const length = fields.first('content-length')
-  return (length !== undefined && length !== '0') || fields.has('transfer-encoding')
-}
-
-/** RFC 9110, 8.6: these say that they have no body where they have none. */
-const METHODS_WITH_BODY: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH'])
-
-/** Whether no more bytes can make a head of it. */
-function isHopeless(bytes: Buffer): boolean {
-  const begun = bytes.toString('latin1', 0, BEGINNING.length)
-  if (!BEGINNING.startsWith(begun)) return true
-  for (let at = bytes.indexOf(0x0a); at !== -1; at = bytes.indexOf(0x0a, at + 1)) {
-    if (bytes[at - 1] !== 0x0d) return true
-  }
-  return false
 }
