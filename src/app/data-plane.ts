@@ -1,7 +1,7 @@
 // The data plane as the main thread starts it: the address claimed, the memory that workers share, the pool.
 import { extname } from 'node:path'
 import { claimListen } from '../adapters/node/claim-listen.ts'
-import { seedOf, type PseudonymKey } from '../adapters/node/pseudonyms.ts'
+import type { PseudonymKey } from '../adapters/node/pseudonyms.ts'
 import { WorkerPool } from '../adapters/node/worker-pool.ts'
 import {
   createTelemetrySlab,
@@ -11,6 +11,7 @@ import {
 import { vouch } from '../audit/worker-proof.ts'
 import type { DurableBatch } from '../audit/write-ahead.ts'
 import type { Config, GatewayConfig } from '../config/config.ts'
+import { createCanaryPorts, forgetCanaries } from '../gateway/canary-door.ts'
 import { LOCK_MEMORY_BYTES, lockMemory } from '../gateway/lock-view.ts'
 import type { Clock, Randomness } from '../ports/clock.ts'
 import type { AskOtp } from '../ports/otp.ts'
@@ -49,8 +50,6 @@ export interface DataPlaneDeps {
   readonly onCounted: (deltas: Int32Array) => void
   readonly onSlab: (thread: number, slab: TelemetrySlab) => void
   readonly askOtp: AskOtp
-  /** One Int32: gateways that count in the fleet. */
-  readonly members: SharedArrayBuffer
   readonly onSeries: (thread: number, announcement: SeriesAnnouncement) => void
 }
 
@@ -59,14 +58,13 @@ export async function openDataPlane(deps: DataPlaneDeps): Promise<Pool> {
   const { config, gateway, randomness } = deps
   const listen = await claimListen('gateway.listen', gateway.listen)
   const locks = new SharedArrayBuffer(LOCK_MEMORY_BYTES)
+  const canaries = createCanaryPorts()
   const seed = (): number => Number.parseInt(randomness.hex(4), 16) | 0
   const rates = createRateMemory(RATE_CELLS, seed())
   const { subjects = 0, routes = 0 } = config.session.budget ?? {}
   // Untouched they cost nothing, and a reload may set a budget.
   const replays = createReplayMemory(REPLAY_SLOTS)
-  // A fleet counts together: what an OTP was used for has the same name everywhere.
-  const budgetSeed = config.store.redis === undefined ? seed() : seedOf(deps.pseudonymKey, 'budgets')
-  const budgets = createBudgetMemory(Math.max(BUDGET_ENTRIES_MIN, subjects + routes), budgetSeed)
+  const budgets = createBudgetMemory(Math.max(BUDGET_ENTRIES_MIN, subjects + routes), seed())
   return new WorkerPool({
     // In development TypeScript itself, in the build what became of it.
     script: new URL(`./worker${extname(import.meta.url)}`, import.meta.url),
@@ -80,11 +78,11 @@ export async function openDataPlane(deps: DataPlaneDeps): Promise<Pool> {
         config: { ...config, gateway: { ...gateway, listen } },
         gatewayName: deps.signer.name,
         locks,
+        canaries,
         rates,
         replays,
         people: { memory: deps.people.memory, epochSeconds: deps.people.epochSeconds },
         budgets,
-        members: deps.members,
         telemetry,
         erasures: deps.erasures,
         pseudonymKey: deps.pseudonymKey,
@@ -95,6 +93,9 @@ export async function openDataPlane(deps: DataPlaneDeps): Promise<Pool> {
     vouch: (worker, key) => vouch(deps.signer, worker, key),
     clock: deps.clock,
     logger: deps.logger,
+    onGone: (thread) => {
+      forgetCanaries(canaries, thread)
+    },
     onBatch: deps.onBatch,
     onSeries: deps.onSeries,
     onAnomaly: deps.onAnomaly,

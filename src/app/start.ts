@@ -98,7 +98,6 @@ async function openBase({ config, env, clock, cleanUp }: GatewayDeps): Promise<B
   }
   const erasures = createDetailMemory()
   const otp = await openOtp(config, { pseudonymKey, clock, randomness, logger, meter: meters.registry.otp, cleanUp })
-  const members = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT)
   const pool =
     config.gateway &&
     (await openDataPlane({
@@ -126,7 +125,6 @@ async function openBase({ config, env, clock, cleanUp }: GatewayDeps): Promise<B
         meters.registry.addSeries(thread, announcement)
       },
       askOtp: otp.ask,
-      members,
     }))
   if (pool !== undefined) cleanUp.defer(() => pool.stop(0))
   const trailDesk = openTrailDesk({
@@ -134,8 +132,10 @@ async function openBase({ config, env, clock, cleanUp }: GatewayDeps): Promise<B
     size: () => trail.sealer.size,
   })
   cleanUp.defer(() => trailDesk.stop())
-  const opened = { meters, trail, trailDesk, pool, members, live, people, otp, erasures }
-  return { env, clock, cleanUp, logger, randomness, pseudonymKey, ...opened }
+  return {
+    ...{ env, clock, cleanUp, logger, randomness, pseudonymKey, meters, trail, trailDesk, pool, live, people, otp },
+    erasures,
+  }
 }
 
 async function openDesk(base: Base, config: Config): Promise<Parts> {

@@ -14,7 +14,6 @@ import type { ProofVerifier } from '../ports/proof-verifier.ts'
 import type { Pseudonyms } from '../ports/pseudonyms.ts'
 import type { SessionLookup } from '../ports/session-lookup.ts'
 import type { TokenVerifier } from '../ports/token-verifier.ts'
-import type { FleetTally } from '../ports/fleet-tally.ts'
 import type { ReplaySlab } from '../throttle/replay-slab.ts'
 
 export interface SessionDeps {
@@ -23,8 +22,6 @@ export interface SessionDeps {
   readonly logger: Logger
   readonly randomness: Randomness
   readonly replays: ReplaySlab
-  /** In a fleet. */
-  readonly tally?: FleetTally | undefined
 }
 
 export interface OpenedSessions extends RefreshingTokenVerifier {
@@ -93,19 +90,12 @@ async function openLookup(opaque: OpaqueConfig, { randomness }: SessionDeps): Pr
 }
 
 export function openProofs({ dpop, clockToleranceMs }: SessionConfig, deps: SessionDeps): ProofVerifier {
-  const { pseudonyms, replays, tally } = deps
+  const { pseudonyms, replays } = deps
   return createProofVerifier({
     ...dpop,
     clockToleranceMs,
     pseudonyms,
-    // Here first: most of what comes again comes to where it was.
-    use: (name, now, until) => {
-      const use = replays.use(name, now, until)
-      // As long as any gateway would take it, whose clock is slow.
-      return use === 'first' && tally !== undefined
-        ? tally.once(name, (until - now) * 1000 + 2 * clockToleranceMs + 1_000)
-        : use
-    },
+    use: (name, now, until) => replays.use(name, now, until),
   })
 }
 

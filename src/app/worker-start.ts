@@ -3,6 +3,7 @@ import type { MessagePort } from 'node:worker_threads'
 import type { PseudonymKey } from '../adapters/node/pseudonyms.ts'
 import type { TelemetrySlab } from '../adapters/prometheus/telemetry-slab.ts'
 import type { Config } from '../config/config.ts'
+import type { CanaryPorts } from '../gateway/canary-door.ts'
 import type { EngineMemory } from '../throttle/engine.ts'
 import type { BudgetMemory } from '../throttle/budget-slab.ts'
 import type { RateMemory } from '../throttle/rate-slab.ts'
@@ -22,12 +23,11 @@ export interface WorkerStart {
   readonly config: Config
   readonly gatewayName: string
   readonly locks: SharedArrayBuffer
+  readonly canaries: CanaryPorts
   readonly rates: RateMemory
   readonly replays: ReplayMemory
   readonly people: PeopleStart
   readonly budgets: BudgetMemory
-  /** One Int32: gateways that count in the fleet. */
-  readonly members: SharedArrayBuffer
   readonly telemetry: TelemetrySlab
   /** Counts erasures of recorded detail. */
   readonly erasures: SharedArrayBuffer

@@ -140,12 +140,14 @@ function land(state: State, deps: KeeperDeps, entry: LedgerEntry, id: string): L
   // From here on no worker forwards what the change covers; all that follows may fail.
   const reports = enforce(state, deps)
   const written = state.writer.write(entry)
+  // Not after the reports: a worker that is asked for its canaries finds the table in its port.
+  const proof = prove(state, deps, { id, locks, startedMs, epoch })
   record(deps, orderRecord(entry, 'accepted', state.ledger))
   emit(state, deps, { event: 'lock', id, epoch, locks })
   return {
     epoch,
     durable: Promise.all([written, reports]).then(([durable]) => durable),
-    proof: reports.then(() => prove(state, deps, { id, locks, startedMs, epoch })),
+    proof,
   }
 }
 

@@ -43,7 +43,8 @@ export type DownstreamPhase = 'idle' | 'head' | 'exchange' | 'ending'
 
 export class Downstream {
   readonly socket: Duplex
-  readonly isCanary: boolean
+  /** The other end is this worker's own; over a unix socket that shows with its first request. */
+  isCanary: boolean
   readonly #events: DownstreamEvents
   phase: DownstreamPhase = 'head'
   /** When the phase began, by the monotonic clock. */

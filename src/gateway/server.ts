@@ -3,6 +3,7 @@ import net from 'node:net'
 import type { Duplex } from 'node:stream'
 import tls from 'node:tls'
 import { checkBeforeWrites } from '../http1/write-turn.ts'
+import { askForNoCertificate, CanaryDoor, createCanaryPorts } from './canary-door.ts'
 import { rawSocketOf, resetConnection } from './connection.ts'
 import { ConnectionCount, type ConnectionLimits } from './connection-count.ts'
 import { Downstream, type DownstreamEvents } from './downstream.ts'
@@ -20,6 +21,8 @@ export interface ServerLimits extends ConnectionLimits, DownstreamLimits {
 }
 
 const SWEEP_MS = 1_000
+/** Places beyond the limit for a canary by a unix socket, which is not known for one before it has asked. */
+const RESERVED_MAX = 4
 
 export class GatewayServer {
   readonly #gateway: Gateway
@@ -30,17 +33,26 @@ export class GatewayServer {
   readonly #connections = new Set<Downstream>()
   readonly #count = new ConnectionCount()
   readonly #events: DownstreamEvents
+  /** The way in for canaries of this worker. */
+  readonly canaries: CanaryDoor
+  /** Raw sockets of canaries whose TLS handshake is not over. */
+  readonly #arriving = new WeakSet<Duplex>()
+  #reserved = 0
   #sweep: ReturnType<typeof setInterval> | undefined
   readonly #stopChecking: () => void
   #onEmpty: (() => void) | undefined
 
-  /** `secure`: it speaks TLS, from its start to its end; see `renewCertificates`. */
-  constructor(gateway: Gateway, limits: ServerLimits, secure?: tls.TlsOptions) {
+  /** `secure`: it speaks TLS, from its start to its end; see `renewCertificates`. `canaries`: where other workers share the port. */
+  constructor(gateway: Gateway, limits: ServerLimits, secure?: tls.TlsOptions, canaries?: CanaryDoor) {
     this.#gateway = gateway
     this.#limits = limits
+    this.canaries = canaries ?? new CanaryDoor(createCanaryPorts(), 0, gateway.randomness)
     this.#listener = this.#createListener(secure)
     this.#events = {
-      onRequest: (request, response, downstream) => handleRequest(request, response, downstream, gateway),
+      onRequest: (request, response, downstream) => {
+        if (this.canaries.isAwaiting) this.canaries.recognise(request, downstream)
+        return handleRequest(request, response, downstream, gateway)
+      },
       onOver: () => {
         if (gateway.draining) setImmediate(this.closeIdle)
       },
@@ -97,18 +109,30 @@ export class GatewayServer {
     // Half-open: the caller's end must not take the answer of a connection that we are ending.
     if (secure === undefined) {
       return net.createServer({ noDelay: true, allowHalfOpen: true }, (socket) => {
-        if (this.#mayEnter(socket)) this.accept(socket)
+        const who = this.canaries.look(socket)
+        if (who === 'caller' ? this.#mayEnter(socket) : this.#letIn(socket, who)) this.accept(socket, who === 'ours')
       })
     }
     // But not before a handshake is over: whoever goes then would hold its place until its time is over.
     const listener = tls.createServer({ noDelay: true, ...secure }, (socket) => {
       socket.allowHalfOpen = true
-      this.#handshaking.delete(rawSocketOf(socket))
-      this.accept(socket)
+      const raw = rawSocketOf(socket)
+      this.#handshaking.delete(raw)
+      this.accept(socket, this.#arriving.has(raw))
+    })
+    // A canary shows no certificate: it is asked for none, by the listener's own handler, which comes between these two.
+    let askAgain: (() => void) | undefined
+    listener.prependListener('connection', (socket: net.Socket) => {
+      if (this.canaries.look(socket) !== 'ours') return
+      this.#arriving.add(socket)
+      askAgain = askForNoCertificate(listener)
     })
     // Counted as they come: a handshake costs more than most requests, and who is slow in it holds a place all the same.
     listener.on('connection', (socket: net.Socket) => {
-      if (this.#mayEnter(socket)) this.#awaitHandshake(socket)
+      askAgain?.()
+      askAgain = undefined
+      const who = this.#arriving.has(socket) ? 'ours' : this.canaries.look(socket)
+      if (who === 'caller' ? this.#mayEnter(socket) : this.#letIn(socket, who)) this.#awaitHandshake(socket)
     })
     // A bare tls.Server tells of a failed or late handshake, and ends nothing.
     listener.on('tlsClientError', (_error, socket) => {
@@ -124,6 +148,14 @@ export class GatewayServer {
     })
   }
 
+  /** A canary is counted nowhere; another worker's is sent back at once, and tries another port. */
+  #letIn(socket: net.Socket, who: 'ours' | 'siblings'): boolean {
+    if (who === 'ours') return true
+    socket.on('error', () => undefined)
+    resetConnection(socket)
+    return false
+  }
+
   /** Counts who comes in; who may not is gone already. */
   #mayEnter(socket: net.Socket): boolean {
     if (this.#isNobodys(socket)) {
@@ -132,11 +164,21 @@ export class GatewayServer {
       return false
     }
     const beyond = this.#count.enter(socket, this.#countedBy(socket), this.#limits)
-    if (beyond === undefined) return true
+    if (beyond === undefined || this.#isReserved(socket)) return true
     socket.on('error', () => undefined)
     resetConnection(socket)
     this.#gateway.telemetry.connectionRefused(beyond)
     return false
+  }
+
+  /** Whether one of the places that are kept for a canary is given to it, while one is awaited that cannot be told from a caller. */
+  #isReserved(socket: net.Socket): boolean {
+    if (!this.canaries.isAwaiting || this.#reserved >= RESERVED_MAX) return false
+    this.#reserved += 1
+    socket.once('close', () => {
+      this.#reserved -= 1
+    })
+    return true
   }
 
   /** A proxy stands for all of its callers; a unix socket has no address. */

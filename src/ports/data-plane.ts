@@ -11,7 +11,7 @@ export interface WorkerReport {
   readonly severed: number
 }
 
-/** A refusal that a worker showed to a canary request through its own HTTP server. */
+/** A refusal that a worker showed to a canary request through its own listener. */
 export interface CanaryProof extends CanaryResult {
   readonly worker: string
   readonly epoch: number
@@ -60,7 +60,7 @@ export interface DataPlane {
    * forwards what the table covers. Resolves with the reports of the workers that answered within the deadline.
    */
   enforce(table: LockTable): Promise<readonly WorkerReport[]>
-  /** Sends a canary for each of the routes through each worker's own server. Resolves with what was shown within the deadline. */
+  /** Sends a canary for each of the routes through each worker's own listener. Resolves with what was shown within the deadline. */
   prove(request: ProveRequest): Promise<readonly WorkerProof[]>
   readonly workers: readonly WorkerState[]
   /** Milliseconds until the workers' lease ends. */

@@ -14,6 +14,7 @@ import type { RoutePolicy } from '../../src/core/policy.ts'
 import type { Residual } from '../../src/core/residual.ts'
 import { compileRoutes, type Route } from '../../src/core/route.ts'
 import type { Revocation, Session } from '../../src/core/session.ts'
+import type { CanaryDoor } from '../../src/gateway/canary-door.ts'
 import type { Gateway, Settings } from '../../src/gateway/gateway.ts'
 import { ImpactRing } from '../../src/gateway/impact-ring.ts'
 import { InFlight } from '../../src/gateway/in-flight.ts'
@@ -42,8 +43,10 @@ export interface DataPlaneOptions {
   readonly secure?: tls.TlsOptions
   /** What checks say of the upstream's targets. */
   readonly isUp?: (key: string) => boolean
-  /** A unix socket instead of a port. */
-  readonly listen?: string
+  /** A unix socket instead of a port, or a port that several listen on. */
+  readonly listen?: string | { readonly port: number }
+  /** Shared by those that listen on one port. */
+  readonly canaries?: CanaryDoor
   /** Ports of the gateway that fail or differ. */
   readonly gateway?: (gateway: Gateway) => Partial<Gateway>
 }
@@ -229,8 +232,11 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<DataPla
     draining: false,
   }
   const gateway: Gateway = { ...base, ...options.gateway?.(base) }
-  const server = new GatewayServer(gateway, { ...LIMITS, ...options.limits }, options.secure)
-  server.listener.listen(options.listen ?? { port: 0, host: '127.0.0.1' })
+  const server = new GatewayServer(gateway, { ...LIMITS, ...options.limits }, options.secure, options.canaries)
+  const { listen = { port: 0 } } = options
+  server.listener.listen(
+    typeof listen === 'string' ? listen : { ...listen, host: '127.0.0.1', reusePort: options.canaries !== undefined },
+  )
   await once(server.listener, 'listening')
   const address = server.listener.address() as AddressInfo | string
   const to = typeof address === 'string' ? address : address.port

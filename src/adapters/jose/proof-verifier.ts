@@ -18,12 +18,9 @@ export interface ProofVerifierOptions {
   readonly nonce: boolean
   readonly pseudonyms: Pseudonyms
   /** Takes a name for the first time; seconds. */
-  readonly use: (name: Uint8Array, now: number, until: number) => Use | Promise<Use>
+  readonly use: (name: Uint8Array, now: number, until: number) => 'first' | 'again' | 'full'
   readonly pendingMax?: number
 }
-
-/** `full`: it cannot be told. */
-type Use = 'first' | 'again' | 'full'
 
 const PROOF_BYTES_MAX = 8_192
 const TYPES = ['dpop+jwt']
@@ -106,14 +103,9 @@ function isOf(claims: ProofClaims, facts: ProofFacts, { maxAgeMs, clockTolerance
 }
 
 /** Its jti counts once for its key, for as long as the proof would hold. */
-async function useOnce(
-  { jti, iat }: ProofClaims,
-  { jkt, now }: ProofFacts,
-  options: ProofVerifierOptions,
-): Promise<ProofVerdict> {
+function useOnce({ jti, iat }: ProofClaims, { jkt, now }: ProofFacts, options: ProofVerifierOptions): ProofVerdict {
   const name = hash('sha256', `${jkt} ${String(jti)}`, 'buffer')
-  const use = options.use(name, now / 1000, Number(iat) + options.maxAgeMs / 1000)
-  switch (typeof use === 'string' ? use : await use) {
+  switch (options.use(name, now / 1000, Number(iat) + options.maxAgeMs / 1000)) {
     case 'first':
       return 'ok'
     case 'again':

@@ -28,6 +28,8 @@ export interface WorkerPoolOptions<Batch, Announcement> {
   readonly vouch: (worker: string, key: string) => string
   readonly clock: Clock
   readonly logger: Logger
+  /** A thread has ended: what it left in shared memory is nobody's. */
+  readonly onGone?: (thread: number) => void
   readonly onBatch: (batch: Batch) => void
   readonly onAnomaly?: (anomaly: AnomalyRecord) => void
   readonly onCounted?: (deltas: Int32Array) => void
@@ -239,6 +241,7 @@ export class WorkerPool<Config, Batch, Announcement> implements DataPlane, Impac
   }
 
   #afterExit(slot: WorkerSlot<Config, Batch, Announcement>, code: number): void {
+    this.#options.onGone?.(slot.thread)
     this.#notify()
     if (this.#stopping || slot.port === undefined) return
     this.#options.logger.error('a data-plane worker died and is being replaced', {

@@ -54,7 +54,7 @@ function admitBody(exchange: Exchange, route: Route, gateway: Gateway): Decision
   return reading.then((problem) => problem ?? checkSources(exchange, route) ?? admitSession(exchange, route, gateway))
 }
 
-function admitSession(exchange: Exchange, route: Route, gateway: Gateway): Decision | Promise<Decision> {
+function admitSession(exchange: Exchange, route: Route, gateway: Gateway): Decision {
   exchange.subjects = subjectsOf(exchange, route, gateway.pseudonyms)
 
   // Nothing is awaited from here to the grant: a lock that landed during the look-ups is seen.
@@ -69,9 +69,7 @@ function admitSession(exchange: Exchange, route: Route, gateway: Gateway): Decis
   const throttled = checkThrottle(exchange, route, late.locks, gateway)
   if (throttled !== undefined) return throttled
   const spent = gateway.settings.spend?.(exchange, route, exchange.subjects)
-  // Others have been asked: what was granted is known here by now, and all the rest is judged once more.
-  if (spent !== undefined)
-    return 'then' in spent ? spent.then((denial) => denial ?? admitSession(exchange, route, gateway)) : spent
+  if (spent !== undefined) return spent
   // A cut that came before this grant was of another permit, by which nothing was sent.
   exchange.severedBy = undefined
   exchange.permit = grantPermit(route, late.epoch)
@@ -196,7 +194,7 @@ function checkSession(
     judgeSession(route, session, check, gateway.clock.now()) ??
     (isWhole ? judgeOwnership(exchange, route, session, gateway) : undefined)
   if (denial !== undefined) gateway.telemetry.sessionChecked(SESSION_RESULTS[denial.denied])
-  else if (isWhole && !exchange.counted) gateway.telemetry.sessionChecked('ok')
+  else if (isWhole) gateway.telemetry.sessionChecked('ok')
   return denial
 }
 

@@ -65,11 +65,7 @@ class Relay implements UpstreamSink {
         this.#interrupted()
       },
     })
-    this.#judge = judgeOf(exchange, permit.route, gateway, {
-      onPass: this.#release,
-      onLatePass: this.#releaseLate,
-      onRefused: this.#refuseAnswer,
-    })
+    this.#judge = judgeOf(exchange, permit.route, gateway, { onPass: this.#release, onRefused: this.#refuseAnswer })
     this.#writer = new ResponseWriter(exchange, gateway, permit.route.policy.audit === 'strict', {
       onDrain: () => {
         exchange.call?.resume()
@@ -170,17 +166,8 @@ class Relay implements UpstreamSink {
     if (!isWhole && held.length > 0) this.#openWhenDecided()
   }
 
-  /** The whole of it was here before it was known that it may leave. */
-  readonly #releaseLate = (held: readonly Buffer[]): void => {
-    this.#safely(() => {
-      this.#release(held, true)
-      this.#complete()
-    })
-  }
-
   /** Nothing of the answer has left. The trail tells that it was asked for, and that it was not given. */
   readonly #refuseAnswer = (denial: Denial): void => {
-    if (this.#finished) return
     this.#tellDecision()
     this.#finish(denial)
   }
@@ -321,8 +308,14 @@ class Relay implements UpstreamSink {
 
   /** The caller must see an abort, never a body that ends well (nginx-tests: no-last-chunk). */
   #cut(): void {
+    const { call } = this.#exchange
     if (this.#tunnel === undefined) this.#exchange.downstream.reset()
     else this.#tunnel.sever()
+    // Of a thousand that one lock cuts, every caller is cut before any upstream is: later in this turn, with all that settles.
+    this.#exchange.call = undefined
+    queueMicrotask(() => {
+      call?.abort()
+    })
     this.#finish('done')
   }
 
