@@ -9,6 +9,7 @@ process.exitCode = await runCli(process.argv.slice(2), {
   recover: async (options) => (await import('./app/recover.ts')).recover(options),
   forensics: () => import('./app/forensics.ts'),
   witness: async (options) => (await import('./app/witness.ts')).runWitness(options),
+  authenticators: () => import('./app/authenticators.ts'),
   env: processEnvironment(),
   // eslint-disable-next-line no-restricted-syntax -- a client command starts without the adapters, for speed; its clock comes in here
   now: () => Date.now(),

@@ -35,11 +35,23 @@ type RunWitness = (options: {
   readonly onFailure: (problem: string) => void
 }) => Promise<readonly string[]>
 
+/** Accounts of authenticators (RFC 6238) in their file. Each throws an Error of one line that names the file. */
+interface Authenticating {
+  readonly startEnrolment: (
+    file: string,
+    account: string,
+    issuer: string,
+  ) => { readonly uri: string; isCode(code: string, now: Instant): boolean; write(): void }
+  readonly listAccounts: (file: string) => readonly string[]
+  readonly removeAccount: (file: string, account: string) => boolean
+}
+
 export interface Machine {
   readonly forensics: () => Promise<Forensics>
   readonly serve: Serve
   readonly recover: Recover
   readonly witness: RunWitness
+  readonly authenticators: () => Promise<Authenticating>
   readonly env: Readonly<Record<string, string | undefined>>
   /** Wall clock, epoch milliseconds. */
   readonly now: () => Instant

@@ -48,6 +48,7 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     load: () => import('./commands/recover.ts'),
   },
   sessions: { summary: 'revoke OTP sessions', load: () => import('./commands/sessions.ts') },
+  otp: { summary: 'enrol authenticators of people who work with records', load: () => import('./commands/otp.ts') },
   fleet: { summary: 'found a fleet, or give up a gateway of it', load: () => import('./commands/fleet.ts') },
   doctor: { summary: 'look at what a gateway needs on this host', load: () => import('./commands/doctor.ts') },
   keygen: { summary: "make a responder's key pair", load: () => import('./commands/keygen.ts') },

@@ -1,6 +1,9 @@
 import { PassThrough } from 'node:stream'
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { Secret } from 'otpauth'
+import { createTotp } from '../../src/adapters/otpauth/authenticators.ts'
 import type { Machine } from '../../src/cli/machine.ts'
 import { runCli } from '../../src/cli/run-cli.ts'
 import { OPEN_STATUS, pseudonym, startStandIn, type StandIn } from '../support/cli-control.ts'
@@ -37,6 +40,7 @@ function sitDown(args: readonly string[]): Terminal {
     recover: async () => ({ problems: [] }),
     forensics: () => Promise.reject(new Error('no forensics here')),
     witness: async () => [],
+    authenticators: () => import('../../src/app/authenticators.ts'),
     env: { PORTCULLIS_CONTROL: control.url, PORTCULLIS_KEY: join(cwd, 'lead.key') },
     now: () => Date.UTC(2026, 0, 2, 4, 30),
     uniqueId: () => 'unique',
@@ -53,6 +57,28 @@ function sitDown(args: readonly string[]): Terminal {
 }
 
 describe('at a terminal', () => {
+  test('otp enrol asks for a code of the phone, and writes nothing before it has one', async () => {
+    const file = join(emptyFolder(), 'totp.json')
+    const secretIn = (shown: string): Secret =>
+      Secret.fromBase32(/otpauth:\/\/\S*secret=([A-Z2-7]+)/.exec(shown)?.[1] ?? '')
+    const lost = sitDown(['otp', 'enrol', 'asha', '--file', file])
+    for (const told of ['The code', 'not it', 'not it']) await lost.typeAfter(told, '12345')
+    expect(await lost.code).toBe(1)
+    expect(lost.shown()).toContain('was not changed')
+    expect(existsSync(file)).toBe(false)
+
+    const nowhere = sitDown(['otp', 'enrol', 'asha', '--file', join(cwd, 'nowhere', 'totp.json')])
+    expect(await nowhere.code).toBe(1)
+    expect(nowhere.shown()).not.toContain('otpauth:')
+
+    const found = sitDown(['otp', 'enrol', 'asha', '--file', file])
+    await found.typeAfter('The code', '000 00')
+    const code = (): string => createTotp(secretIn(found.shown())).generate({ timestamp: Date.UTC(2026, 0, 2, 4, 30) })
+    await found.typeAfter('not it', code())
+    expect(await found.code).toBe(0)
+    expect(readFileSync(file, 'utf8')).toContain(secretIn(found.shown()).base32)
+  })
+
   test('keygen --passphrase asks twice, shows nothing of it, and the key asks for it when it signs', async () => {
     const dir = emptyFolder()
     const made = sitDown(['keygen', 'desk', '--passphrase', '--out', dir])
