@@ -5,6 +5,7 @@ import { canonicalJson } from '../core/canonical-json.ts'
 import { isFields, isNumber, isText, parseList, type Fields } from '../core/message-shapes.ts'
 import { parseResidual, sumResiduals, type Residual } from '../core/residual.ts'
 import { isShown, type WorkerStatement } from '../core/worker-statement.ts'
+import { readOrderedText, type KnownResponder, type OrderedText } from './ordered-text.ts'
 import { createProofReader, gatewayNameOf, type OpenedProof } from './worker-proof.ts'
 
 export interface CertifiedGateway {
@@ -27,6 +28,8 @@ export interface CertificateVerdict {
   readonly by: string
   readonly time: string
   readonly orders: readonly string[]
+  /** What was ordered, of those whose text stands in it. */
+  readonly ordered: readonly OrderedText[]
   readonly gateways: readonly CertifiedGateway[]
   /** Members that had not proven it when it was made. */
   readonly missing: readonly string[]
@@ -42,6 +45,8 @@ interface Parsed {
   readonly key: string
   readonly signature: string
   readonly workers: readonly string[]
+  /** Compact JWS. */
+  readonly texts: readonly string[]
   readonly fleet?: {
     readonly orders: readonly string[]
     readonly proven: readonly string[]
@@ -50,10 +55,11 @@ interface Parsed {
   }
 }
 
-/** `pins`: raw public keys of gateways, base64url, kept elsewhere. */
+/** `pins`: raw public keys of gateways, base64url, kept elsewhere; `responders`: those of the people who may have ordered it. */
 export function verifyCertificate(
   value: unknown,
   pins: readonly string[],
+  responders: readonly KnownResponder[] = [],
 ): CertificateVerdict | { readonly problem: string } {
   const parsed = parse(value)
   if (typeof parsed === 'string') return { problem: parsed }
@@ -65,13 +71,15 @@ export function verifyCertificate(
     if (gatewayKey !== parsed.key) problems.push('workers holds a text of another gateway than the one that certifies')
   const gateways = gatewaysOf(parsed, [...own, ...others], pins)
   problems.push(...checkClaims(parsed, gateways))
+  const orders = ordersOf(parsed, own)
+  const ordered = openOrders(parsed.texts, responders, orders, problems)
   const missing = gateways.filter(({ isProven }) => !isProven).map(({ gateway }) => gateway)
-  const warnings = warningsOf(gateways, pins)
+  const warnings = [...warningsOf(gateways, pins), ...orderWarnings(ordered, orders, responders)]
   const ok = problems.length === 0
   return {
     ok,
     isComplete: ok && missing.length === 0 && gateways.every(({ isPinned }) => isPinned),
-    ...{ epoch: parsed.epoch, by: parsed.gateway, time: parsed.time, orders: ordersOf(parsed, own) },
+    ...{ epoch: parsed.epoch, by: parsed.gateway, time: parsed.time, orders, ordered },
     ...{ gateways, missing, residual: residualOf(gateways), problems, warnings },
   }
 }
@@ -89,10 +97,13 @@ function parse(value: unknown): Parsed | string {
     workers === undefined
   )
     return 'it is no certificate of this version: epoch, gateway, time, key, workers and signature must stand in it'
+  // One of an earlier version carries none.
+  const texts = parseList(value.orders ?? [], (each) => (typeof each === 'string' ? each : undefined))
+  if (texts === undefined) return 'it is no certificate of this version: its orders must be texts'
   const fleet = value.fleet === undefined ? undefined : parseFleet(value.fleet)
   if (value.fleet !== undefined && fleet === undefined)
     return 'it is no certificate of this version: its fleet must name orders, proven, missing and proofs'
-  return { epoch, gateway, time, key, signature, workers, ...(fleet === undefined ? {} : { fleet }) }
+  return { epoch, gateway, time, key, signature, workers, texts, ...(fleet === undefined ? {} : { fleet }) }
 }
 
 function parseFleet(value: unknown): Parsed['fleet'] {
@@ -131,6 +142,44 @@ function openAll(
       )
     return opened ?? []
   })
+}
+
+/** What cannot be read, is of another order, or was not signed by the key that is known to be theirs, is a problem. */
+function openOrders(
+  texts: readonly string[],
+  responders: readonly KnownResponder[],
+  proven: readonly string[],
+  problems: string[],
+): readonly OrderedText[] {
+  return texts.flatMap((text, index) => {
+    const order = readOrderedText(text, responders)
+    if (order === undefined) problems.push(`orders[${index}] is no order: a compact JWS with kid and order`)
+    else if (!proven.includes(order.id))
+      problems.push(`orders[${index}] has the id ${order.id}, which nobody has proven`)
+    else if (order.signature === 'forged')
+      problems.push(`orders[${index}] was not signed by the key given for ${order.kid}`)
+    return order ?? []
+  })
+}
+
+function orderWarnings(
+  ordered: readonly OrderedText[],
+  proven: readonly string[],
+  responders: readonly KnownResponder[],
+): readonly string[] {
+  const unread = proven.filter((id) => !ordered.some((each) => each.id === id))
+  const unknown = ordered.filter(({ signature }) => signature === 'unknown' || signature === 'passkey')
+  return [
+    ...(ordered.length > 0 ? unread.map((id) => `the text of order ${id} does not stand in it`) : []),
+    // Who gives no key asks whether it was proven, not who ordered it.
+    ...(responders.length === 0 ? [] : unknown.map(unknownText)),
+  ]
+}
+
+function unknownText({ id, kid, signature }: OrderedText): string {
+  return signature === 'passkey'
+    ? `order ${id} bears a signature by a passkey of ${kid}, which only a gateway checks`
+    : `order ${id} says to be signed by ${kid}, of whom no key was given`
 }
 
 function gatewaysOf(

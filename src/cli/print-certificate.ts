@@ -1,4 +1,5 @@
 // What a certificate shows, and what it cannot show, for a person who was not there.
+import type { OrderedText } from '../audit/ordered-text.ts'
 import type { CertificateVerdict, CertifiedGateway } from '../audit/verify-certificate.ts'
 import type { WorkerStatement } from '../core/worker-statement.ts'
 import { bothTimes } from './moments.ts'
@@ -20,7 +21,11 @@ export function printCertificate(
         : { style: 'yellow', text: 'HOLDS IN PART' },
     `  ${file}: epoch ${epoch}, certified by ${by}`,
   )
-  for (const each of orders) printer.out(`  order       ${each}${each === order ? '  (the one in your file)' : ''}`)
+  for (const each of orders) {
+    printer.out(`  order       ${each}${each === order ? '  (the one in your file)' : ''}`)
+    const text = verdict.ordered.find(({ id }) => id === each)
+    if (text !== undefined) printOrdered(printer, text)
+  }
   for (const each of gateways) printGateway(printer, each)
   printer.out(`  too late    ${residualText(verdict.residual)}`)
   for (const problem of problems) printer.out({ style: 'red', text: '  problem     ' }, problem)
@@ -32,6 +37,20 @@ export function printCertificate(
   printer.out(
     'It cannot say: whether a gateway exists that nobody listed, a way around the gateways, or what a host did that was not its own master.',
   )
+}
+
+const SIGNATURES = {
+  signed: { style: 'green', text: 'signed by' },
+  forged: { style: 'red', text: 'NOT SIGNED by' },
+  unknown: { style: 'yellow', text: 'says to be signed by' },
+  passkey: { style: 'yellow', text: 'says to be signed, by a passkey, by' },
+} as const
+
+/** What was ordered, and whether it is theirs. Printed as JSON: nothing in it reaches the terminal raw. */
+function printOrdered(printer: Printer, { kid, signature, order, iat }: OrderedText): void {
+  const when = iat === undefined ? '' : `, ${bothTimes(iat * 1000)}`
+  printer.out('              ', SIGNATURES[signature], ` ${kid}${when}`)
+  printer.out(`              ${JSON.stringify(order)}`)
 }
 
 function printGateway(printer: Printer, { gateway, isProven, isPinned, statements }: CertifiedGateway): void {

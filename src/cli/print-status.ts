@@ -25,9 +25,20 @@ export function printStatus(printer: Printer, control: string, status: StatusVie
   section(printer, `Fleet: ${status.fleet.proven} of ${status.fleet.total} proven`)
   for (const line of table(['GATEWAY', 'STATE', 'EPOCH', 'LEASE', 'WORKERS'], status.fleet.gateways.map(gatewayRow)))
     printer.out(...line)
+  printOldSecret(printer, status)
   section(printer, trailText(status))
   printer.out(drillText(status))
   for (const problem of status.problems) printer.out({ style: 'red', text: 'PROBLEM' }, `  ${problem}`)
+}
+
+/** While the fleet's secret is replaced: who would no longer be believed without the old one. */
+function printOldSecret(printer: Printer, { fleet }: StatusView): void {
+  const carriers = fleet.gateways.filter(({ voucher }) => voucher === 'old').map(({ name }) => name)
+  if (carriers.length === 0) return
+  printer.out(
+    { style: 'yellow', text: 'Old fleet secret' },
+    `: ${carriers.join(', ')} ${carriers.length === 1 ? 'stands' : 'stand'} by it; keep its line in the secretFile of every member until nobody does`,
+  )
 }
 
 /** An alert has said so: it holds nothing until a person signs. */

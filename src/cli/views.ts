@@ -149,6 +149,7 @@ const GATEWAY = shape({
   state: optional(isText),
   address: optional(isText),
   lastSeen: optional(isInstant),
+  voucher: optional(isText),
   table: optional(isText),
 } satisfies Record<keyof GatewayView, Check>)
 

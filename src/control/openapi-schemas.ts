@@ -172,9 +172,10 @@ export const SCHEMAS = {
       state: memberState,
       address: text,
       lastSeen: moment,
+      voucher: { const: 'old', description: 'Its record stands by a fleet secret that is not the first here.' },
       table: text,
     },
-    ['state', 'address', 'lastSeen', 'table'],
+    ['state', 'address', 'lastSeen', 'voucher', 'table'],
   ),
   Drill: objectOf({ id: text, by: text, at: moment, ageSeconds: number, proof: ref('Proof') }, ['proof']),
   Status: objectOf(
@@ -241,6 +242,7 @@ export const SCHEMAS = {
       residual: ref('Residual'),
       key: { ...text, description: "The gateway's raw Ed25519 public key, base64url." },
       workers: { ...listOf(text), description: SIGNED_BY_WORKERS },
+      orders: { ...listOf(text), description: 'The orders of this epoch as they were signed: compact JWS.' },
       fleet: objectOf(
         {
           orders: listOf(text),

@@ -29,6 +29,7 @@ import {
 import { sayRecovered, sayWithdrawn } from './desk-openings.ts'
 import { createFlagSetter } from './flag-setter.ts'
 import { createLedgerKeeper, type DeskChange, type KeeperDeps, type LedgerKeeper } from './ledger-keeper.ts'
+import { createOrderTexts } from './order-texts.ts'
 import type { ProofView, ProvenEpoch } from './prover.ts'
 import { createRefusals, type Refusals } from './refusals.ts'
 import { ORDER_TYP, replayJournal } from './replay-journal.ts'
@@ -103,6 +104,8 @@ export interface OrderDesk {
   readonly drillProof: DrillProof | undefined
   /** Returns how to stop listening. */
   onChange(listener: (change: DeskChange) => void): () => void
+  /** The order as it was signed, a compact JWS; undefined where there is none with that id, or it is too long ago. */
+  orderText(id: string): string | undefined
   /** What was proven of the last 256 epochs that locked. */
   certificate(epoch: number): ProvenEpoch | undefined
   /** What waits for signatures. */
@@ -138,8 +141,10 @@ interface Signed {
 export async function createOrderDesk(deps: DeskDeps): Promise<OrderDesk> {
   const ledger = await replayJournal(deps.journal.entries, deps.verifier, deps.isRecovered ?? (() => false))
   const { limitMs = 250, retryMs = 1000, reportLimitMs = 1000 } = deps
+  const texts = createOrderTexts(deps.journal.entries)
   const keeper = createLedgerKeeper(ledger, {
     ...deps,
+    onEntry: texts.noting(deps.onEntry),
     limitMs,
     retryMs,
     reportLimitMs,
@@ -180,6 +185,7 @@ export async function createOrderDesk(deps: DeskDeps): Promise<OrderDesk> {
       return keeper.start()
     },
     onChange: (listener) => keeper.onChange(listener),
+    orderText: (id) => texts.of(id),
     certificate: (epoch) => keeper.certificate(epoch),
     pendingReleases: (now) => pendingReleases(keeper.ledger, now),
     get problems() {

@@ -201,6 +201,8 @@ export interface GatewayView {
   readonly address?: string
   /** When it was last heard, by this gateway's clock. */
   readonly lastSeen?: string
+  /** Its record stands by a fleet secret that is not the first here: the old one may not be removed yet. */
+  readonly voucher?: 'old'
   /** Hash of its table. */
   readonly table?: string
 }
@@ -397,6 +399,8 @@ export interface Certificate {
   readonly residual: Residual
   /** What this gateway's own workers have signed, each verifying itself (audit/worker-proof, docs/decisions/0012). */
   readonly workers: readonly string[]
+  /** The orders of this epoch as they were signed: compact JWS, whose ids are those that the workers name. */
+  readonly orders: readonly string[]
   /** The gateway's raw Ed25519 public key, base64url: its name follows from it. */
   readonly key: string
   readonly fleet?: FleetCertificate

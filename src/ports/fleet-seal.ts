@@ -22,6 +22,8 @@ export interface FleetSeal {
   seal(type: EnvelopeType, payload: string): string
   /** What an envelope says, believed by nobody yet: undefined where it says nothing. Never throws. */
   peek(envelope: string): unknown
+  /** Whether the gateway's key is vouched for by the first secret, which alone vouches anew; false of one that is to be replaced. */
+  isByFirst(envelope: string): boolean
   /** Undefined where anything does not hold. Never throws. */
   open(type: EnvelopeType, envelope: string): OpenedEnvelope | undefined
 }

@@ -6,6 +6,7 @@ import { verifyCertificate, type CertificateVerdict } from '../../src/audit/veri
 import { createWorkerKey, gatewayNameOf, vouch } from '../../src/audit/worker-proof.ts'
 import { canonicalJson } from '../../src/core/canonical-json.ts'
 import { NO_RESIDUAL } from '../../src/core/residual.ts'
+import { createPerson, encode, idOf, LOCK_ALL, signOrder } from '../support/control-signing.ts'
 
 function makeGateway() {
   const { publicKey, privateKey } = generateKeyPairSync('ed25519')
@@ -128,4 +129,57 @@ describe('a certificate', () => {
       expect(verifyCertificate(value, [])).toHaveProperty('problem')
     },
   )
+})
+
+describe('the orders in a certificate', () => {
+  const desk = createPerson('night-desk', 'responder')
+  const other = createPerson('night-desk', 'responder')
+  const order = signOrder(desk, LOCK_ALL, 1_800_000_000_000)
+  const known = [{ kid: desk.name, key: desk.key }]
+  const certified = (text: string, id = idOf(text)) =>
+    one.certify({ workers: ['w1', 'w2'].map((worker) => one.text(worker, { orders: [id] })), orders: [text] })
+  const judged = (value: unknown, responders = known): CertificateVerdict => {
+    const verdict = verifyCertificate(JSON.parse(JSON.stringify(value)), PINS, responders)
+    if ('problem' in verdict) throw new Error(verdict.problem)
+    return verdict
+  }
+
+  test('are shown with who ordered what, by the key that is given for them', () => {
+    const found = judged(certified(order))
+    expect([found.ok, found.isComplete]).toEqual([true, true])
+    expect(found.ordered).toEqual([
+      { id: idOf(order), kid: 'night-desk', signature: 'signed', order: LOCK_ALL, iat: 1_800_000_000 },
+    ])
+  })
+
+  test('are not theirs where another key signed them', () => {
+    const found = judged(certified(signOrder(other, LOCK_ALL, 1_800_000_000_000)))
+    expect([found.ok, found.problems.join()]).toEqual([false, expect.stringMatching(/not signed by the key given/)])
+  })
+
+  test.each([
+    ['a changed scope', (text: string) => text.replace(/\.[^.]+\./, `.${encode({ order: { kind: 'lock' } })}.`)],
+    ['another order', () => signOrder(desk, { ...LOCK_ALL, reason: 'another' }, 1_800_000_000_000)],
+  ])('with %s were proven by nobody', (_name, change) => {
+    const found = judged(certified(change(order), idOf(order)))
+    expect([found.ok, found.problems.join()]).toEqual([false, expect.stringMatching(/which nobody has proven/)])
+  })
+
+  test('are no texts at all, or none of a person whose key was given', () => {
+    expect(judged(certified('no.order', idOf(order))).ok).toBe(false)
+    const found = judged(certified(order), [{ kid: 'lead', key: other.key }])
+    expect([found.ok, found.ordered[0]?.signature, found.warnings.join()]).toEqual([
+      true,
+      'unknown',
+      expect.stringMatching(/night-desk, of whom no key was given/),
+    ])
+  })
+
+  test('by a passkey are left to a gateway, and said to be', () => {
+    const [, payload = '', signature = ''] = order.split('.')
+    const text = `${encode({ alg: 'ES256', typ: 'portcullis-order+webauthn', kid: 'night-desk' })}.${payload}.${signature}`
+    const found = judged(certified(text))
+    expect([found.ok, found.ordered[0]?.signature]).toEqual([true, 'passkey'])
+    expect(found.warnings.join()).toMatch(/which only a gateway checks/)
+  })
 })

@@ -127,6 +127,15 @@ describe('status', () => {
     expect((await read()).stdout).toMatch(/^OPEN /)
   })
 
+  test('names who stands by an old fleet secret, and nobody where nobody does', async () => {
+    expect((await read()).stdout).not.toMatch(/Old fleet secret/)
+    const [gateway] = OPEN_STATUS.fleet.gateways
+    if (gateway === undefined) throw new Error()
+    const gateways = [gateway, { ...gateway, name: 'gw-9', voucher: 'old' as const }]
+    control.status = { ...OPEN_STATUS, fleet: { ...OPEN_STATUS.fleet, gateways } }
+    expect((await read()).stdout).toMatch(/\nOld fleet secret: gw-9 stands by it; keep its line /)
+  })
+
   test('--json is what the control plane says, and which one said it', async () => {
     control.status = LOCKED_STATUS
     const { stdout } = await read(['--json'])

@@ -10,7 +10,15 @@ import { parseStatus } from '../../src/cli/views.ts'
 import { people } from '../support/control-desk.ts'
 import { AUTHORIZED, createServerRig, type ServerRig } from '../support/control-server.ts'
 import { START } from '../support/control-ports.ts'
-import { LOCK_ALL, LOGIN_TYP, ORDER_TYP, signCompact, signOrder, type Person } from '../support/control-signing.ts'
+import {
+  idOf,
+  LOCK_ALL,
+  LOGIN_TYP,
+  ORDER_TYP,
+  signCompact,
+  signOrder,
+  type Person,
+} from '../support/control-signing.ts'
 
 const { desk, lead, viewer } = people
 const read = ({ app }: ServerRig, path: string) => request(app).get(path).set(AUTHORIZED)
@@ -138,13 +146,17 @@ describe('a certificate', () => {
         stands: 1,
       })),
     )
+    // The order itself, whose id each worker has signed.
+    const [ordered] = body.orders as string[]
+    const [locked] = (await read(server, '/api/v1/locks')).body.locks as { id: string }[]
+    expect([body.orders.length, idOf(ordered ?? '')]).toEqual([1, locked?.id])
     // RFC 8785 by hand, so that another implementation would sign the same bytes.
     const proof = (worker: string) =>
       `{"at":${START},"epoch":1,"refused":true,"route":"facilities","stands":1,"status":503,"worker":"${worker}"}`
     const { key } = body
     const NOTHING = '{"bytesAfter":0,"cut":0,"finished":0,"inFlight":0,"maybeExecuted":0}'
     const texts = `"${body.workers.join('","')}"`
-    const bytes = `{"epoch":1,"gateway":"gw-1","key":"${key}","proofs":[${proof('worker-1')},${proof('worker-2')}],"residual":${NOTHING},"time":"2026-01-02T03:04:05.000Z","workers":[${texts}]}`
+    const bytes = `{"epoch":1,"gateway":"gw-1","key":"${key}","orders":["${body.orders.join('","')}"],"proofs":[${proof('worker-1')},${proof('worker-2')}],"residual":${NOTHING},"time":"2026-01-02T03:04:05.000Z","workers":[${texts}]}`
     expect(verify(null, Buffer.from(bytes), server.publicKey, Buffer.from(body.signature, 'base64url'))).toBe(true)
   })
 

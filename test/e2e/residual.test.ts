@@ -64,7 +64,9 @@ test('two in flight: both cut, one of them perhaps executed', async () => {
   expect(certificate.residual).toEqual(told)
   const file = path.join(gateway.home, 'certificate.json')
   writeFileSync(file, JSON.stringify(certificate))
-  const verified = await runCommand(['certificate', 'verify', file, '--key', certificate.key])
+  const responder = `${who.name}=${who.key}`
+  const verified = await runCommand(['certificate', 'verify', file, '--key', certificate.key, '--responder', responder])
+  expect(verified.stdout).toMatch(new RegExp(`signed by ${who.name}, .*\\n +\\{"kind":"lock","scope":\\{"all":true\\}`))
   expect([verified.code, verified.stdout]).toEqual([
     0,
     expect.stringMatching(

@@ -30,6 +30,7 @@ import { randomUUID } from 'node:crypto'
 
 export const FLEET = 'cowin-test'
 export const SECRET = 'a secret of thirty-two characters.'
+const SECRETS: readonly string[] = [SECRET]
 export const LEASE_MS = 2000
 
 export interface Member {
@@ -145,8 +146,7 @@ export async function settle(): Promise<void> {
 async function createMember(fleet: Fleet, options: MemberOptions): Promise<Member> {
   const { clock } = fleet
   const signer = options.signer ?? makeSigner()
-  const secrets = options.secrets ?? [SECRET]
-  const seal = createFleetSeal({ fleet: FLEET, secrets: () => secrets, signer })
+  const seal = createFleetSeal({ fleet: FLEET, secrets: () => options.secrets ?? SECRETS, signer })
   const [trail, journal, dataPlane, logger] = [
     createFakeTrail([]),
     createFakeJournal([], options.entries),

@@ -59,6 +59,11 @@ export function createFleetSeal({ fleet, secrets, signer }: FleetSealOptions): F
       return `${body}.${Buffer.from(end).toString('base64url')}`
     },
     peek: (envelope) => parsePayload(envelope.split('.')[2] ?? ''),
+    isByFirst(envelope) {
+      const [key = '', voucher = ''] = envelope.split('.')
+      const { secrets: keys } = now()
+      return isVouchedBy(keys.slice(0, 1), fleet, key, voucher)
+    },
     open(type, envelope) {
       const parts = envelope.split('.')
       // One spelling each: what decodes to the same bytes with other bits at its end is another text.
@@ -98,10 +103,8 @@ function learn(
   voucher: string,
 ): KnownKey | undefined {
   const raw = Buffer.from(key, 'base64url')
-  const given = Buffer.from(voucher, 'base64url')
-  if (raw.length !== 32) return undefined
+  if (raw.length !== 32 || !isVouchedBy(secrets, fleet, key, voucher)) return undefined
   const gateway = gatewayNameOf(raw)
-  if (!secrets.some((secret) => isSame(macOf(secret, vouchingBytes(fleet, gateway, key)), given))) return undefined
   let made: KeyObject | undefined
   const learned: KnownKey = {
     gateway,
@@ -111,6 +114,12 @@ function learn(
   known.set(`${key}.${voucher}`, learned)
   known.set(key, learned)
   return learned
+}
+
+function isVouchedBy(secrets: readonly KeyObject[], fleet: string, key: string, voucher: string): boolean {
+  const bytes = vouchingBytes(fleet, gatewayNameOf(Buffer.from(key, 'base64url')), key)
+  const given = Buffer.from(voucher, 'base64url')
+  return secrets.some((secret) => isSame(macOf(secret, bytes), given))
 }
 
 function macOf(secret: KeyObject | undefined, bytes: Buffer): Buffer {

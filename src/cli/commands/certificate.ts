@@ -2,6 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import type { Command } from 'commander'
 import { parseVkey } from '../../audit/note.ts'
+import type { KnownResponder } from '../../audit/ordered-text.ts'
 import { verifyCertificate, type CertificateVerdict } from '../../audit/verify-certificate.ts'
 import { addClientOptions, createClient, type ClientFlags } from '../client.ts'
 import { examples, type Context, type Define } from '../command.ts'
@@ -14,6 +15,7 @@ interface VerifyFlags {
   readonly key?: readonly string[]
   readonly keys?: string
   readonly order?: string
+  readonly responder?: readonly string[]
   readonly json?: boolean
 }
 
@@ -46,10 +48,17 @@ function defineVerify(command: Command, context: Context): void {
     )
     .option('--keys <file>', 'a file of such keys, one a line; # begins a comment')
     .option('--order <file>', 'the order itself (JWS): checks that it is the one that was proven')
+    .addOption(
+      repeatable(
+        '--responder <name=key>',
+        'who may have ordered it, and their public key (the line that keygen prints): checks their signature under the order',
+      ),
+    )
     .option('--json', 'print JSON')
   examples(
     check,
     'portcullis certificate verify certificate-7.json --keys gateways.keys',
+    'portcullis certificate verify certificate-7.json --keys gateways.keys --responder night-desk=BASE64URL',
     'portcullis certificate verify certificate-7.json --key portcullis/gateway-0a1b2c3d4e5f+ab12cd34+AQ...',
   )
   check.action((file: string, flags: VerifyFlags) => {
@@ -60,7 +69,7 @@ function defineVerify(command: Command, context: Context): void {
 /** 0: all signatures hold, all keys are pinned, nobody is missing; 3: they hold, and the rest does not; 1: something does not hold. */
 function verifyFile(file: string, flags: VerifyFlags, { printer }: Context): ExitCode {
   const pins = [...(flags.key ?? []), ...(flags.keys === undefined ? [] : linesOf(flags.keys))].map(pinOf)
-  const verdict = verifyCertificate(readJson(file), pins)
+  const verdict = verifyCertificate(readJson(file), pins, (flags.responder ?? []).map(responderOf))
   if ('problem' in verdict) throw new CommandFailure(EXIT.failed, `${file}: ${verdict.problem}`)
   const order = flags.order === undefined ? undefined : orderIdOf(readText(flags.order, '--order').trim())
   const isOther = order !== undefined && !verdict.orders.includes(order)
@@ -89,6 +98,16 @@ function pinOf(text: string): string {
       `"${text.slice(0, 60)}" is no key of a gateway: give its vkey (portcullis status --json shows audit.vkey), or the 43 characters of its raw key`,
     )
   return Buffer.from(key.publicKeyRaw).toString('base64url')
+}
+
+function responderOf(text: string): KnownResponder {
+  const at = text.lastIndexOf('=')
+  const [kid, key] = [text.slice(0, Math.max(0, at)), text.slice(at + 1)]
+  if (kid === '' || !/^[A-Za-z0-9_-]{43}$/.test(key))
+    throw usageFailure(
+      `"${text.slice(0, 60)}" names no responder: give NAME=KEY, the name that signs and the 43 characters of the public key`,
+    )
+  return { kid, key }
 }
 
 function linesOf(file: string): readonly string[] {

@@ -14,6 +14,8 @@ export interface MemberBook {
   compare(records: ReadonlyMap<string, string>): ReadonlyMap<string, string>
   /** The next record of this gateway itself. */
   sign(state: Member['state'], rest: Pick<Member, 'at' | 'version' | 'address' | 'knows'>): string
+  /** Whether its record still stands by a fleet secret that is to be replaced: once that is gone, nobody believes it. */
+  isByOldSecret(gateway: string): boolean
   /** Own number, which counts its runs and records. */
   readonly seq: number
   /** All that was learned is on the disk, or could not be written. Never rejects. */
@@ -63,6 +65,10 @@ export function createMemberBook({ fleet, seal, memory, logger }: MemberBookDeps
     },
     get seq() {
       return seq
+    },
+    isByOldSecret(gateway) {
+      const text = texts.get(gateway)
+      return text !== undefined && !seal.isByFirst(text)
     },
     found() {
       if (founded) return

@@ -29,7 +29,11 @@ function gatewayView(parts: FleetParts, name: string): GatewayView {
   const { deps, roster, link, table } = parts
   const state = stateOf(parts, name)
   const address = roster.member(name)?.address
-  const common = { name, state, ...(address === undefined ? {} : { address }) }
+  const common = {
+    ...{ name, state },
+    ...(address === undefined ? {} : { address }),
+    ...(parts.book.isByOldSecret(name) ? { voucher: 'old' as const } : {}),
+  }
   if (name === roster.own) {
     const { epoch } = deps.desk.ledger
     const { workers } = deps.dataPlane

@@ -67,11 +67,21 @@ function certificate(deps: ControlDeps): Answer {
       gateway: deps.gatewayName,
       key: Buffer.from(deps.signer.publicKeyRaw).toString('base64url'),
       ...ownPart(deps, proven),
+      orders: orderTexts(deps, fleet?.orders ?? ordersAt(deps, epoch)),
       ...(fleet === undefined ? {} : { fleet }),
     }
     const signature = Buffer.from(deps.signer.sign(Buffer.from(canonicalJson(unsigned)))).toString('base64url')
     sendJson(response, 200, { ...unsigned, signature } satisfies Certificate)
   }
+}
+
+function ordersAt({ desk }: ControlDeps, epoch: number): readonly string[] {
+  return [...desk.ledger.accepted].filter(([, at]) => at === epoch).map(([id]) => id)
+}
+
+/** As they were signed, so that whoever has the certificate can see what was ordered. */
+function orderTexts({ desk }: ControlDeps, ids: readonly string[]): readonly string[] {
+  return ids.flatMap((id) => desk.orderText(id) ?? [])
 }
 
 /** What this gateway's own workers have shown. */

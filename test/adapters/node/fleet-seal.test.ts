@@ -13,6 +13,14 @@ const [OLD, NEW] = ['the secret of last year, long enough', 'the secret of this 
 const seal = (secrets: readonly string[] = [OLD], fleet = 'f', signer = makeSigner()) =>
   createFleetSeal({ fleet, secrets: () => secrets, signer })
 
+test('a voucher of a secret that is to be replaced is told from one of the first', () => {
+  const before = seal([OLD])
+  const reader = seal([NEW, OLD])
+  const [old, late] = [before.seal('member', '{}'), seal([NEW, OLD]).seal('member', '{}')]
+  expect([reader.isByFirst(old), reader.isByFirst(late), before.isByFirst(old)]).toEqual([false, true, true])
+  expect([reader.isByFirst(''), reader.isByFirst(`${late.split('.')[0]}.AAAA`)]).toEqual([false, false])
+})
+
 describe('an envelope', () => {
   test('is opened by whoever has the secret, and says which gateway signed it', () => {
     const [a, b] = [seal(), seal()]
