@@ -28,7 +28,7 @@ export function parseWitnessKey(text: string): WitnessKey | Refused {
   const [, name, id, encoded] = /^([^\s+]+)\+([0-9a-f]{8})\+(\S+)$/u.exec(text) ?? []
   const bytes = parseBase64(encoded ?? '')
   if (name === undefined || bytes?.length !== 1 + KEY_BYTES || bytes[0] !== TYPE)
-    return { problem: "a witness's key is written NAME+ID+BASE64, and its base64 begins with BA or BB" }
+    return { problem: "a witness's key is written NAME+ID+BASE64: this one is not of that type" }
   const key = createWitnessKey(name, bytes.subarray(1))
   return key.id === id ? key : { problem: `the key id ${id} does not belong to the key of ${name}` }
 }

@@ -5,11 +5,12 @@ import { checkProofFile } from './check-proof-file.ts'
 import { isPack, verifyPack } from './verify-pack.ts'
 import { verifyTrail, type Verdict } from './verify.ts'
 
-const USAGE = `Usage: node verify.mjs [DIR] [--key VKEY] [--checkpoint FILE ...] [--json]
+const USAGE = `Usage: node verify.mjs [DIR] [--key VKEY] [--checkpoint FILE ...] [--witness KEY ...] [--json]
        node verify.mjs FILE.tlog-proof --record FILE --key VKEY
   DIR           a trail, or an export with proofs (default: where you are)
   --key         the verification key, kept elsewhere: finds what was signed anew
   --checkpoint  a checkpoint of this trail, kept elsewhere: finds a rollback
+  --witness     the key of a witness: checks that it has cosigned this history
   --record      the record that the proof is of; or --receipt TEXT
 Exit codes: 0 intact, 1 not, 2 bad usage.
 `
@@ -23,6 +24,7 @@ export async function runVerifier(argv: readonly string[], write: (text: string)
       options: {
         key: { type: 'string' },
         checkpoint: { type: 'string', multiple: true },
+        witness: { type: 'string', multiple: true },
         record: { type: 'string' },
         receipt: { type: 'string' },
         json: { type: 'boolean' },
@@ -44,13 +46,20 @@ export async function runVerifier(argv: readonly string[], write: (text: string)
       return ok ? 0 : 1
     }
     if (isPack(place)) {
-      const verdict = await verifyPack(place, values.key)
-      return show(verdict.ok, verdict, [`${verdict.records} records`, ...verdict.problems, verdict.keyStatement])
+      const verdict = await verifyPack(place, values.key, values.witness)
+      const { records, problems, keyStatement, witnessStatement } = verdict
+      const lines = [`${records} records`, ...problems, keyStatement, witnessStatement]
+      return show(
+        verdict.ok,
+        verdict,
+        lines.filter((line) => line !== ''),
+      )
     }
     const checkpoints = (values.checkpoint ?? []).map((file) => readFileSync(file, 'utf8'))
     const verdict = await verifyTrail(place, {
       ...(values.key === undefined ? {} : { vkey: values.key }),
       ...(checkpoints.length === 0 ? {} : { checkpoint: checkpoints }),
+      ...(values.witness === undefined ? {} : { witness: values.witness }),
       onProgress: (done, total) => {
         if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${done < total ? `${done} of ${total} entries` : ''}`)
       },
@@ -95,6 +104,7 @@ function linesOf({
   warnings,
   keyStatement,
   checkpointStatement,
+  witnessStatement,
 }: Verdict): readonly string[] {
   return [
     `log ${origin}, ${size} entries, root ${root}`,
@@ -110,6 +120,7 @@ function linesOf({
     ...warnings.map((warning) => `warning: ${warning}`),
     keyStatement,
     checkpointStatement,
+    witnessStatement,
   ].filter((line) => line !== '')
 }
 

@@ -3,14 +3,17 @@ import { createReadStream, existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { type Checkpoint, openCheckpoint } from './checkpoint.ts'
+import { Findings } from './findings.ts'
 import { type Hash, isIncluded, leafHash } from './merkle.ts'
 import { parseBase64, parseVkey } from './note.ts'
+import { compareWitnesses } from './verify-witness.ts'
 
 export interface PackVerdict {
   readonly ok: boolean
   readonly records: number
   readonly problems: readonly string[]
   readonly keyStatement: string
+  readonly witnessStatement: string
 }
 
 const PROBLEMS_MAX = 100
@@ -20,19 +23,29 @@ export function isPack(dir: string): boolean {
 }
 
 /** `vkey`: kept elsewhere. Never rejects for what it finds. */
-export async function verifyPack(dir: string, vkey: string | undefined): Promise<PackVerdict> {
+export async function verifyPack(
+  dir: string,
+  vkey: string | undefined,
+  witnesses: readonly string[] = [],
+): Promise<PackVerdict> {
   const given = vkey ?? read(dir, 'vkey')
   const key = parseVkey(given.trim())
   const keyStatement =
     vkey === undefined
       ? 'No key was given: the signature was checked with the key that lies in the export itself. Whoever made all of it anew could not be seen.'
       : 'The signature was checked with the key given.'
-  if ('problem' in key) return { ok: false, records: 0, problems: [key.problem], keyStatement }
-  const checkpoint = openCheckpoint(read(dir, 'checkpoint'), key)
-  if ('problem' in checkpoint)
-    return { ok: false, records: 0, problems: [`the checkpoint does not hold: ${checkpoint.problem}`], keyStatement }
-  const faults = await verifyRecords(dir, checkpoint)
-  return { ok: faults.problems.length === 0, ...faults, keyStatement }
+  const failed = (problem: string): PackVerdict => ({
+    ...{ ok: false, records: 0, problems: [problem], keyStatement, witnessStatement: '' },
+  })
+  if ('problem' in key) return failed(key.problem)
+  const note = read(dir, 'checkpoint')
+  const checkpoint = openCheckpoint(note, key)
+  if ('problem' in checkpoint) return failed(`the checkpoint does not hold: ${checkpoint.problem}`)
+  const { records, problems } = await verifyRecords(dir, checkpoint)
+  const findings = new Findings()
+  const witnessStatement = compareWitnesses({ keys: witnesses, notes: [note], vkey: key }, findings)
+  const all = [...problems, ...findings.all().map(({ what }) => what)]
+  return { ok: all.length === 0, records, problems: all, keyStatement, witnessStatement }
 }
 
 async function verifyRecords(

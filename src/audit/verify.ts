@@ -1,5 +1,5 @@
 // The offline verifier: re-derives everything that a trail claims, and says plainly what it could not see.
-import { existsSync, statSync } from 'node:fs'
+import { existsSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Worker } from 'node:worker_threads'
 import { type Checkpoint, openCheckpoint, parseCheckpoint } from './checkpoint.ts'
@@ -14,6 +14,7 @@ import { compare, readKept } from './verify-kept.ts'
 import { verifyFiles } from './verify-files.ts'
 import { type LogPosition, type LogResult, verifyLog } from './verify-log.ts'
 import { readIfThere } from './verify-read.ts'
+import { compareWitnesses } from './verify-witness.ts'
 import { verifyWal } from './verify-wal.ts'
 import { walDir } from './wal-segment.ts'
 
@@ -22,6 +23,8 @@ export interface VerifyOptions {
   readonly vkey?: string
   /** Checkpoints of this trail, kept elsewhere: the texts of the signed notes. */
   readonly checkpoint?: string | readonly string[]
+  /** Verification keys of witnesses, kept elsewhere: each must have cosigned the trail's checkpoint or one of those given. */
+  readonly witness?: readonly string[]
   /** Where an earlier verification of this trail stood; what is before is not read again, which the verdict says. */
   readonly resume?: VerifyPosition
   /** Called now and then, while nothing was wrong, with where to go on another time: to be copied at once, for it grows on. */
@@ -56,6 +59,8 @@ export interface Verdict {
   readonly keyStatement: string
   /** What the trail was compared with, and what therefore could not be seen. */
   readonly checkpointStatement: string
+  /** Which witnesses have seen how much of it; empty where there is nothing to say. */
+  readonly witnessStatement: string
 }
 
 /** Verifies the trail in a directory, wherever it was copied to. A trail that grows meanwhile is looked at again. Never rejects for what it finds. */
@@ -80,7 +85,7 @@ async function verifyOnce(dir: string, options: VerifyOptions): Promise<Verdict>
   const findings = new Findings()
   if (!isDirectory(dir)) {
     findings.problem('there is no trail here: this is no directory', { file: '.' })
-    return conclude(findings, undefined, NOTHING, { keyStatement: '', checkpointStatement: '' })
+    return conclude(findings, undefined, NOTHING, NO_STATEMENTS)
   }
   const { vkey, statement: keyStatement } = findKey(dir, options.vkey, findings)
   const signed = readSigned(dir, vkey, findings)
@@ -122,10 +127,13 @@ async function verifyOnce(dir: string, options: VerifyOptions): Promise<Verdict>
   }
   findings.append(order)
   const checkpointStatement = compare(kept, given, signed, log, { findings, minimum })
+  const notes = [...(signed === undefined ? [] : [readFileSync(join(dir, 'checkpoint'), 'utf8')]), ...given]
+  const witnessStatement = compareWitnesses({ keys: options.witness ?? [], notes, vkey }, findings)
   const counts = { unsealed, minimum, resumedFrom: resumed?.size ?? 0 }
-  return conclude(findings, signed, counts, { keyStatement, checkpointStatement })
+  return conclude(findings, signed, counts, { keyStatement, checkpointStatement, witnessStatement })
 }
 
+const NO_STATEMENTS = { keyStatement: '', checkpointStatement: '', witnessStatement: '' }
 const NOTHING = { unsealed: 0, minimum: 0, resumedFrom: 0 }
 
 /** The position, where it can be one of this trail, and nothing that is asked for lies before it. */
@@ -175,7 +183,7 @@ function conclude(
   findings: Findings,
   signed: Checkpoint | undefined,
   counts: Pick<Verdict, 'unsealed' | 'minimum' | 'resumedFrom'>,
-  statements: { keyStatement: string; checkpointStatement: string },
+  statements: typeof NO_STATEMENTS,
 ): Verdict {
   const { origin = '', size = 0, root = emptyRoot } = signed ?? {}
   const problems = findings.all()

@@ -29,7 +29,7 @@ const witnessSchema = z.strictObject({
     })
     .describe('Its submission prefix; what it signs is checked, so http is enough.'),
   key: text('must be the key of a witness, as "portcullis witness" prints it')
-    .refine((value) => /^[^\s+]+\+[0-9a-f]{8}\+B[AB][A-Za-z0-9+/]{42}$/.test(value), {
+    .refine((value) => /^[^\s+]+\+[0-9a-f]{8}\+B[A-P][A-Za-z0-9+/]{42}$/.test(value), {
       error: 'must be the verification key of a witness, NAME+ID+BASE64, as "portcullis witness" prints it',
     })
     .describe('Its verification key (C2SP tlog-cosignature).'),

@@ -1,7 +1,7 @@
 // A witness signs one history of each log, remembers it over a restart, and takes nothing that does not lead on from it.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, afterEach, expect, test } from '@jest/globals'
+import { afterAll, afterEach, describe, expect, test } from '@jest/globals'
 import {
   cosign,
   createWitnessKey,
@@ -13,7 +13,10 @@ import { nodeFiles, type Files } from '../../src/audit/files.ts'
 import { createConsistencyProof } from '../../src/audit/merkle.ts'
 import { createVkey } from '../../src/audit/note.ts'
 import { createTileReader } from '../../src/audit/tiles.ts'
+import { runVerifier } from '../../src/audit/verifier-main.ts'
 import { verifyTrail } from '../../src/audit/verify.ts'
+import { run } from '../cli/support.ts'
+import { SAMPLE } from '../config/sample.ts'
 import { createWitness, type Witness } from '../../src/audit/witness.ts'
 import { startWitnessServer } from '../../src/adapters/node/witness-server.ts'
 import { addCheckpoint } from '../../src/adapters/node/witness-client.ts'
@@ -184,4 +187,71 @@ test('over HTTP: the cosigned checkpoint verifies, stays over a restart, and the
   await ours.sealer.close()
   expect(await verifyTrail(ours.place.dir, { checkpoint: ours.note(300) + body })).toMatchObject({ ok: true })
   expect(failures).toEqual([])
+})
+
+describe('what the verifier says of witnesses', () => {
+  const vkey = formatWitnessKey(key)
+
+  async function cosigned(text: (note: string, line: string) => string = (note, line) => note + line) {
+    const { place, note, sealer, wal } = await history([3, 300])
+    await wal.close()
+    await sealer.close()
+    const lineOf = (size: number): string => cosign(`${note(size).split('\n\n')[0] ?? ''}\n`, SECONDS, witnessSigner)
+    writeFileSync(join(place.dir, 'checkpoint'), text(note(300), lineOf(300)))
+    return { place, kept: note(3) + lineOf(3) }
+  }
+
+  test('a cosignature that holds is told with its time; nothing is passed over in silence', async () => {
+    const { place } = await cosigned()
+    expect(await verifyTrail(place.dir, { witness: [vkey] })).toMatchObject({
+      ok: true,
+      witnessStatement: 'The witness witness.example.in has cosigned the first 300 entries, 2027-01-15T08:00:00.000Z.',
+    })
+    expect((await verifyTrail(place.dir)).witnessStatement).toBe(
+      'No key of a witness was given: what witness.example.in has cosigned was not checked.',
+    )
+  })
+
+  test('one that lags is shown by the checkpoint that it has; without it the verdict fails', async () => {
+    const { place, kept } = await cosigned((note) => note)
+    expect((await verifyTrail(place.dir)).witnessStatement).toBe('')
+    const alone = await verifyTrail(place.dir, { witness: [vkey] })
+    expect([alone.ok, alone.problems[0]?.what]).toEqual([false, expect.stringContaining('has cosigned no checkpoint')])
+    const beside = await verifyTrail(place.dir, { witness: [vkey], checkpoint: kept })
+    expect([beside.ok, beside.witnessStatement]).toEqual([true, expect.stringContaining('the first 3 entries')])
+  })
+
+  test('one that does not hold, of another key or of another text, is a problem', async () => {
+    const forged = createWitnessKey(witnessSigner.name, createSigner('x', 4).publicKeyRaw)
+    const { place } = await cosigned()
+    expect((await verifyTrail(place.dir, { witness: [formatWitnessKey(forged)] })).ok).toBe(false)
+    expect((await verifyTrail(place.dir, { witness: ['nonsense'] })).problems[0]?.what).toContain(
+      'the witness key given',
+    )
+    const changed = await cosigned((note) => note + cosign(`${log.name}\n300\nAAAA\n`, SECONDS, witnessSigner))
+    const verdict = await verifyTrail(changed.place.dir, { witness: [vkey] })
+    expect([verdict.ok, verdict.problems[0]?.what]).toEqual([false, expect.stringContaining('does not hold')])
+  })
+
+  test('the single file checks it too, and so does the command, by key and by config', async () => {
+    const { place, kept } = await cosigned((note) => note)
+    const said: string[] = []
+    const keptFile = join(place.root, 'kept')
+    writeFileSync(keptFile, kept)
+    const args = [place.dir, '--witness', vkey]
+    expect(await runVerifier(args, (text) => said.push(text))).toBe(1)
+    expect(await runVerifier([...args, '--checkpoint', keptFile], (text) => said.push(text))).toBe(0)
+    expect(said.at(-1)).toContain('has cosigned the first 3 entries')
+    const config = join(place.root, 'portcullis.yaml')
+    writeFileSync(
+      config,
+      SAMPLE.replace(/^audit:\n/m, `audit:\n  witnesses: [{ url: "http://127.0.0.1:1", key: "${vkey}" }]\n`),
+    )
+    const verify = (...more: readonly string[]) => run(['audit', 'verify', place.dir, ...more], { cwd: place.root })
+    const byConfig = await verify('--config', config, '--checkpoint', keptFile)
+    expect(byConfig).toMatchObject({ code: 0, stdout: expect.stringContaining('has cosigned the first 3') })
+    expect(await verify('--config', config)).toMatchObject({ code: 1 })
+    expect(await verify('--witness', vkey, '--checkpoint', keptFile)).toMatchObject({ code: 0 })
+    expect(await verify('--config', join(place.root, 'absent.yaml'))).toMatchObject({ code: 2 })
+  })
 })

@@ -1,6 +1,7 @@
 // Keys that say how the trail is searched, kept and sent on: what is right becomes absolute, what is wrong is said at once.
 import { dirname, join } from 'node:path'
 import { expect, test } from '@jest/globals'
+import { createWitnessKey, formatWitnessKey } from '../../src/audit/cosignature.ts'
 import { configOf, FILE, problemsOf, SAMPLE } from './sample.ts'
 
 const withAudit = (audit: string): string => `${SAMPLE.replace(/^audit:.*\n(?: .*\n)*/m, '')}\naudit:\n${audit}\n`
@@ -110,4 +111,10 @@ test('keys of detail lie beside the trail, never in it, and are kept as long as 
   expect(problemsOf(withAudit('  details: { keys: ./data/audit/k }')).map(({ message }) => message)).toEqual([
     expect.stringContaining('lies in audit.dir'),
   ])
+})
+
+test.each([0x00, 0x1f, 0x20, 0x7f, 0xff])('the key of a witness may begin with any byte (%i)', (first) => {
+  const key = formatWitnessKey(createWitnessKey('witness.example.in', Buffer.alloc(32, first)))
+  const { witnesses } = configOf(withAudit(`  witnesses: [{ url: "http://w.example.in", key: "${key}" }]`)).audit
+  expect(witnesses).toEqual([{ url: 'http://w.example.in', key }])
 })

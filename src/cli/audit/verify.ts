@@ -1,6 +1,6 @@
 // portcullis audit verify: the trail, checked offline, wherever it was copied to.
 import { readFileSync } from 'node:fs'
-import { extname } from 'node:path'
+import { extname, resolve } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import type { Command } from 'commander'
 import type { Resume } from '../../audit/resume-file.ts'
@@ -14,6 +14,8 @@ import { reasonOf } from '../signing-key.ts'
 interface VerifyFlags {
   readonly key?: string
   readonly checkpoint?: readonly string[]
+  readonly witness?: readonly string[]
+  readonly config?: string
   readonly resume?: string
   readonly json?: boolean
 }
@@ -29,6 +31,10 @@ export const define: Define = (command, context) => {
         'a checkpoint of this trail, kept elsewhere: finds a rollback, and two histories',
       ),
     )
+    .addOption(
+      repeatable('--witness <key>', 'the verification key of a witness: checks that it has cosigned this history'),
+    )
+    .option('--config <file>', 'take the keys of the witnesses from this config')
     .option('--resume <file>', 'go on where this file says that an earlier run stood, and keep it up to date')
     .option('--json', 'print JSON')
   examples(
@@ -45,15 +51,18 @@ export const define: Define = (command, context) => {
 const THREAD = new URL(`../../audit/tile-check-thread${extname(import.meta.url)}`, import.meta.url)
 
 /** 0 intact (a torn tail that was never acknowledged is a warning), 1 anything else. */
-async function verifyDirectory(dir: string, flags: VerifyFlags, { printer }: Context): Promise<ExitCode> {
+async function verifyDirectory(dir: string, flags: VerifyFlags, context: Context): Promise<ExitCode> {
+  const { printer } = context
   const { verifyTrail } = await import('../../audit/verify.ts')
   const resume = flags.resume === undefined ? undefined : await openResume(flags.resume)
+  const witness = [...(flags.witness ?? []), ...(await witnessesOf(flags.config, context))]
   const verdict = await verifyTrail(dir, {
     ...(flags.key === undefined ? {} : { vkey: flags.key }),
     ...(flags.checkpoint === undefined ? {} : { checkpoint: flags.checkpoint.map(readCheckpoint) }),
     ...(resume === undefined
       ? {}
       : { onPosition: resume.keep, ...(resume.position === undefined ? {} : { resume: resume.position }) }),
+    ...(witness.length === 0 ? {} : { witness }),
     startThread: () => new Worker(THREAD),
     onProgress: (done, total) => {
       printer.progress(`${done} of ${total} entries`)
@@ -64,6 +73,17 @@ async function verifyDirectory(dir: string, flags: VerifyFlags, { printer }: Con
   if (flags.json === true) printer.json({ dir, ...verdict })
   else printVerdict(printer, dir, verdict)
   return verdict.ok ? EXIT.done : EXIT.failed
+}
+
+async function witnessesOf(config: string | undefined, { machine }: Context): Promise<readonly string[]> {
+  if (config === undefined) return []
+  const { formatProblems } = await import('../../config/problem.ts')
+  const { readConfig } = await import('../../config/read-config.ts')
+  const read = await readConfig(resolve(config), machine.env, machine.now())
+  if ('problems' in read) throw usageFailure(`--config: ${formatProblems(read.problems, config)}`)
+  const { witnesses } = read.config.audit
+  if (witnesses.length === 0) throw usageFailure(`--config ${config}: audit.witnesses names no witness`)
+  return witnesses.map(({ key }) => key)
 }
 
 async function openResume(file: string): Promise<Resume> {
@@ -96,7 +116,7 @@ function printVerdict(printer: Printer, dir: string, verdict: Verdict): void {
   for (const { what, where } of problems)
     printer.out({ style: 'red', text: '  problem     ' }, `${placeText(where)}${what}`)
   for (const warning of warnings) printer.out({ style: 'yellow', text: '  warning     ' }, warning)
-  for (const statement of [verdict.keyStatement, verdict.checkpointStatement])
+  for (const statement of [verdict.keyStatement, verdict.checkpointStatement, verdict.witnessStatement])
     if (statement !== '') printer.out(`  ${statement}`)
 }
 
