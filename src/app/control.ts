@@ -67,10 +67,10 @@ export async function openControl(parts: Parts, watches: Watches, notices: Notic
     ...(parts.fleet === undefined ? {} : { fleet: parts.fleet.parts }),
     readiness: () => readinessOf(parts, draining),
     impact: parts.impact,
-    ...(running.config.control.alertmanager === undefined ? {} : { suggestions: notices.suggestions }),
+    suggestions: notices.suggestions,
     console: readConsole(CONSOLE_DIR),
     ...(parts.pool === undefined ? {} : { live: parts.live, rates: openRates(parts) }),
-    people: openPeopleDesk(parts),
+    people: openPeopleDesk(parts, notices.suggestions),
     metrics: async () => ({
       contentType: parts.meters.registry.contentType,
       body: await parts.meters.registry.render(),

@@ -1,17 +1,17 @@
 // The main thread's part in counting people: limits are learned and kept, exemptions reach the workers, and, where the config
 // allows it, a session that read a honey subject or ran away is locked by the gateway's own key.
-import { createPrivateKey, createPublicKey, sign } from 'node:crypto'
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { every } from '../control/every.ts'
+import type { Suggestions } from '../control/suggestions.ts'
 import { createPeopleDesk, type Exemption, type LimitSource, type PeopleDesk } from '../control/people/people-desk.ts'
-import type { AnomalyRecord, LimitRecord } from '../core/audit-record.ts'
-import type { Config } from '../config/config.ts'
+import type { LimitRecord } from '../core/audit-record.ts'
 import { budgetsOf, LEARN_RULES, learnLimits, type LearnedLimit } from '../throttle/learned-limits.ts'
 import { createMaxima, ROLES } from '../throttle/maxima.ts'
 import { BUILT_IN } from '../throttle/new-subjects.ts'
 import type { Parts } from './parts.ts'
 import { joinCounts } from './people-fleet.ts'
+import { lockerOf, proposerOf } from './people-locks.ts'
 
 const LEARN_EVERY_MS = 3_600_000
 const RULES = { ...LEARN_RULES, floors: BUILT_IN, ceilings: BUILT_IN.map(({ count }) => 2 * count) }
@@ -21,7 +21,7 @@ interface Kept {
   readonly exemptions: readonly Exemption[]
 }
 
-export function openPeopleDesk(parts: Parts): PeopleDesk {
+export function openPeopleDesk(parts: Parts, suggestions: Pick<Suggestions, 'propose'>): PeopleDesk {
   const { clock, logger, trail, people, pool, running } = parts
   const file = join(running.config.store.dir, 'people.json')
   const kept = readKept(file, logger)
@@ -82,7 +82,7 @@ export function openPeopleDesk(parts: Parts): PeopleDesk {
     push()
   })
   const lock = running.config.throttle?.lock
-  if (lock !== undefined) parts.cleanUp.defer(people.book.listen(lockerOf(parts, lock)))
+  parts.cleanUp.defer(people.book.listen(lock === undefined ? proposerOf(suggestions) : lockerOf(parts, lock)))
   return desk
 }
 
@@ -153,58 +153,4 @@ function writeKept(file: string, kept: Kept): void {
   mkdirSync(join(file, '..'), { recursive: true })
   writeFileSync(`${file}.new`, JSON.stringify(kept), { mode: 0o600 })
   renameSync(`${file}.new`, file)
-}
-
-/** One lock for each session or address, scoped to it, that opens by itself. */
-function lockerOf(
-  { desk, clock, randomness, logger, running }: Parts,
-  { keyFile, ttlMs }: NonNullable<NonNullable<Config['throttle']>['lock']>,
-) {
-  const privateKey = createPrivateKey(readFileSync(keyFile, 'utf8'))
-  const x = createPublicKey(privateKey).export({ format: 'jwk' }).x
-  const me = running.config.control.responders.find(({ key }) => key === x)
-  if (me === undefined)
-    throw new Error(
-      `throttle.lock.keyFile ${keyFile}: its public key is no responder's: enrol it in control.responders`,
-    )
-  const locked = new Map<string, number>()
-  return ({ answer, session, client, sentence, detector, threat }: AnomalyRecord): void => {
-    if (answer !== 'lock' && answer !== 'revoke') return
-    const now = clock.now()
-    const name = session ?? client
-    if ((locked.get(name) ?? 0) > now) return
-    locked.set(name, now + ttlMs)
-    const scope =
-      session === undefined
-        ? { cidrs: [client.includes(':') ? `${client}/128` : `${client}/32`] }
-        : { sessions: [session] }
-    const order = {
-      ...{ kind: 'lock', scope, mode: 'deny', onExpiry: 'open', ttl: `${Math.round(ttlMs / 1000)}s` },
-      reason: `${detector} (${threat ?? ''}): ${sentence}`,
-      incident: `INC-${new Date(now).toISOString().slice(0, 10)}`,
-    }
-    const fleet = running.config.store.redis?.fleet
-    const claims = {
-      iss: me.name,
-      iat: Math.floor(now / 1000),
-      jti: randomness.requestId(),
-      order,
-      ...(fleet === undefined ? {} : { aud: fleet }),
-    }
-    const input = `${encoded({ alg: 'EdDSA', typ: 'portcullis-order+jwt', kid: me.name })}.${encoded(claims)}`
-    const jws = `${input}.${sign(null, Buffer.from(input), privateKey).toString('base64url')}`
-    desk.submit(jws, 'api').then(
-      (result) => {
-        if (result.outcome !== 'accepted')
-          logger.error('a lock by a detector was not accepted', { outcome: result.outcome, detector })
-      },
-      (error: unknown) => {
-        logger.error('a lock by a detector failed', { error: String(error), detector })
-      },
-    )
-  }
-}
-
-function encoded(value: object): string {
-  return Buffer.from(JSON.stringify(value)).toString('base64url')
 }

@@ -19,6 +19,7 @@ import { CanaryDoor } from '../gateway/canary-door.ts'
 import { proveRefusals } from '../gateway/canary.ts'
 import { countImpact } from '../gateway/count-impact.ts'
 import type { Gateway } from '../gateway/gateway.ts'
+import { createDelays } from '../gateway/delays.ts'
 import { ImpactRing } from '../gateway/impact-ring.ts'
 import { InFlight } from '../gateway/in-flight.ts'
 import { lockMemory, LockView } from '../gateway/lock-view.ts'
@@ -108,6 +109,13 @@ function openLog({ audit }: Config): Promise<WriteAheadLog> {
   })
 }
 
+function schedule(run: () => void, ms: number): () => void {
+  const timer = setTimeout(run, ms)
+  return () => {
+    clearTimeout(timer)
+  }
+}
+
 async function run(): Promise<Running> {
   const { config, name } = start
   if (config.gateway === undefined) throw new Error('a data-plane worker needs a gateway section')
@@ -131,12 +139,7 @@ async function run(): Promise<Running> {
   const inFlight = new InFlight(() => {
     telemetry.streamCut()
   })
-  const takeTurns = createTurnsOfTime(inFlight, clock, (run, ms) => {
-    const timer = setTimeout(run, ms)
-    return () => {
-      clearTimeout(timer)
-    }
-  })
+  const takeTurns = createTurnsOfTime(inFlight, clock, schedule)
   const compile = (table: LockTable) =>
     compileTable(table, gateway.settings.routes.routes, (cidrs) => addresses.compile(cidrs))
   const view = new LockView(lockMemory(start.locks), start.tables, compile, (table) => {
@@ -153,6 +156,7 @@ async function run(): Promise<Running> {
     ring: new ImpactRing(Number.parseInt(randomness.hex(4), 16)),
     detectors,
     people: openPeople(start, { trail, clock, post }),
+    delays: createDelays(schedule),
     addresses,
     pseudonyms,
     trail: withKeys(trail, details),

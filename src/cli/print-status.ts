@@ -41,10 +41,10 @@ function printOldSecret(printer: Printer, { fleet }: StatusView): void {
   )
 }
 
-/** An alert has said so: it holds nothing until a person signs. */
+/** An alert or a detector has said so: it holds nothing until a person signs. */
 function printSuggestions(printer: Printer, suggestions: NonNullable<StatusView['suggestions']>, now: Instant): void {
   if (suggestions.length === 0) return
-  section(printer, `Suggested by alerts: ${suggestions.length}`)
+  section(printer, `Suggested: ${suggestions.length}`)
   for (const { alert, mode, scope, since, command, wouldRefuse } of suggestions) {
     const refused = wouldRefuse === undefined ? '' : `, would have refused ${wouldRefuse.requests} requests in 15m`
     printer.out(

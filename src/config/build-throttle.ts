@@ -12,6 +12,7 @@ interface Said {
   readonly requests?: unknown
   readonly subjects?: unknown
   readonly people?: Policy['people'] | undefined
+  readonly delay?: number | undefined
   readonly attempt?: Policy['attempt'] | undefined
   readonly target?: string | undefined
 }
@@ -32,6 +33,7 @@ export function throttlePolicyOf(said: Said | undefined): Policy {
     ...(single === undefined ? {} : { subjects: single }),
     ...(budgets === undefined ? {} : { budgets }),
     ...(people === undefined ? {} : { people }),
+    ...(said.delay === undefined ? {} : { delayMs: said.delay }),
     ...(attempt === undefined ? {} : { attempt }),
     ...(target === undefined ? {} : { target: parseSource(target) }),
   }

@@ -53,12 +53,22 @@ export const throttlePolicySchema = z
     people: oneOf(['enforce', 'observe', 'off'])
       .optional()
       .describe('What the detectors of people do here. Default: enforce where subjects is given, else observe.'),
+    delay: duration({ min: '250ms', max: '10s' })
+      .optional()
+      .describe(
+        'Longest wait that is added to a request for somebody new once an account is beyond half of its budget. Absent: none.',
+      ),
     attempt: oneOf(['login', 'otp-verify', 'otp-request'])
       .optional()
       .describe(
         'What people try here: answers of 400, 401, 403 and 422 are failures, which are counted by caller, person and route.',
       ),
     target: source.optional().describe('Where the request names the person whom a try is about.'),
+  })
+  .superRefine(({ delay, people, subjects }, context) => {
+    if (delay === undefined || (people ?? (subjects === undefined ? 'observe' : 'enforce')) === 'enforce') return
+    const message = 'slows nobody down where people are not enforced: name subjects as well, or people: enforce'
+    context.addIssue({ code: 'custom', path: ['delay'], message })
   })
   .describe('Limits. Absent: none is enforced, detectors observe.')
 
@@ -102,6 +112,8 @@ export const throttleSchema = z
         ttl: withDefault(duration({ min: '1m', max: '24h' }), DEFAULTS.throttle.lockTtl, 'How long such a lock holds.'),
       })
       .optional()
-      .describe('Lets the gateway lock a session or client by itself. Absent: it proposes, and somebody signs.'),
+      .describe(
+        'Lets the gateway lock a session or address, or end a session, by itself. Absent: it suggests, and somebody signs.',
+      ),
   })
   .describe('What the detectors of people share.')

@@ -197,7 +197,10 @@ export const SCHEMAS = {
         ['checkpoint'],
       ),
       drill: ref('Drill'),
-      suggestions: { ...listOf({ type: 'object' }), description: 'Locks that alerts suggest; they hold nothing.' },
+      suggestions: {
+        ...listOf({ type: 'object' }),
+        description: 'Locks that alerts and detectors of people suggest; they hold nothing.',
+      },
       problems: listOf(text),
     },
     ['drill', 'suggestions'],

@@ -1,6 +1,7 @@
 // Suggestions as they stand: bounded, in memory, gone when their alert is resolved or was not said for long. They enforce nothing.
 import type { Alert, Suggestion, SuggestionRule } from '../core/suggestion.ts'
 import { ruleFor } from '../core/suggestion.ts'
+import type { LockScope } from '../core/scope.ts'
 import type { Notice } from '../core/notice.ts'
 import type { AuditTrail } from '../ports/audit-trail.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -13,6 +14,8 @@ import type { OrderDesk } from './order-desk.ts'
 export interface Suggestions {
   /** Those that are new. Suggests what the rules say; takes back what is resolved. */
   take(alerts: readonly Alert[]): readonly Suggestion[]
+  /** A detector of people suggests a lock; whether it is new. */
+  propose(proposal: { readonly id: string; readonly detector: string; readonly scope: LockScope }): boolean
   readonly views: readonly SuggestionView[]
   /** For a timer: counts again what those that observe would have refused. */
   look(): Promise<void>
@@ -29,8 +32,13 @@ export interface SuggestionsDeps {
 }
 
 const SUGGESTIONS_MAX = 64
+/** Of detectors: whoever is found out must not keep alerts from being heard. */
+const PROPOSALS_MAX = 32
 /** Alertmanager repeats what still fires (repeat_interval, four hours unless said). */
 const KEPT_MS = 24 * 3_600_000
+
+/** Before the ids of detectors' proposals: an alert's fingerprint is hexadecimal. */
+const PROPOSAL = 'detector-'
 
 interface Kept {
   readonly suggestion: Suggestion
@@ -43,24 +51,27 @@ export function createSuggestions(deps: SuggestionsDeps): Suggestions {
   const dropOld = (): void => {
     for (const [id, { suggestion }] of kept) if (clock.now() - suggestion.at > KEPT_MS) kept.delete(id)
   }
-  const suggest = (alert: Alert, rule: SuggestionRule): Suggestion | undefined => {
+  const suggest = (
+    { fingerprint: id, name }: Pick<Alert, 'fingerprint' | 'name'>,
+    { action, scope, mode }: Omit<SuggestionRule, 'match'>,
+    channel: 'alertmanager' | 'detector',
+  ): Suggestion | undefined => {
     const now = clock.now()
-    const before = kept.get(alert.fingerprint)
+    const before = kept.get(id)
     if (before === undefined && kept.size >= SUGGESTIONS_MAX) return undefined
-    const { action, scope, mode } = rule
     const since = before?.suggestion.since ?? now
-    const suggestion = { id: alert.fingerprint, action, scope, mode, alert: alert.name, since, at: now }
-    kept.set(alert.fingerprint, { ...before, suggestion })
+    const suggestion = { id, action, scope, mode, alert: name, since, at: now }
+    kept.set(id, { ...before, suggestion })
     if (before !== undefined) return undefined
     trail.append({
-      ...{ time: now, kind: 'order', order: 'suggestion', outcome: 'pending', channel: 'alertmanager' },
-      ...{ id: suggestion.id, epoch: desk.ledger.epoch, reason: `alert ${alert.name}` },
+      ...{ time: now, kind: 'order', order: 'suggestion', outcome: 'pending', channel },
+      ...{ id, epoch: desk.ledger.epoch, reason: `${channel === 'detector' ? channel : 'alert'} ${name}` },
     })
     deps.tell({
       type: 'lock.suggested',
-      about: `${suggestion.id} ${now}`,
+      about: `${id} ${now}`,
       at: now,
-      data: { id: suggestion.id, alert: alert.name, mode, action, command: commandOf(suggestion, deps.control()) },
+      data: { id, alert: name, mode, action, command: commandOf(suggestion, deps.control()) },
     })
     return suggestion
   }
@@ -73,8 +84,15 @@ export function createSuggestions(deps: SuggestionsDeps): Suggestions {
           return []
         }
         const rule = ruleFor(deps.rules(), alert)
-        return rule === undefined ? [] : (suggest(alert, rule) ?? [])
+        return rule === undefined ? [] : (suggest(alert, rule, 'alertmanager') ?? [])
       })
+    },
+    propose({ id, detector, scope }) {
+      dropOld()
+      const proposals = [...kept.values()].filter(({ suggestion }) => suggestion.id.startsWith(PROPOSAL))
+      if (proposals.length >= PROPOSALS_MAX && !kept.has(PROPOSAL + id)) return false
+      const rule = { action: 'propose', scope, mode: 'deny' } as const
+      return suggest({ fingerprint: PROPOSAL + id, name: detector }, rule, 'detector') !== undefined
     },
     get views() {
       dropOld()
@@ -119,11 +137,12 @@ const FLAGS: Readonly<Record<string, string>> = {
 }
 
 /** What a person would type: the scope is the config's own, so that no alert can put words into a shell. */
-function commandOf({ scope, mode, alert }: Suggestion, control: string | undefined): string {
+function commandOf({ id, scope, mode, alert }: Suggestion, control: string | undefined): string {
   const flags = Object.entries(scope).flatMap(([dimension, names]) =>
     Array.isArray(names) ? names.map((name) => `${FLAGS[dimension] ?? ''} ${quoted(String(name))}`) : [],
   )
-  const rest = [...flags, ...(mode === 'deny' ? [] : [`--mode ${mode}`]), `--reason ${quoted(`alert ${alert}`)}`]
+  const reason = `${id.startsWith(PROPOSAL) ? 'detector' : 'alert'} ${alert}`
+  const rest = [...flags, ...(mode === 'deny' ? [] : [`--mode ${mode}`]), `--reason ${quoted(reason)}`]
   const at = control === undefined ? '' : ` --control ${control}`
   return `portcullis ${scope.all === true && mode === 'deny' ? 'freeze' : 'lock'} ${rest.join(' ')}${at}`
 }

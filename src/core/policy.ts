@@ -87,6 +87,8 @@ interface ThrottlePolicy {
   readonly budgets?: readonly Limit[]
   /** Absent: `observe`. */
   readonly people?: PeoplePosture
+  /** Longest wait that is added for somebody new beyond half of a budget; absent: none. */
+  readonly delayMs?: number
   readonly attempt?: Attempt
   /** Whom a try is about. */
   readonly target?: Source

@@ -80,6 +80,8 @@ export class Exchange {
   allowance: Allowance | undefined
   /** What the detectors of people have judged; absent where they do not look. */
   facts: Facts | undefined
+  /** The detectors of people ask for this wait, once. */
+  delayMs = 0
   /** Throttled once: a second admission (after a stale permit) does not count the request again. */
   counted = false
   /** The impact ring has it: a second admission is no second request. */

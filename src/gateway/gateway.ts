@@ -16,6 +16,7 @@ import type { UpstreamClient } from '../ports/upstream-client.ts'
 import type { Detector } from '../throttle/detector.ts'
 import type { Carriers } from './credentials.ts'
 import type { ImpactRing } from './impact-ring.ts'
+import type { Delays } from './delays.ts'
 import type { Destinations } from './destination.ts'
 import type { Exchange } from './exchange.ts'
 import type { InFlight } from './in-flight.ts'
@@ -67,6 +68,8 @@ export interface Gateway {
   readonly detectors: readonly Detector[]
   /** Detectors of people; absent: nobody counts them. */
   readonly people?: PeopleGuard
+  /** Absent: nobody is slowed down. */
+  readonly delays?: Delays
   readonly addresses: Addresses
   readonly pseudonyms: Pseudonyms
   readonly trail: AuditTrail

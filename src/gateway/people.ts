@@ -8,6 +8,7 @@ import { factsOf, personOf, stackOf } from '../throttle/facts-of.ts'
 import type { Budget, Facts } from '../throttle/facts.ts'
 import { graver, isRefusal, type Finding } from '../throttle/finding.ts'
 import { BUILT_IN } from '../throttle/new-subjects.ts'
+import { delayMs } from './delays.ts'
 import type { Exchange } from './exchange.ts'
 import type { Gateway } from './gateway.ts'
 import type { Exemptions, PeopleSettings } from './people-guard.ts'
@@ -130,7 +131,8 @@ export function checkPeople(exchange: Exchange, route: Route, gateway: Gateway):
   exchange.facts = facts
   const { honey } = people.settings
   const isHoney = honey.size > 0 && exchange.subjects.some((each) => honey.has(each))
-  const findings = people.engine.judge(facts, { enforce: guard.posture === 'enforce', isHoney })
+  const delays = route.policy.throttle.delayMs !== undefined
+  const findings = people.engine.judge(facts, { enforce: guard.posture === 'enforce', isHoney, delays })
   return findings.length === 0 ? undefined : answerTo(exchange, route, findings, gateway)
 }
 
@@ -207,6 +209,10 @@ function denialOf(exchange: Exchange, route: Route, finding: Finding, gateway: G
   if (answer === 'step-up') {
     const asked = stepUp(exchange, route, finding, gateway.clock.now())
     if (asked !== 'refuse') return asked
+  } else if (answer === 'delay') {
+    const { delayMs: longestMs = 0 } = route.policy.throttle
+    exchange.delayMs = delayMs(longestMs, finding.nearness ?? 0, gateway.randomness.fraction())
+    return undefined
   } else if (!isRefusal(answer)) return undefined
   gateway.telemetry.throttled(route.id, detector)
   const { limit, minutes } = finding

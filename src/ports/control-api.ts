@@ -295,7 +295,7 @@ export interface StatusView {
   }
   /** The last one; absent where there was none. */
   readonly drill?: DrillView
-  /** Locks that alerts have suggested: they hold nothing until a person signs. Absent where no alert is taken. */
+  /** Locks that alerts and detectors of people have suggested: they hold nothing until a person signs. */
   readonly suggestions?: readonly SuggestionView[]
   /** What an operator should mend: a locks file that cannot be read, a reload that was refused. */
   readonly problems: readonly string[]

@@ -77,6 +77,8 @@ interface JudgeOptions {
   /** What is refused is kept out of the counts; else everything is let through and counted. */
   readonly enforce: boolean
   readonly isHoney: boolean
+  /** Also told: somebody new beyond half of a budget. */
+  readonly delays?: boolean
 }
 
 export interface Engine {
@@ -141,7 +143,7 @@ class Detectors implements Engine {
     note(found, this.#unbound.judge(facts))
     if (attempt !== undefined) note(found, this.#judgeTry(facts))
     const isRefused = options.enforce && found.some(({ answer }) => isRefusal(answer))
-    if (people.length > 0 && !isRefused) this.#judgePeople(facts, people, found, options.enforce)
+    if (people.length > 0 && !isRefused) this.#judgePeople(facts, people, found, options)
     return found.length === 0 ? NONE : found
   }
 
@@ -154,11 +156,12 @@ class Detectors implements Engine {
     return found.length === 0 ? NONE : found
   }
 
-  returned(facts: Facts, people: readonly Person[], { enforce, isHoney }: JudgeOptions): readonly Finding[] {
+  returned(facts: Facts, people: readonly Person[], options: JudgeOptions): readonly Finding[] {
     if (people.length === 0) return NONE
     const found: Finding[] = []
-    note(found, this.#honey.judge(facts, isHoney))
-    if (!enforce || !found.some(({ answer }) => isRefusal(answer))) this.#judgePeople(facts, people, found, enforce)
+    note(found, this.#honey.judge(facts, options.isHoney))
+    if (!options.enforce || !found.some(({ answer }) => isRefusal(answer)))
+      this.#judgePeople(facts, people, found, options)
     return found.length === 0 ? NONE : found
   }
 
@@ -185,13 +188,14 @@ class Detectors implements Engine {
   }
 
   /** People who are new to the account: its budget, the order of their identifiers, its cohort, its route. */
-  #judgePeople(facts: Facts, people: readonly Person[], found: Finding[], enforce: boolean): void {
+  #judgePeople(facts: Facts, people: readonly Person[], found: Finding[], { enforce, delays }: JudgeOptions): void {
     const survey = this.subjects.survey(facts, people)
     // Who is known to the account is known to its budget.
     const isNew = survey.strangers.length > 0 || facts.partner !== undefined
     const isOver = isNew && note(found, this.subjects.judge(facts, people, enforce))
     if (survey.isFollow) this.#routes.follow(facts)
     if (survey.strangers.length === 0 || (enforce && isOver)) return
+    if (delays === true) note(found, this.subjects.nearing(facts))
     const strangers = survey.strangers.filter(({ own }) => !own)
     if (strangers.length === 0) return
     if (note(found, this.#sequence.judge(facts, strangers)) && enforce) return

@@ -20,6 +20,8 @@ export interface Finding {
   readonly limit?: number
   /** The window of a limit of people. */
   readonly minutes?: number
+  /** Of a delay: from half of the limit (0) to all of it (1). */
+  readonly nearness?: number
   /** An OTP that is younger than this (epoch milliseconds) answers a step-up. */
   readonly sinceMs?: number
 }

@@ -48,6 +48,8 @@ export interface NewSubjects {
   survey(facts: Facts, people: readonly Person[]): Survey
   /** Counts what an address's sessions read beyond one person each. Told, never refused: many people share an address. */
   judgeAddress(facts: Facts, address: Key, people: readonly Person[]): Finding | undefined
+  /** The account has read somebody new, and is beyond half of a budget: it is to be slowed down. */
+  nearing(facts: Facts): Finding | undefined
   /** Of `key` within `minutes`, for reports and for the fleet. */
   count(key: Key, second: number, minutes: number): number
   /** Another gateway let the key read this person, `ageMinutes` ago. */
@@ -231,6 +233,26 @@ class Subjects implements NewSubjects {
       trains: false,
     })
     return found === undefined ? undefined : { ...found, answer: 'observe' }
+  }
+
+  nearing({ account, second, budgets, session }: Facts): Finding | undefined {
+    return this.#cells.peek(account, second, (at): Finding | undefined => {
+      let nearest: { readonly budget: Budget; readonly count: number; readonly share: number } | undefined
+      for (const each of budgets) {
+        const budget = this.#shared(each)
+        const count = this.#countOf(account, at, second, budget.minutes)
+        const share = count / budget.count
+        if (share > 0.5 && share > (nearest?.share ?? 0)) nearest = { budget, count, share }
+      }
+      if (nearest === undefined) return undefined
+      const { budget, count, share } = nearest
+      return {
+        ...{ detector: NEW_SUBJECTS, answer: 'delay', threat: THREAT, retryAfterMs: 0 },
+        ...{ key: session === undefined ? 'address' : 'account', value: count, limit: budget.count },
+        nearness: Math.min(1, 2 * (share - 0.5)),
+        sentence: `${ordinal(count)} new person in ${spanOf(budget.minutes)}, limit ${budget.count}, ${budget.source}: slowed down`,
+      }
+    })
   }
 
   count(key: Key, second: number, minutes: number): number {

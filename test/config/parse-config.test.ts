@@ -268,6 +268,17 @@ describe('a right configuration', () => {
   })
 
   test.each([
+    ['delay: 2s', true],
+    ['delay: 2s, subjects: 5/h, people: observe', true],
+    ['delay: 20s, subjects: 5/h', true],
+    ['delay: 2s, subjects: 5/h', false],
+    ['delay: 2s, people: enforce', false],
+  ])('a delay is of a second or ten, where people are enforced: %s', (throttle, isRefused) => {
+    const problems = problemsOf(edited(['tags: [pii]', `throttle: { ${throttle} }`]))
+    expect(problems.map(({ path }) => path)).toEqual(isRefused ? ['routes[0].throttle.delay'] : [])
+  })
+
+  test.each([
     ['[25/h, 40/15m]', /contradict/],
     ['[25/h, 30/60m]', /same window/],
     ['200/10m', /15m, h or d/],

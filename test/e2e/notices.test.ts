@@ -172,7 +172,7 @@ withRedis('two gateways that tell', () => {
     expect(await eventually(async () => of('lock.suggested').length === 1)).toBe(true)
     const status = await cli('status')
     expect(status.stdout).toMatch(
-      /Suggested by alerts: 1\n.*RecordScraping.*\n.*portcullis lock --tag pii --reason 'alert RecordScraping'/,
+      /Suggested: 1\n.*RecordScraping.*\n.*portcullis lock --tag pii --reason 'alert RecordScraping'/,
     )
     expect([status.stdout.includes('OPEN'), (await at(0).get('/api/v2/facilities')).status]).toEqual([true, 200])
   }, 30_000)

@@ -54,7 +54,7 @@ function admitBody(exchange: Exchange, route: Route, gateway: Gateway): Decision
   return reading.then((problem) => problem ?? checkSources(exchange, route) ?? admitSession(exchange, route, gateway))
 }
 
-function admitSession(exchange: Exchange, route: Route, gateway: Gateway): Decision {
+function admitSession(exchange: Exchange, route: Route, gateway: Gateway): Decision | Promise<Decision> {
   exchange.subjects = subjectsOf(exchange, route, gateway.pseudonyms)
 
   // Nothing is awaited from here to the grant: a lock that landed during the look-ups is seen.
@@ -68,6 +68,8 @@ function admitSession(exchange: Exchange, route: Route, gateway: Gateway): Decis
   }
   const throttled = checkThrottle(exchange, route, late.locks, gateway)
   if (throttled !== undefined) return throttled
+  const delayed = exchange.delayMs === 0 ? undefined : delay(exchange, route, gateway)
+  if (delayed !== undefined) return delayed
   const spent = gateway.settings.spend?.(exchange, route, exchange.subjects)
   if (spent !== undefined) return spent
   // A cut that came before this grant was of another permit, by which nothing was sent.
@@ -75,6 +77,13 @@ function admitSession(exchange: Exchange, route: Route, gateway: Gateway): Decis
   exchange.permit = grantPermit(route, late.epoch)
   gateway.ring.note(exchange, route)
   return exchange.permit
+}
+
+/** Everything is judged anew afterwards, but what has been counted. */
+function delay(exchange: Exchange, route: Route, gateway: Gateway): Promise<Decision> | undefined {
+  const wait = gateway.delays?.wait(exchange, exchange.delayMs)
+  exchange.delayMs = 0
+  return wait?.then(() => admitSession(exchange, route, gateway))
 }
 
 function takeRoute(exchange: Exchange, gateway: Gateway): Route | Denial {
