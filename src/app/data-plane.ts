@@ -1,7 +1,7 @@
 // The data plane as the main thread starts it: the address claimed, the memory that workers share, the pool.
 import { extname } from 'node:path'
 import { claimListen } from '../adapters/node/claim-listen.ts'
-import type { PseudonymKey } from '../adapters/node/pseudonyms.ts'
+import { seedOf, type PseudonymKey } from '../adapters/node/pseudonyms.ts'
 import { WorkerPool } from '../adapters/node/worker-pool.ts'
 import {
   createTelemetrySlab,
@@ -50,6 +50,8 @@ export interface DataPlaneDeps {
   readonly onCounted: (deltas: Int32Array) => void
   readonly onSlab: (thread: number, slab: TelemetrySlab) => void
   readonly askOtp: AskOtp
+  /** One Int32: gateways that count in the fleet. */
+  readonly members: SharedArrayBuffer
   readonly onSeries: (thread: number, announcement: SeriesAnnouncement) => void
 }
 
@@ -64,7 +66,9 @@ export async function openDataPlane(deps: DataPlaneDeps): Promise<Pool> {
   const { subjects = 0, routes = 0 } = config.session.budget ?? {}
   // Untouched they cost nothing, and a reload may set a budget.
   const replays = createReplayMemory(REPLAY_SLOTS)
-  const budgets = createBudgetMemory(Math.max(BUDGET_ENTRIES_MIN, subjects + routes), seed())
+  // A fleet counts together: what an OTP was used for has the same name everywhere.
+  const budgetSeed = config.store.redis === undefined ? seed() : seedOf(deps.pseudonymKey, 'budgets')
+  const budgets = createBudgetMemory(Math.max(BUDGET_ENTRIES_MIN, subjects + routes), budgetSeed)
   return new WorkerPool({
     // In development TypeScript itself, in the build what became of it.
     script: new URL(`./worker${extname(import.meta.url)}`, import.meta.url),
@@ -83,6 +87,7 @@ export async function openDataPlane(deps: DataPlaneDeps): Promise<Pool> {
         replays,
         people: { memory: deps.people.memory, epochSeconds: deps.people.epochSeconds },
         budgets,
+        members: deps.members,
         telemetry,
         erasures: deps.erasures,
         pseudonymKey: deps.pseudonymKey,

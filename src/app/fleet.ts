@@ -4,7 +4,7 @@ import { networkInterfaces } from 'node:os'
 import path from 'node:path'
 import { createFleetMemory } from '../adapters/file/fleet-memory.ts'
 import { createFleetSeal } from '../adapters/node/fleet-seal.ts'
-import { openFleetSecrets, readSecretFile, type FleetSecrets } from '../adapters/node/fleet-secret.ts'
+import { openFleetSecrets, type FleetSecrets } from '../adapters/node/fleet-secret.ts'
 import { createPeerLink } from '../adapters/node/peer-link.ts'
 import { openRedisFleetStore } from '../adapters/redis/fleet-store.ts'
 import type { Config, ControlConfig, RedisConfig } from '../config/config.ts'
@@ -23,6 +23,7 @@ import type { FleetSeal } from '../ports/fleet-seal.ts'
 import type { FleetStoreListener } from '../ports/fleet-store.ts'
 import type { OrderVerifier } from '../ports/order-verifier.ts'
 import type { Base, Fleet } from './parts.ts'
+import { redisUrl, tlsOf } from './redis-place.ts'
 import { packageVersion } from './version.ts'
 
 /** What the desk needs before there is a desk. */
@@ -68,7 +69,7 @@ export function openFleetBase({ trail, randomness, logger }: Base, config: Confi
 }
 
 /** A rotation is three edits, each minutes apart. */
-const SECRET_LOOK_EVERY_MS = 1000
+const LOOK_EVERY_MS = 1000
 
 export interface FleetNeeds {
   readonly desk: OrderDesk
@@ -127,10 +128,12 @@ export function openFleet(base: Base, fleet: FleetBase, needs: FleetNeeds): Flee
     start() {
       parts.join()
       const rounds = startFleetRounds(parts)
+      const members = new Int32Array(base.members)
       const looking = setInterval(() => {
+        Atomics.store(members, 0, parts.roster.peers.length + 1)
         // Under another first secret the own record has another voucher, without which nobody can tell whose it is.
         if (fleet.secrets.look()) void rejoin(parts)
-      }, SECRET_LOOK_EVERY_MS).unref()
+      }, LOOK_EVERY_MS).unref()
       stop = () => {
         rounds.stop()
         clearInterval(looking)
@@ -170,29 +173,6 @@ async function rejoin(parts: FleetParts): Promise<void> {
   parts.join()
   // Where the store is away: the roster is compared again with the next contact.
   await parts.compareRoster().catch(() => undefined)
-}
-
-/** With the password of the file, which never stands in the config. */
-export function redisUrl({ url, username, passwordFile }: RedisConfig): string {
-  if (username === undefined && passwordFile === undefined) return url
-  const password = passwordFile === undefined ? '' : readSecretFile('store.redis.passwordFile', passwordFile).trim()
-  const who = `${encodeURIComponent(username ?? '')}:${encodeURIComponent(password)}@`
-  return url.replace(/^([a-z-]+:\/\/)(?:[^@/]*@)?/, `$1${who}`)
-}
-
-export function tlsOf({ tls }: RedisConfig): {
-  readonly tls?: { ca?: string; cert?: string; key?: string; serverName?: string }
-} {
-  if (tls === undefined) return {}
-  const { ca, cert, key, serverName } = tls
-  return {
-    tls: {
-      ...(ca === undefined ? {} : { ca: readFileSync(ca, 'utf8') }),
-      ...(cert === undefined ? {} : { cert: readFileSync(cert, 'utf8') }),
-      ...(key === undefined ? {} : { key: readFileSync(key, 'utf8') }),
-      ...(serverName === undefined ? {} : { serverName }),
-    },
-  }
 }
 
 /** Control planes of one fleet commonly share an authority, or even the certificate: one's own is trusted in others. */

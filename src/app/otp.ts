@@ -16,8 +16,8 @@ import type { Clock, Randomness } from '../ports/clock.ts'
 import type { Logger } from '../ports/logger.ts'
 import type { AskOtp, OtpMeter, OtpStore, SessionIssuer } from '../ports/otp.ts'
 import type { CleanUp } from './clean-up.ts'
-import { redisUrl, tlsOf } from './fleet.ts'
 import type { Otp } from './parts.ts'
+import { redisUrl, tlsOf } from './redis-place.ts'
 
 const SECRET_LENGTH_MIN = 32
 const KEYS_EVERY_MS = 60_000

@@ -41,6 +41,8 @@ export interface Base {
   readonly trailDesk: TrailDesk
   /** Absent in a control-only member. */
   readonly pool: Pool | undefined
+  /** One Int32, read by workers: gateways that count in the fleet; 0 until it is known. */
+  readonly members: SharedArrayBuffer
   /** Hears what the workers have recorded. */
   readonly live: LiveFeed
   /** Shared with the workers: counts erasures of recorded detail. */

@@ -5,7 +5,7 @@ import { every } from '../control/every.ts'
 import { readDeltas } from '../throttle/deltas.ts'
 import { createEngine, type Engine } from '../throttle/engine.ts'
 import { createSketchPost, type SketchPost } from '../throttle/sketch-post.ts'
-import { redisUrl, tlsOf } from './fleet.ts'
+import { redisUrl, tlsOf } from './redis-place.ts'
 import type { Parts } from './parts.ts'
 
 const LOOK_EVERY_MS = 250

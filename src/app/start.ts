@@ -98,6 +98,7 @@ async function openBase({ config, env, clock, cleanUp }: GatewayDeps): Promise<B
   }
   const erasures = createDetailMemory()
   const otp = await openOtp(config, { pseudonymKey, clock, randomness, logger, meter: meters.registry.otp, cleanUp })
+  const members = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT)
   const pool =
     config.gateway &&
     (await openDataPlane({
@@ -125,6 +126,7 @@ async function openBase({ config, env, clock, cleanUp }: GatewayDeps): Promise<B
         meters.registry.addSeries(thread, announcement)
       },
       askOtp: otp.ask,
+      members,
     }))
   if (pool !== undefined) cleanUp.defer(() => pool.stop(0))
   const trailDesk = openTrailDesk({
@@ -132,10 +134,8 @@ async function openBase({ config, env, clock, cleanUp }: GatewayDeps): Promise<B
     size: () => trail.sealer.size,
   })
   cleanUp.defer(() => trailDesk.stop())
-  return {
-    ...{ env, clock, cleanUp, logger, randomness, pseudonymKey, meters, trail, trailDesk, pool, live, people, otp },
-    erasures,
-  }
+  const opened = { meters, trail, trailDesk, pool, members, live, people, otp, erasures }
+  return { env, clock, cleanUp, logger, randomness, pseudonymKey, ...opened }
 }
 
 async function openDesk(base: Base, config: Config): Promise<Parts> {

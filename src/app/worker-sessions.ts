@@ -14,6 +14,7 @@ import type { ProofVerifier } from '../ports/proof-verifier.ts'
 import type { Pseudonyms } from '../ports/pseudonyms.ts'
 import type { SessionLookup } from '../ports/session-lookup.ts'
 import type { TokenVerifier } from '../ports/token-verifier.ts'
+import type { FleetTally } from '../ports/fleet-tally.ts'
 import type { ReplaySlab } from '../throttle/replay-slab.ts'
 
 export interface SessionDeps {
@@ -22,6 +23,8 @@ export interface SessionDeps {
   readonly logger: Logger
   readonly randomness: Randomness
   readonly replays: ReplaySlab
+  /** In a fleet. */
+  readonly tally?: FleetTally | undefined
 }
 
 export interface OpenedSessions extends RefreshingTokenVerifier {
@@ -90,12 +93,19 @@ async function openLookup(opaque: OpaqueConfig, { randomness }: SessionDeps): Pr
 }
 
 export function openProofs({ dpop, clockToleranceMs }: SessionConfig, deps: SessionDeps): ProofVerifier {
-  const { pseudonyms, replays } = deps
+  const { pseudonyms, replays, tally } = deps
   return createProofVerifier({
     ...dpop,
     clockToleranceMs,
     pseudonyms,
-    use: (name, now, until) => replays.use(name, now, until),
+    // Here first: most of what comes again comes to where it was.
+    use: (name, now, until) => {
+      const use = replays.use(name, now, until)
+      // As long as any gateway would take it, whose clock is slow.
+      return use === 'first' && tally !== undefined
+        ? tally.once(name, (until - now) * 1000 + 2 * clockToleranceMs + 1_000)
+        : use
+    },
   })
 }
 

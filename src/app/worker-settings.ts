@@ -9,6 +9,7 @@ import { compileNearMissGuard } from '../core/near-miss.ts'
 import { compileRoutes } from '../core/route.ts'
 import type { Settings } from '../gateway/gateway.ts'
 import { createSpending } from '../gateway/otp-spending.ts'
+import type { FleetTally } from '../ports/fleet-tally.ts'
 import type { Addresses } from '../ports/addresses.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Logger } from '../ports/logger.ts'
@@ -39,6 +40,8 @@ export interface SettingsDeps {
   readonly replays: ReplaySlab
   /** What has been spent of OTPs. */
   readonly budgets: BudgetSlab
+  /** What the gateways of a fleet count together. */
+  readonly tally?: FleetTally | undefined
 }
 
 export interface OpenedSettings {
@@ -122,7 +125,8 @@ function destinationsOf(config: Config, pseudonyms: Pseudonyms): NonNullable<Set
 function spendingOf(config: Config, deps: SettingsDeps): Pick<Settings, 'spend'> {
   const { budget } = config.session
   if (budget === undefined) return {}
-  return { spend: createSpending(deps.budgets, budget, deps.clock) }
+  const { budgets: slab, clock, tally } = deps
+  return { spend: createSpending({ slab, clock, ...(tally && { tally }) }, budget) }
 }
 
 function openUpstreams(config: Config, certificates: Certificates, deps: SettingsDeps): Settings['upstreams'] {

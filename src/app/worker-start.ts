@@ -28,6 +28,8 @@ export interface WorkerStart {
   readonly replays: ReplayMemory
   readonly people: PeopleStart
   readonly budgets: BudgetMemory
+  /** One Int32: gateways that count in the fleet. */
+  readonly members: SharedArrayBuffer
   readonly telemetry: TelemetrySlab
   /** Counts erasures of recorded detail. */
   readonly erasures: SharedArrayBuffer

@@ -1,5 +1,4 @@
 // Composition root of a data-plane thread: builds the gateway from the config it was started with, listens, and obeys the main thread.
-import type net from 'node:net'
 import { parentPort, workerData } from 'node:worker_threads'
 import { createAddresses } from '../adapters/ipaddr/addresses.ts'
 import { createClock } from '../adapters/node/clock.ts'
@@ -12,7 +11,7 @@ import type { DetailSealer } from '../audit/detail/detail-sealer.ts'
 import { createRecorder, type Recorder } from '../audit/recorder.ts'
 import { createWorkerKey } from '../audit/worker-proof.ts'
 import { openWriteAheadLog, type DurableBatch, type WriteAheadLog } from '../audit/write-ahead.ts'
-import type { Config, Listen } from '../config/config.ts'
+import type { Config } from '../config/config.ts'
 import { compileTable, type LockTable } from '../core/lock-table.ts'
 import { NO_RESIDUAL, sumResiduals, type Residual } from '../core/residual.ts'
 import { CanaryDoor } from '../gateway/canary-door.ts'
@@ -27,6 +26,8 @@ import { RefusalCount } from '../gateway/refusal-count.ts'
 import { GatewayServer, drain } from '../gateway/server.ts'
 import { createTurnsOfTime } from '../gateway/turns-of-time.ts'
 import { gathered } from './gathered.ts'
+import { openTally } from './fleet-tally.ts'
+import { listen } from './listen.ts'
 import { createRemoteOtpDesk } from './remote-otp-desk.ts'
 import type { FromWorker, ToWorker } from '../ports/worker-protocol.ts'
 import { peopleSettingsOf, takeUpdate } from './people-settings.ts'
@@ -73,11 +74,13 @@ let untold: Residual = NO_RESIDUAL
 let down: ReadonlySet<string> = new Set()
 /** Why the trail as a whole cannot be kept, as the main thread sees it: strict routes serve nothing while it is set. */
 let trailHold: string | undefined
+const tally = openTally(start.config, { randomness, logger, members: start.members })
 const deps: SettingsDeps = {
   ...{ clock, addresses, pseudonyms, logger, telemetry, randomness },
   replays: createReplaySlab(start.replays),
   isUp: (target) => !down.has(target),
   budgets: createBudgetSlab(start.budgets, start.thread),
+  tally,
 }
 
 const otpDesk = createRemoteOtpDesk((id, question) => {
@@ -173,21 +176,10 @@ async function run(): Promise<Running> {
   const server = new GatewayServer(gateway, config.gateway.limits, opened.secure, canaries)
   // The table is taken before the first connection can come.
   if (view.current === undefined) logger.debug('started before its table: frozen until it comes')
-  await listen(server.listener, config.gateway.listen)
+  await listen(server.listener, config.gateway.listen, start.reusePort)
   const address = server.listener.address()
   post({ type: 'listening', port: address === null || typeof address === 'string' ? 0 : address.port })
   return { gateway, server, log, trail, details, opened }
-}
-
-function listen(server: net.Server, to: Listen): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject)
-    const options = 'path' in to ? { path: to.path } : { host: to.host, port: to.port, reusePort: start.reusePort }
-    server.listen({ ...options, backlog: 4096 }, () => {
-      server.removeListener('error', reject)
-      resolve()
-    })
-  })
 }
 
 /** The new settings replace the old as a whole; exchanges that are open finish with the connections that they have. */
@@ -213,6 +205,7 @@ async function stop(running: Running, timeoutMs: number): Promise<void> {
   const clean = await drain(running.server, running.gateway, deadline)
   await running.gateway.settings.upstreams.close()
   await running.opened.verifier.close()
+  await tally?.close()
   running.gateway.refusals.flush()
   running.trail.tellLosses()
   await running.details.close()

@@ -16,7 +16,9 @@ export const budgetSchema = z
     routes: whole(1, 1_000).optional().describe('Different routes.'),
     time: duration({ max: '366d' }).optional().describe('Time since the OTP was given (auth_time).'),
   })
-  .describe('What one OTP buys with this gateway, whatever its session is valid for; then a fresh one is asked for.')
+  .describe(
+    'What one OTP buys with this gateway, in a fleet with all of them, whatever its session is valid for; then a fresh one is asked for.',
+  )
 
 /** Of a route. */
 export const responseSchema = z

@@ -44,7 +44,11 @@ export interface Settings {
   /** Where sessions tell which number their OTP went to. */
   readonly destinations?: Destinations
   /** Takes people and a route from what the session's OTP buys; absent: OTPs have no budget. */
-  readonly spend?: (exchange: Exchange, route: Route, people: readonly string[]) => Denial | undefined
+  readonly spend?: (
+    exchange: Exchange,
+    route: Route,
+    people: readonly string[],
+  ) => Denial | undefined | Promise<Denial | undefined>
 }
 
 /** How long an exchange waits for others before it is given up, in milliseconds. */

@@ -16,11 +16,15 @@ import { checkReturned } from './people.ts'
 export interface JudgeEvents {
   /** It may leave, from what has been held back on; `isWhole`: all of it is here. */
   readonly onPass: (held: readonly Buffer[], isWhole: boolean) => void
+  /** The same of a whole one, when its end was told some turns ago. */
+  readonly onLatePass: (held: readonly Buffer[]) => void
   /** It may not, and nothing of it has left. */
   readonly onRefused: (denial: Denial) => void
 }
 
 type Verdict = 'pass' | 'hold' | Denial
+/** Of a whole answer. */
+type Judged = 'pass' | Denial
 
 const UNJUDGED: Denial = { denied: 'response-unjudged' }
 
@@ -98,7 +102,13 @@ class JudgedResponse {
   end(): boolean {
     const result = this.#pick?.end()
     const isReadable = result !== undefined && !('problem' in result) && !result.isAmbiguous
-    return this.#follow(isReadable ? this.#judge(result) : this.#unknown(), true)
+    const verdict = isReadable ? this.#judge(result) : this.#unknown()
+    if (typeof verdict === 'string' || !('then' in verdict)) return this.#follow(verdict, true)
+    void verdict.then((late) => {
+      if (late === 'pass') this.#events.onLatePass(this.#held)
+      else this.#events.onRefused(late)
+    })
+    return false
   }
 
   #follow(verdict: Verdict, isWhole: boolean): boolean {
@@ -120,7 +130,7 @@ class JudgedResponse {
   }
 
   /** A record must name its owner, and whose it is. Another answer (an error) need not, but if it does it is judged like one. */
-  #judge({ picked }: JsonPicked): 'pass' | Denial {
+  #judge({ picked }: JsonPicked): Judged | Promise<Judged> {
     const { owner, number, subjects } = this.#policy
     const at = (pointer: string): Picked => picked[this.#plan.pointers.indexOf(pointer)] as Picked
     const needed = [...owner.map(({ pointer }) => pointer), ...number]
@@ -132,21 +142,24 @@ class JudgedResponse {
     const isNamed = [...needed, ...subjects].every((pointer) => at(pointer).isWhole)
     const named = this.#isRecord && !isNamed ? this.#unknown() : 'pass'
     if (named !== 'pass') return named
-    return this.#count(subjects.flatMap((pointer) => at(pointer).values)) ?? 'pass'
+    return this.#count(subjects.flatMap((pointer) => at(pointer).values))
   }
 
   /** Who has come back, for the trail, the limits and the OTP's budget. */
-  #count(values: readonly string[]): Denial | undefined {
-    if (values.length === 0) return undefined
+  #count(values: readonly string[]): Judged | Promise<Judged> {
+    if (values.length === 0) return 'pass'
     const exchange = this.#exchange
     const names = new Set<string>()
     for (const value of values) if (value !== '') names.add(this.#gateway.pseudonyms.of('subject', value))
     const returned = [...names]
+    const take = (denial: Denial | undefined): Judged => {
+      if (denial === undefined) exchange.returned = returned
+      return denial ?? 'pass'
+    }
     const denial =
       checkReturned(exchange, this.#route, returned, values, this.#gateway) ??
       this.#gateway.settings.spend?.(exchange, this.#route, returned)
-    if (denial === undefined) exchange.returned = returned
-    return denial
+    return denial !== undefined && 'then' in denial ? denial.then(take) : take(denial)
   }
 
   #unknown(): 'pass' | Denial {

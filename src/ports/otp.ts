@@ -103,5 +103,5 @@ export interface OtpMeter {
 }
 
 /** `blocked`: right or wrong, too many were wrong for this number or account; `replayed`: an authenticator's step was taken before. */
-export type OtpVerification =
+type OtpVerification =
   'verified' | 'wrong' | 'absent' | 'exhausted' | 'blocked' | 'replayed' | 'limited' | 'unavailable'

@@ -38,6 +38,20 @@ export interface BudgetSlab {
    * whether all fitted; where one did not, none is added.
    */
   spend(otp: string, items: readonly Item[], limits: Limits, nowMs: number): boolean
+  /** For who counts together with other gateways: what of `items` is new here, and what is not; undefined where nothing is new. */
+  look(otp: string, items: readonly Item[], nowMs: number): Looked | undefined
+  /** Adds what has been granted together, as far as the cell has room. */
+  merge(otp: string, entries: readonly string[], nowMs: number): void
+}
+
+/** Entries as text: 16 hexadecimal digits, of which the last is odd for people and even for routes. The seed is one for a fleet. */
+export interface Looked {
+  readonly held: readonly string[]
+  readonly fresh: readonly string[]
+}
+
+export function kindOf(entry: string): keyof Limits {
+  return Number.parseInt(entry.slice(-1), 16) & 1 ? 'people' : 'routes'
 }
 
 export interface Item {
@@ -61,21 +75,30 @@ export function createBudgetSlab(memory: BudgetMemory, thread: number): BudgetSl
   const cellWords = HEAD + ENTRY * entriesMax
   const sets = used.length / WAYS
   let holdings = 0
+  /** The OTP's cell, held for as long as `run` takes. */
+  const hold = <T>(otp: string, nowMs: number, run: (at: number) => T): T => {
+    const [high, low] = hashKey(otp, seed)
+    const first = ((high >>> 0) % sets) * WAYS
+    const gate = first * cellWords + 2
+    const mine = holdingOf(thread, ++holdings)
+    acquire(words, gate, mine)
+    try {
+      const cell = findCell({ words, used, cellWords }, first, high, low)
+      used[cell] = nowMs
+      return run(cell * cellWords)
+    } finally {
+      release(words, gate, mine)
+    }
+  }
   return {
     entriesMax,
-    spend(otp, items, limits, nowMs) {
-      const [high, low] = hashKey(otp, seed)
-      const first = ((high >>> 0) % sets) * WAYS
-      const gate = first * cellWords + 2
-      const mine = holdingOf(thread, ++holdings)
-      acquire(words, gate, mine)
-      try {
-        const cell = findCell({ words, used, cellWords }, first, high, low)
-        used[cell] = nowMs
-        return addAll(words, cell * cellWords, entriesMax, items, { limits, seed })
-      } finally {
-        release(words, gate, mine)
-      }
+    spend: (otp, items, limits, nowMs) =>
+      hold(otp, nowMs, (at) => addAll(words, at, entriesMax, items, { limits, seed })),
+    look: (otp, items, nowMs) => hold(otp, nowMs, (at) => lookAt(words, at, items, seed)),
+    merge(otp, entries, nowMs) {
+      hold(otp, nowMs, (at) => {
+        for (const entry of entries) addEntry(words, at, entriesMax, entry)
+      })
     },
   }
 }
@@ -113,9 +136,9 @@ function addAll(
   for (let entry = 0; entry < before; entry++) {
     counts[(words[at + HEAD + ENTRY * entry + 1] ?? 0) & 1 ? 'people' : 'routes'] += 1
   }
-  for (const { kind, name } of items) {
-    const [high, odd] = hashKey(`${kind}\0${name}`, seed)
-    const low = kind === 'people' ? odd : odd & ~1
+  for (const item of items) {
+    const { kind } = item
+    const [high, low] = hashItem(item, seed)
     if (has(words, at, count, high, low)) continue
     counts[kind] += 1
     // What has been written beyond the count is nothing.
@@ -126,6 +149,40 @@ function addAll(
   }
   words[at + 3] = count
   return true
+}
+
+function hashItem({ kind, name }: Item, seed: number): readonly [high: number, low: number] {
+  const [high, odd] = hashKey(`${kind}\0${name}`, seed)
+  return [high, kind === 'people' ? odd : odd & ~1]
+}
+
+function lookAt(words: Int32Array, at: number, items: readonly Item[], seed: number): Looked | undefined {
+  const count = words[at + 3] ?? 0
+  const fresh = new Set<string>()
+  for (const item of items) {
+    const [high, low] = hashItem(item, seed)
+    if (!has(words, at, count, high, low)) fresh.add(textOf(high, low))
+  }
+  if (fresh.size === 0) return undefined
+  const held = Array.from({ length: count }, (_, entry) => {
+    const word = at + HEAD + ENTRY * entry
+    return textOf(words[word] ?? 0, words[word + 1] ?? 0)
+  })
+  return { held, fresh: [...fresh] }
+}
+
+function textOf(high: number, low: number): string {
+  const hex = (word: number): string => (word >>> 0).toString(16).padStart(8, '0')
+  return hex(high) + hex(low)
+}
+
+function addEntry(words: Int32Array, at: number, entriesMax: number, entry: string): void {
+  const [high, low] = [Number.parseInt(entry.slice(0, 8), 16) | 0, Number.parseInt(entry.slice(8), 16) | 0]
+  const count = words[at + 3] ?? 0
+  if (count >= entriesMax || has(words, at, count, high, low)) return
+  words[at + HEAD + ENTRY * count] = high
+  words[at + HEAD + ENTRY * count + 1] = low
+  words[at + 3] = count + 1
 }
 
 function has(words: Int32Array, at: number, count: number, high: number, low: number): boolean {

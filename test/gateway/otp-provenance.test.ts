@@ -121,7 +121,7 @@ describe('the number of the record must be the one that the OTP went to', () => 
 describe('one OTP buys so much', () => {
   const useBudget = (budget: Budget): void => {
     const slab = createBudgetSlab(createBudgetMemory(64, 1), 0)
-    plane.gateway.settings = { ...plane.gateway.settings, spend: createSpending(slab, budget, plane.clock) }
+    plane.gateway.settings = { ...plane.gateway.settings, spend: createSpending({ slab, clock: plane.clock }, budget) }
   }
   const isSpent = async (answer: Promise<Awaited<ReturnType<typeof get>>>) => {
     const { status, ...rest } = await answer

@@ -18,9 +18,12 @@ export interface ProofVerifierOptions {
   readonly nonce: boolean
   readonly pseudonyms: Pseudonyms
   /** Takes a name for the first time; seconds. */
-  readonly use: (name: Uint8Array, now: number, until: number) => 'first' | 'again' | 'full'
+  readonly use: (name: Uint8Array, now: number, until: number) => Use | Promise<Use>
   readonly pendingMax?: number
 }
+
+/** `full`: it cannot be told. */
+type Use = 'first' | 'again' | 'full'
 
 const PROOF_BYTES_MAX = 8_192
 const TYPES = ['dpop+jwt']
@@ -103,9 +106,14 @@ function isOf(claims: ProofClaims, facts: ProofFacts, { maxAgeMs, clockTolerance
 }
 
 /** Its jti counts once for its key, for as long as the proof would hold. */
-function useOnce({ jti, iat }: ProofClaims, { jkt, now }: ProofFacts, options: ProofVerifierOptions): ProofVerdict {
+async function useOnce(
+  { jti, iat }: ProofClaims,
+  { jkt, now }: ProofFacts,
+  options: ProofVerifierOptions,
+): Promise<ProofVerdict> {
   const name = hash('sha256', `${jkt} ${String(jti)}`, 'buffer')
-  switch (options.use(name, now / 1000, Number(iat) + options.maxAgeMs / 1000)) {
+  const use = options.use(name, now / 1000, Number(iat) + options.maxAgeMs / 1000)
+  switch (typeof use === 'string' ? use : await use) {
     case 'first':
       return 'ok'
     case 'again':

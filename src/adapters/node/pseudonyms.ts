@@ -78,3 +78,8 @@ export function createPseudonyms(key: PseudonymKey, entriesMax = CACHE_ENTRIES):
     },
   }
 }
+
+/** A number that whoever has the key knows, and nobody else: gateways of a fleet hash alike by it. */
+export function seedOf({ secret }: PseudonymKey, purpose: string): number {
+  return createHmac('sha256', secret).update(`seed ${purpose}`).digest().readInt32BE(0)
+}

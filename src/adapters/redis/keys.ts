@@ -19,8 +19,10 @@ export interface Keys {
   proofsOf(order: string): string
   /** Channel of all gateways. */
   readonly news: string
-  /** Of one-time passwords: codes, counts and steps, each with an expiry. */
-  otpOf(what: 'code' | 'count' | 'once', name: string): string
+  /** Of one-time passwords: codes, counts, steps, and what one was used for, each with an expiry. */
+  otpOf(what: 'code' | 'count' | 'once' | 'spent', name: string): string
+  /** Of a proof of possession, by its hash, with an expiry. */
+  proofOf(name: Uint8Array): string
   /** Sorted set: codes that can still be taken, by when they end. */
   readonly otpOpen: string
   /** Stream of what gateways have counted of people: `body`. */
@@ -45,6 +47,7 @@ export function createKeys(fleet: string): Keys {
     otpOf: (what, name) => `${prefix}otp:${what}:${createHash('sha256').update(name).digest('base64url')}`,
     otpOpen: `${prefix}otp:open`,
     counts: `${prefix}counts`,
+    proofOf: (name) => `${prefix}proof:${Buffer.from(name).toString('base64url')}`,
     news: `${prefix}news`,
     channelOf: (gateway) => `${prefix}to:${gateway}`,
   }

@@ -71,7 +71,9 @@ function admitSession(exchange: Exchange, route: Route, gateway: Gateway): Decis
   const delayed = exchange.delayMs === 0 ? undefined : delay(exchange, route, gateway)
   if (delayed !== undefined) return delayed
   const spent = gateway.settings.spend?.(exchange, route, exchange.subjects)
-  if (spent !== undefined) return spent
+  // Others have been asked: what was granted is known here by now, and all the rest is judged once more.
+  if (spent !== undefined)
+    return 'then' in spent ? spent.then((denial) => denial ?? admitSession(exchange, route, gateway)) : spent
   // A cut that came before this grant was of another permit, by which nothing was sent.
   exchange.severedBy = undefined
   exchange.permit = grantPermit(route, late.epoch)
@@ -203,7 +205,7 @@ function checkSession(
     judgeSession(route, session, check, gateway.clock.now()) ??
     (isWhole ? judgeOwnership(exchange, route, session, gateway) : undefined)
   if (denial !== undefined) gateway.telemetry.sessionChecked(SESSION_RESULTS[denial.denied])
-  else if (isWhole) gateway.telemetry.sessionChecked('ok')
+  else if (isWhole && !exchange.counted) gateway.telemetry.sessionChecked('ok')
   return denial
 }
 

@@ -65,7 +65,8 @@ class Relay implements UpstreamSink {
         this.#interrupted()
       },
     })
-    this.#judge = judgeOf(exchange, permit.route, gateway, { onPass: this.#release, onRefused: this.#refuseAnswer })
+    const events = { onPass: this.#release, onLatePass: this.#releaseLate, onRefused: this.#refuseAnswer }
+    this.#judge = judgeOf(exchange, permit.route, gateway, events)
     this.#writer = new ResponseWriter(exchange, gateway, permit.route.policy.audit === 'strict', {
       onDrain: () => {
         exchange.call?.resume()
@@ -129,16 +130,13 @@ class Relay implements UpstreamSink {
   }
 
   onData(chunk: Buffer): boolean {
-    if (this.#tunnel !== undefined)
-      return this.#safely(() => !this.#mayFlow() || this.#tunnel?.takeData(chunk) === true) ?? true
     return this.#safely(() => !this.#mayFlow() || this.#takeData(chunk)) ?? true
   }
 
   onEnd(): void {
     if (this.#finished) return
     this.#upstreamEnded = true
-    if (this.#safely(() => this.#judge?.end() ?? true) !== true) return
-    this.#complete()
+    if (this.#safely(() => this.#judge?.end() ?? true) === true) this.#complete()
   }
 
   onFailure(failure: UpstreamFailure): void {
@@ -154,6 +152,7 @@ class Relay implements UpstreamSink {
   }
 
   #takeData(chunk: Buffer): boolean {
+    if (this.#tunnel !== undefined) return this.#tunnel.takeData(chunk)
     if (this.#judge === undefined) return this.#writer.takeData(chunk)
     this.#judge.takeData(chunk)
     return true
@@ -166,8 +165,17 @@ class Relay implements UpstreamSink {
     if (!isWhole && held.length > 0) this.#openWhenDecided()
   }
 
+  /** The whole of it was here before it was known that it may leave. */
+  readonly #releaseLate = (held: readonly Buffer[]): void => {
+    this.#safely(() => {
+      this.#release(held, true)
+      this.#complete()
+    })
+  }
+
   /** Nothing of the answer has left. The trail tells that it was asked for, and that it was not given. */
   readonly #refuseAnswer = (denial: Denial): void => {
+    if (this.#finished) return
     this.#tellDecision()
     this.#finish(denial)
   }
