@@ -1,5 +1,6 @@
 // Flags that orders share, and the check of an order before it is signed.
 import { InvalidArgumentError, type Command } from 'commander'
+import { wordProblems } from '../core/judge-order.ts'
 import { parseStatement } from '../core/parse-statement.ts'
 import { parseDuration } from '../core/time.ts'
 import type { Wait } from './deliver.ts'
@@ -44,7 +45,8 @@ export function waitOf(flag: string | true | undefined): Wait | undefined {
 /** Throws CommandFailure (2) with every problem that the gateway would find without looking at its config. */
 export function checkOrder(order: Readonly<Record<string, unknown>>): void {
   const parsed = parseStatement({ iss: 'name', iat: 1, jti: 'id', order })
-  if ('problems' in parsed) throw usageFailure(...parsed.problems.map(flagText))
+  const problems = 'problems' in parsed ? parsed.problems : wordProblems(order)
+  if (problems.length > 0) throw usageFailure(...problems.map(flagText))
 }
 
 // `order.onExpiry must be` -> `--on-expiry must be`.

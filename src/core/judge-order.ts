@@ -18,6 +18,7 @@ import type {
 } from './order.ts'
 import { isEnrolled, mayWithdraw, WITHDRAW_MS, type Proposal } from './proposal.ts'
 import { isBrowserKey, isSamePerson, mayOrder, neededRole, type OrderKind, type Responder } from './responder.ts'
+import { personIn } from './pii.ts'
 import type { Route } from './route.ts'
 import type { LockScope } from './scope.ts'
 import type { Instant } from './time.ts'
@@ -51,7 +52,23 @@ export function judgeOrder(
   }
   const epoch = ledger.accepted.get(id)
   if (epoch !== undefined) return { ...refuse('conflict', 'this order was accepted before'), first: { id, epoch } }
-  return judgeTimes(statement, context.now) ?? judgeKind(ledger, order, by, context)
+  return judgeTimes(statement, context.now) ?? judgeWords(statement) ?? judgeKind(ledger, order, by, context)
+}
+
+/** What the order says in words stands in the trail as it is. Judged once, as its times are. A sealed order is for the worst of nights: it holds. */
+function judgeWords({ order, sealed }: Statement): OrderRefusal | undefined {
+  const problems = sealed === true ? [] : wordProblems(order)
+  return problems.length === 0 ? undefined : refuse('bad', ...problems)
+}
+
+/** Words that hold an identifier of a person: they would stand in the trail for as long as it is kept. */
+export function wordProblems(order: object): readonly string[] {
+  return Object.entries(order).flatMap(([name, text]) => {
+    const what = (name === 'reason' || name === 'incident') && typeof text === 'string' ? personIn(text) : undefined
+    return what === undefined
+      ? []
+      : [`order.${name} holds what looks like ${what}, and it is kept with the trail: say it without, or by pseudonym`]
+  })
 }
 
 function judgeKind(

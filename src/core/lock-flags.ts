@@ -1,6 +1,7 @@
 // Lock flags that come by file (locks.yaml) or by a route's own `lock:` key: parsed text in, locks out.
 import { didYouMean } from './did-you-mean.ts'
 import type { Lock, LockMode } from './lock.ts'
+import { withoutPeople } from './pii.ts'
 import type { RouteFlag } from './policy.ts'
 import type { Route } from './route.ts'
 import type { LockScope } from './scope.ts'
@@ -73,7 +74,7 @@ function locksAnything(file: LocksFile): boolean {
  * from a mapping that still stands: a key that is gone altogether may have been cut off, and changes nothing.
  */
 export function fileLocks(before: readonly Lock[], file: LocksFile, now: Instant): readonly Lock[] {
-  const word = { reason: file.reason ?? '', incident: file.incident ?? '' }
+  const word = { reason: withoutPeople(file.reason ?? ''), incident: withoutPeople(file.incident ?? '') }
   const next = new Map<string, Lock>()
   for (const lock of before) if (isSilentOn(file, lock)) next.set(lock.id, lock)
   const put = (id: string, scope: LockScope, mode: LockMode): void => {

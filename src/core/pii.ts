@@ -81,6 +81,39 @@ export function hasPii(text: string, field = ''): boolean {
   return Object.keys(counts).length > 0
 }
 
+/**
+ * What in a text that somebody has written, or a name that somebody gives, is an identifier of a person: by its shape alone, so that
+ * nothing of the kind is kept for as long as the trail. Undefined where there is none.
+ */
+export function personIn(text: string): string | undefined {
+  if (!MAY_NAME.test(text)) return undefined
+  if (matches(AADHAAR, text).some((found) => isAadhaar(found.replaceAll(/\D/g, '')))) return 'an Aadhaar number'
+  if (matches(MOBILE, text).length > 0) return 'a mobile number'
+  if (matches(PAN, text).length > 0) return 'a PAN'
+  return matches(EMAIL, text).length > 0 ? 'an e-mail address' : undefined
+}
+
+/** Nearly all texts and names have none of it: then nothing else is looked for. */
+const MAY_NAME = /\d{4}[ :-]?[\dA-Z]|@/
+
+function matches(pattern: RegExp, text: string): readonly string[] {
+  const found: string[] = []
+  each(pattern, text, 0, text.length, (match) => found.push(match))
+  return found
+}
+
+/** The text, or what is said in its place. */
+export function withoutPeople(text: string): string {
+  const what = personIn(text)
+  return what === undefined ? text : `(left out: it holds what looks like ${what})`
+}
+
+/** The same for each text of a list; what else is in it, and what is no list, stays as it is. */
+export function listWithoutPeople(value: unknown): unknown {
+  if (!Array.isArray(value)) return value
+  return value.map((each: unknown) => (typeof each === 'string' ? withoutPeople(each) : each))
+}
+
 /** UIDAI gives out no palindromes. */
 export function isAadhaar(digits: string): boolean {
   return /^[2-9]\d{11}$/.test(digits) && hasVerhoeffDigit(digits) && !isPalindrome(digits)

@@ -1,7 +1,7 @@
 // What is taken for a person's identifier, and what is not. The numbers are published for tests: nobody has them.
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
-import { countPii, isAadhaar, type PiiCounts } from '../../src/core/pii.ts'
+import { countPii, isAadhaar, type PiiCounts, personIn, withoutPeople } from '../../src/core/pii.ts'
 import { hasVerhoeffDigit, verhoeffDigit } from '../../src/core/verhoeff.ts'
 import { readShared } from '../audit/trail.ts'
 
@@ -91,4 +91,22 @@ test.each<[text: string, field: string | undefined, expected: PiiCounts]>([
   ['a.b+c@mail.example.in, x@y', undefined, { email: 1 }],
 ])('%j in %j: %j', (text, field, expected) => {
   expect(count(text, field)).toEqual(expected)
+})
+
+test.each([
+  ['asked for by 9876543210', 'a mobile number'],
+  ['+91 98765 43210 called', 'a mobile number'],
+  ['the record 999941057058', 'an Aadhaar number'],
+  ['9999 4105 7058', 'an Aadhaar number'],
+  ['holder ABCPD1234Z', 'a PAN'],
+  ['from someone@example.in', 'an e-mail address'],
+  ['leak of 2019 birth records, since 2026-06-01, 20000 rows', undefined],
+  ['INC-2026-000123', undefined],
+  ['550e8400-e29b-41d4-a716-446655440000', undefined],
+  ['01JD9GZ4Q7W3T5N8K2M6X0V1BC', undefined],
+  ['Ab3dE9.q1w2e3r4t5y6u7i8o9p0aA', undefined],
+  ['123456789012', undefined],
+])('in %j a reader of the trail would find %s', (text, what) => {
+  expect(personIn(text)).toBe(what)
+  expect(withoutPeople(text)).toBe(what === undefined ? text : `(left out: it holds what looks like ${what})`)
 })

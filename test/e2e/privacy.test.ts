@@ -1,9 +1,9 @@
 // No citizen's identifier in clear: planted in every place that a request can hold one, then looked for in all that the product wrote.
-import { globSync, readFileSync, statSync } from 'node:fs'
+import { globSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import net from 'node:net'
 import path from 'node:path'
 import { expect, test } from '@jest/globals'
-import { DEFAULT_ROUTES, signOrder, startGateway, startRawUpstream } from '../support/gateway-process.ts'
+import { DEFAULT_ROUTES, eventually, signOrder, startGateway, startRawUpstream } from '../support/gateway-process.ts'
 
 /** The published sandbox number, a mobile from no assigned range, and a name: each spelled in the ways that a writer might. */
 const PLANTED = [
@@ -125,6 +125,58 @@ test('planted identifiers stand in no file, log, metric or answer', async () => 
     expect([...written.values()].some((text) => text.includes('"pii":{"aadhaar":1,"mobile":1}'))).toBe(true)
     // The run was real: the records are there, under pseudonyms.
     expect([...written.values()].some((text) => text.includes('"route":"record.read"'))).toBe(true)
+  } finally {
+    await gateway.cleanUp()
+    await upstream.close()
+  }
+}, 60_000)
+
+test('what proxies, responders and auditors write by mistake is kept out too', async () => {
+  const MOBILE = '9876543210'
+  const upstream = await startRawUpstream()
+  const gateway = await startGateway({
+    upstreamPort: upstream.port,
+    routes: DEFAULT_ROUTES,
+    gatewayExtra: ', trustedProxies: ["127.0.0.1/32"]',
+  })
+  try {
+    const answer = await fetch(`${gateway.url}/api/v2/facilities`, {
+      headers: { 'x-request-id': MOBILE, 'x-forwarded-for': '203.0.113.7' },
+    })
+    expect(answer.headers.get('x-request-id')).not.toBe(MOBILE)
+    const kept = await fetch(`${gateway.url}/api/v2/facilities`, { headers: { 'x-request-id': 'ours-4711' } })
+    expect(kept.headers.get('x-request-id')).toBe('ours-4711')
+    await sendRaw(gateway.port, `${MOBILE} /api/v2/nowhere HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`)
+    await sendRaw(gateway.port, `${MOBILE} /api/v2/facilities HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`)
+
+    const lock = { kind: 'lock', scope: { routes: ['facilities'] }, reason: 'x', incident: 'INC-1' }
+    for (const words of [{ reason: `asked for by ${MOBILE}` }, { incident: 'someone@example.in' }]) {
+      const refused = await gateway.order(signOrder(gateway.people[0]!, { ...lock, ...words }))
+      expect([refused.status, await refused.text()]).toEqual([400, expect.stringContaining('holds what looks like a')])
+    }
+    expect((await gateway.order(signOrder(gateway.people[0]!, lock))).status).toBe(201)
+    writeFileSync(
+      path.join(gateway.home, 'locks.yaml'),
+      `reason: asked for by ${MOBILE}\nincident: INC-2\nroutes: { record.write: deny }\n`,
+    )
+    expect(
+      await eventually(async () => (await fetch(`${gateway.url}/api/v2/records`, { method: 'POST' })).status === 503),
+    ).toBe(true)
+    await gateway.api('/api/v1/audit/search', {
+      method: 'POST',
+      body: JSON.stringify({ clients: [MOBILE] }),
+      headers: { 'content-type': 'application/json' },
+    })
+    expect(await gateway.stop()).toBe(0)
+    const written = globSync('data/{audit,audit.*}/**', { cwd: gateway.home })
+      .map((file) => path.join(gateway.home, file))
+      .filter((file) => statSync(file).isFile())
+      .map((file) => readFileSync(file, 'latin1'))
+    const all = [...written, gateway.log()].join('\n')
+    expect(all).toContain('"id":"ours-4711"')
+    expect(all).toContain('(left out: it holds what looks like a mobile number)')
+    expect(all).toContain('"method":"OTHER"')
+    for (const planted of [MOBILE, 'someone@example.in']) expect(all.includes(planted)).toBe(false)
   } finally {
     await gateway.cleanUp()
     await upstream.close()

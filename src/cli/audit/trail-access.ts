@@ -1,6 +1,7 @@
 // How a command searches: offline in a directory, with a line in the log beside it, or through the control plane, which records it.
 import { existsSync, mkdirSync } from 'node:fs'
 import type { Command } from 'commander'
+import { listWithoutPeople } from '../../core/pii.ts'
 import type { DetailReader, OpenedDetail } from '../../audit/detail/detail-reader.ts'
 import type { Query, WhoseAnswer, WhoseQuery } from '../../core/trail-query.ts'
 import type { FoundPage, PageRequest } from '../../ports/trail-search.ts'
@@ -84,7 +85,7 @@ async function openOffline(
   const note = (state: 'begun' | 'ended', results?: number): void => {
     try {
       recordAccess(log, {
-        ...{ time: machine.now(), by: accountName(), action, state, query },
+        ...{ time: machine.now(), by: accountName(), action, state, query: plainQuery(query) },
         ...(results === undefined ? {} : { results }),
       })
     } catch (error) {
@@ -129,6 +130,12 @@ async function openOffline(
       note('ended', results)
     },
   }
+}
+
+/** What somebody has put into the wrong place is not written down. */
+function plainQuery(query: object): object {
+  const entries = Object.entries(query).map(([name, value]: [string, unknown]) => [name, listWithoutPeople(value)])
+  return Object.fromEntries(entries) as object
 }
 
 async function openKeys(dir: string, { keys }: AccessFlags): Promise<DetailReader> {

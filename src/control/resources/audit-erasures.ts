@@ -3,6 +3,7 @@ import type { Request } from 'express'
 import { nodeFiles } from '../../audit/files.ts'
 import { dayOf, eraseKeys } from '../../audit/detail/key-slots.ts'
 import type { ErasureRecord } from '../../core/audit-record.ts'
+import { personIn } from '../../core/pii.ts'
 import { isPseudonym } from '../../core/pseudonym.ts'
 import type { ControlDeps, DetailDesk } from '../control-deps.ts'
 import { sendProblem } from '../problem.ts'
@@ -82,7 +83,6 @@ function parseWanted({ body }: Request): Wanted | { readonly problems: readonly 
 }
 
 function problemsOf({ subjects, from, to, reason, rehearse }: Readonly<Record<string, unknown>>): readonly string[] {
-  const isReason = typeof reason === 'string' && reason.trim() !== '' && reason.length <= REASON_LENGTH_MAX
   return [
     ...(subjects === undefined || areSubjects(subjects)
       ? []
@@ -93,8 +93,15 @@ function problemsOf({ subjects, from, to, reason, rehearse }: Readonly<Record<st
       ? ['give subjects, or to: the last day of which everything is erased']
       : []),
     ...(rehearse === undefined || typeof rehearse === 'boolean' ? [] : ['rehearse must be true or false']),
-    ...(isReason ? [] : [`reason must say why, in at most ${REASON_LENGTH_MAX} characters`]),
+    ...reasonProblems(reason),
   ]
+}
+
+function reasonProblems(reason: unknown): readonly string[] {
+  if (typeof reason !== 'string' || reason.trim() === '' || reason.length > REASON_LENGTH_MAX)
+    return [`reason must say why, in at most ${REASON_LENGTH_MAX} characters`]
+  const person = personIn(reason)
+  return person === undefined ? [] : [`reason holds what looks like ${person}, and it is kept with the trail`]
 }
 
 function areSubjects(value: unknown): boolean {

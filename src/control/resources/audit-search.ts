@@ -2,6 +2,7 @@
 import type { Request, Response } from 'express'
 import { createDetailReader } from '../../audit/detail/detail-reader.ts'
 import type { AccessRecord } from '../../core/audit-record.ts'
+import { listWithoutPeople } from '../../core/pii.ts'
 import { mayAudit } from '../../core/responder.ts'
 import { tableOf } from '../../core/ledger.ts'
 import { LISTS, parseQuery, PEOPLE_LISTS, type Query, type SessionUse } from '../../core/trail-query.ts'
@@ -224,7 +225,8 @@ function mayAsk(caller: Caller, response: Response): boolean {
 }
 
 function shortened(value: unknown): unknown {
-  return Array.isArray(value) ? value.slice(0, VALUES_IN_RECORD) : value
+  // Pseudonyms stay as they are; what somebody has put into the wrong place does not stand in the trail for it.
+  return listWithoutPeople(Array.isArray(value) ? value.slice(0, VALUES_IN_RECORD) : value)
 }
 
 function recordOf(deps: ControlDeps, caller: Caller, action: AccessRecord['action'], query: Query): AccessRecord {

@@ -1,5 +1,6 @@
 // Stage 1: the raw request becomes an Exchange with one canonical path, or with the reason why it has none.
 import type { Denial } from '../../core/decision.ts'
+import { personIn } from '../../core/pii.ts'
 import { isRefused, parseTarget } from '../../core/target.ts'
 import { hasConnectionOption } from '../../http1/framing.ts'
 import { clientAddress } from '../client-address.ts'
@@ -26,7 +27,8 @@ export function receive(request: Request, response: Response, downstream: Downst
     request,
     response,
     downstream,
-    id: given !== undefined && REQUEST_ID.test(given) ? given : randomness.requestId(),
+    // A proxy's own: it stands in the trail and in logs, so what looks like a person's identifier is no id.
+    id: given !== undefined && REQUEST_ID.test(given) && personIn(given) === undefined ? given : randomness.requestId(),
     address,
     viaTrustedProxy,
     startedAt: clock.now(),

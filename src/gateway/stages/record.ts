@@ -1,5 +1,6 @@
 // Stage 3: the decision goes to the trail before it takes effect, as far as the route's duty says.
 import { isDenial, labelOf, type Decision } from '../../core/decision.ts'
+import { methodLabel } from '../../core/policy.ts'
 import type { RequestRecord } from '../../core/audit-record.ts'
 import type { Session } from '../../core/session.ts'
 import { detailOf } from '../detail.ts'
@@ -82,7 +83,8 @@ function requestRecord(exchange: Exchange, phase: RequestRecord['phase'], gatewa
     time: phase === 'decision' ? exchange.startedAt : gateway.clock.now(),
     id: exchange.id,
     client: exchange.address,
-    method: exchange.method,
+    // Where no route matched it is a word of the caller's.
+    method: route === undefined ? methodLabel(exchange.method) : exchange.method,
     path: (exchange.recordedPath ??= recordedPath(exchange, gateway.pseudonyms)),
     decision: exchange.decision,
     epoch: exchange.epoch,
