@@ -20,6 +20,9 @@ const PROVEN_ROUTES_MAX = 20
 const PROVEN_CLASSES_MAX = 100
 const CERTIFICATES_MAX = 256
 const PROVE_LIMIT_MS = 5000
+/** Workers that have not shown it in time are asked again. */
+const TRIES_MAX = 3
+const AGAIN_MS = 200
 const PROOFS_IN_RECORD_MAX = 100
 
 export type ProofView = NonNullable<OrderAccepted['proof']>
@@ -64,44 +67,71 @@ export interface ProverDeps {
 export function createProver(deps: ProverDeps): Prover {
   const { dataPlane, clock, logger } = deps
   const certificates = new Map<number, ProvenEpoch>()
-  const show = async (landed: Landed): Promise<readonly WorkerProof[]> => {
-    const routes = canaryRoutes(landed, clock.now())
+  const ask = (landed: Landed, routes: readonly CanaryRoute[]): Promise<readonly WorkerProof[]> => {
     const reading = deps.clockReading?.()
     const drill = drillOf(landed)
-    const shown = await valueWithin(
-      dataPlane.prove({
-        orders: landed.orders,
-        routes,
-        ...(drill === undefined ? {} : { drill }),
-        ...(reading === undefined ? {} : { clock: reading }),
-      }),
-      PROVE_LIMIT_MS,
-      [],
-    )
+    const request = {
+      ...{ orders: landed.orders, routes },
+      ...(drill === undefined ? {} : { drill }),
+      ...(reading === undefined ? {} : { clock: reading }),
+    }
+    return valueWithin(dataPlane.prove(request), PROVE_LIMIT_MS, [])
+  }
+  /** Of a start with nothing in force there is nothing to show. */
+  const certify = ({ epoch, orders, locks }: Landed, shown: readonly WorkerProof[]): void => {
+    if (orders.length + locks.length === 0) return
     const proofs = shown.flatMap(({ canaries }) => canaries)
-    // Of a start with nothing in force there is nothing to show.
-    if (landed.orders.length + landed.locks.length > 0)
-      keep(certificates, {
-        ...{ epoch: landed.epoch, time: clock.now(), proofs },
-        residual: residualOf(shown),
-        texts: shown.map(({ text }) => text),
-      })
-    if (routes.length > 0 || residualOf(shown).inFlight > 0) recordProofs(deps, landed, proofs, residualOf(shown))
-    return shown
+    const texts = shown.map(({ text }) => text)
+    keep(certificates, { epoch, time: clock.now(), proofs, residual: residualOf(shown), texts })
   }
   return {
     async prove(landed) {
-      const shown = await show(landed)
-      const isProven = ({ epoch, canaries }: WorkerProof): boolean =>
-        epoch >= landed.epoch && canaries.every((each) => each.refused && each.epoch >= landed.epoch)
-      const proven = shown.filter(isProven).map(({ worker }) => worker)
-      const missing = dataPlane.workers.map(({ worker }) => worker).filter((worker) => !proven.includes(worker))
+      const routes = canaryRoutes(landed, clock.now())
+      const isMissing = (shown: readonly WorkerProof[]) => missingOf(dataPlane, landed, shown).length > 0
+      let shown = await ask(landed, routes)
+      certify(landed, shown)
+      // On a host that is busy beyond its cores a worker may be late, and what is late is not lost: only what it has not shown.
+      for (let tries = 1; tries < TRIES_MAX && isMissing(shown); tries += 1) {
+        await new Promise((resolve) => setTimeout(resolve, AGAIN_MS))
+        shown = withAgain(landed, shown, await ask(landed, routes))
+        certify(landed, shown)
+      }
+      const residual = residualOf(shown)
+      const proofs = shown.flatMap(({ canaries }) => canaries)
+      if (routes.length > 0 || residual.inFlight > 0) recordProofs(deps, landed, proofs, residual)
+      const proven = shown.filter((each) => isProven(landed, each)).map(({ worker }) => worker)
+      const missing = missingOf(dataPlane, landed, shown)
       if (missing.length > 0) logger.error('workers have not proven the epoch', { epoch: landed.epoch, missing })
       const elapsedMs = Math.round(clock.monotonicMs() - landed.startedMs)
-      return { proven, missing, elapsedMs, residual: residualOf(shown) }
+      return { proven, missing, elapsedMs, residual }
     },
     certificate: (epoch) => certificates.get(epoch),
   }
+}
+
+function isProven(landed: Landed, { epoch, canaries }: WorkerProof): boolean {
+  return epoch >= landed.epoch && canaries.every((each) => each.refused && each.epoch >= landed.epoch)
+}
+
+function missingOf(
+  { workers }: Pick<DataPlane, 'workers'>,
+  landed: Landed,
+  shown: readonly WorkerProof[],
+): readonly string[] {
+  const proven = shown.filter((each) => isProven(landed, each)).map(({ worker }) => worker)
+  return workers.map(({ worker }) => worker).filter((worker) => !proven.includes(worker))
+}
+
+/** What was shown once stands: of the second time only those count who had not, and what they were too late for the first time is theirs still. */
+function withAgain(
+  landed: Landed,
+  before: readonly WorkerProof[],
+  again: readonly WorkerProof[],
+): readonly WorkerProof[] {
+  const news = again.filter(({ worker }) => !before.some((each) => each.worker === worker && isProven(landed, each)))
+  const better = news.filter((each) => isProven(landed, each) || !before.some(({ worker }) => worker === each.worker))
+  // The first text of such a worker may tell what it cut: it is kept beside the one that proves.
+  return [...before, ...better]
 }
 
 function residualOf(shown: readonly WorkerProof[]): Residual {

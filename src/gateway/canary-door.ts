@@ -131,9 +131,14 @@ export class CanaryDoor {
         noDelay: true,
         allowHalfOpen: true,
       })
-      const late = setTimeout(() => socket.destroy(), KNOCK_MS)
+      // A turn later: where this thread itself was held up, what has come in meanwhile is taken first.
+      const late = setTimeout(() => setImmediate(giveUp), KNOCK_MS)
+      const giveUp = (): void => {
+        if (this.#awaited.has(from)) socket.destroy()
+      }
       this.#awaited.set(from, () => {
         clearTimeout(late)
+        this.#awaited.delete(from)
         resolve(socket)
       })
       // The port may be taken by somebody else's connection: another one is tried.

@@ -224,8 +224,8 @@ describe('of the desk', () => {
   test('who takes back their own lock is named; a worker that has not proven it as well', async () => {
     const { rig, told } = await watched()
     rig.dataPlane.silent.add('worker-2')
-    const lock = await rig.lockAll()
-    await new Promise((resolve) => setImmediate(resolve))
+    const { id: lock, proof } = await rig.accept(people.desk, LOCK_ALL)
+    await proof
     await rig.accept(people.desk, { kind: 'release', locks: [lock], reason: 'wrong tag', withdraw: true })
     await new Promise((resolve) => setImmediate(resolve))
     const found = new Map(told.map(({ type, data }) => [type, data]))

@@ -10,7 +10,7 @@ describe('a lock', () => {
     await (
       await rig.accept(desk, LOCK_ALL)
     ).proof
-    expect(rig.log).toEqual(['enforce 1', 'journal lock', 'trail order lock accepted', 'prove 3', 'trail proof'])
+    expect(rig.log).toEqual(['enforce 1', 'journal lock', 'prove 3', 'trail order lock accepted', 'trail proof'])
   })
 
   test('is answered with its id, epoch, the routes it covers, and durable', async () => {
@@ -213,7 +213,7 @@ describe('FREEZE', () => {
     await proven
     expect(rig.dataPlane.table?.locks).toMatchObject([{ source: 'freeze', scope: { all: true }, mode: 'deny' }])
     expect(rig.trail.records[0]).toMatchObject({ order: 'freeze', outcome: 'accepted', channel: 'file' })
-    expect(rig.log).toEqual(['enforce 1', 'journal freeze', 'trail order freeze accepted', 'prove 3', 'trail proof'])
+    expect(rig.log).toEqual(['enforce 1', 'journal freeze', 'prove 3', 'trail order freeze accepted', 'trail proof'])
   })
 
   test('leaves by a two-person release, and can come again', async () => {

@@ -29,7 +29,7 @@ describe('a drill', () => {
     const drill = await rig.accept(people.desk, { kind: 'drill' })
     expect(drill).toMatchObject({ epoch: 1, durable: true, covers: ROUTES.map(({ id }) => id) })
     expect(await drill.proof).toMatchObject({ proven: ['worker-1', 'worker-2'], missing: [] })
-    expect(rig.log).toEqual(['enforce 1', 'journal drill', 'trail order drill accepted', 'prove 3', 'trail proof'])
+    expect(rig.log).toEqual(['enforce 1', 'journal drill', 'prove 3', 'trail order drill accepted', 'trail proof'])
     expect(rig.dataPlane.drills).toEqual([drill.id])
     expect(rig.dataPlane.table).toMatchObject({ locks: [], drill: { id: drill.id } })
     expect(heard.map(({ event }) => event)).toEqual(['lock', 'proof'])

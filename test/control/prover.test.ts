@@ -179,3 +179,38 @@ test('many workers are recorded in parts, since an audit entry has at most 32 Ki
   expect(trail.records.flatMap((record) => (record.kind === 'proof' ? record.proofs : []))).toHaveLength(64 * 20)
   for (const record of trail.records) expect(JSON.stringify(record).length).toBeLessThan(32_000)
 })
+
+describe('a worker that is late', () => {
+  test('is asked again, and what the others have shown stands', async () => {
+    const { dataPlane, prover, land, trail } = await createShown()
+    dataPlane.silent.add('worker-2')
+    const landing = land(1, [lockOf({ tags: ['pii'] })])
+    while (dataPlane.asked.length === 0) await new Promise((resolve) => setImmediate(resolve))
+    dataPlane.silent.delete('worker-2')
+    expect(await landing).toMatchObject({ proven: ['worker-1', 'worker-2'], missing: [] })
+    // One text of each, and one record of all.
+    const texts = prover.certificate(1)?.texts ?? []
+    expect(texts.map((text) => read(text)?.statement.worker)).toEqual(['worker-1', 'worker-2'])
+    expect(trail.records.filter(({ kind }) => kind === 'proof').length).toBe(1)
+  })
+
+  test('and does not come is missing in the end', async () => {
+    const { dataPlane, land } = await createShown()
+    dataPlane.silent.add('worker-2')
+    expect(await land(1, [lockOf({ tags: ['pii'] })])).toMatchObject({ proven: ['worker-1'], missing: ['worker-2'] })
+    expect(dataPlane.asked.length).toBe(3)
+  })
+
+  test('and then refuses tells what it cut in the text before: both are kept', async () => {
+    const { dataPlane, prover, land } = await createShown()
+    dataPlane.shows = (proof) => ({ ...proof, refused: dataPlane.asked.length > 1 })
+    expect(await land(1, [lockOf({ tags: ['pii'] })])).toMatchObject({ missing: [] })
+    const statements = (prover.certificate(1)?.texts ?? []).map((text) => read(text)?.statement)
+    expect(statements.map((each) => [each?.worker, each?.canaries[0]?.refused])).toEqual([
+      ['worker-1', false],
+      ['worker-2', false],
+      ['worker-1', true],
+      ['worker-2', true],
+    ])
+  })
+})

@@ -57,7 +57,7 @@ export function createFleetProofs({ store, seal, clock, logger }: FleetProofsDep
   const keep = (order: string, gateway: string, shown: Omit<ShownProof, 'heardMs'>): void => {
     const before = byOrder.get(order)?.get(gateway)
     // What was shown once was shown: an older or lesser copy takes nothing back.
-    if (before !== undefined && before.texts.length >= shown.texts.length) return
+    if (before !== undefined && (before.isWhole || before.texts.length > shown.texts.length)) return
     shownOf(order).set(gateway, { ...shown, heardMs: clock.monotonicMs() })
     for (const listener of listeners.get(order) ?? []) listener()
   }
