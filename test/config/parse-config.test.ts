@@ -104,6 +104,7 @@ describe('a right configuration', () => {
       index: true,
       holds: [],
       exports: {},
+      details: { dir: '/etc/portcullis/data/audit.keys', keepMs: 180 * 86_400_000 },
     })
     expect(config.upstreams.reports).toEqual({
       targets: ['http://10.0.0.1:9000', 'http://10.0.0.2:9000'],
