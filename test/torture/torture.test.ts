@@ -3,6 +3,7 @@ import { afterAll, expect, test } from '@jest/globals'
 import { removePlaces } from '../audit/trail.ts'
 import { cutPower } from './power.ts'
 import { ATTACKS, attack, flip } from './attacks.ts'
+import { failDisk } from './faults.ts'
 
 afterAll(removePlaces)
 
@@ -27,4 +28,21 @@ test('of plain lines hardly any of it is: the comparison is not rigged by a chec
   expect(broken.found).toBeGreaterThan(0)
   expect(broken.found).toBeLessThan(broken.tried)
   expect(await attack('ndjson', ATTACKS[0]!)).toEqual({ found: 0, tried: 1 })
+})
+
+test.each([1, 2, 3, 4, 5, 6])(
+  'a disk that fails now and then (%i): nothing acknowledged is lost, and the log verifies',
+  async (seed) => {
+    const { acknowledged, lost, refused, faults, problems } = await failDisk('portcullis', seed)
+    expect([lost, problems]).toEqual([0, []])
+    expect(acknowledged).toBeGreaterThan(50)
+    // It did fail, in each of its ways.
+    for (const count of [refused, faults.short, faults.failed, faults.forgotten]) expect(count).toBeGreaterThan(0)
+  },
+  60_000,
+)
+
+test('plain lines lose on the same disk', async () => {
+  expect((await failDisk('ndjson', 1)).lost).toBeGreaterThan(0)
+  expect((await failDisk('buffered', 1)).lost).toBeGreaterThan(0)
 })

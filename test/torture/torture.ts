@@ -5,6 +5,7 @@ import path from 'node:path'
 import { parseArgs } from 'node:util'
 import { removePlaces } from '../audit/trail.ts'
 import { ATTACKS, attack, flip } from './attacks.ts'
+import { failDisk } from './faults.ts'
 import { torture } from './kills.ts'
 import { cutPower } from './power.ts'
 import { KINDS, TITLES, type Kind } from './logs.ts'
@@ -16,6 +17,7 @@ const { values } = parseArgs({
     write: { type: 'boolean', default: false },
   },
 })
+const DISKS = 20
 const kills = Number(values.kills)
 const progress = (text: string): void => {
   if (process.stderr.isTTY) process.stderr.write(`\r\u001b[K${text}`)
@@ -59,6 +61,23 @@ try {
     if (kind === 'portcullis' && lost > 0) failures.push(`power cut: ${lost} lost`)
   }
   rows.push(['the power cut (what was never synced is gone): acknowledged records', ...cut])
+  const survived: string[] = []
+  for (const kind of KINDS) {
+    let [acknowledged, lost] = [0, 0]
+    for (let seed = 1; seed <= DISKS; seed += 1) {
+      const run = await failDisk(kind, seed)
+      acknowledged += run.acknowledged
+      lost += run.lost
+      if (kind === 'portcullis' && run.lost + run.problems.length > 0)
+        failures.push(`failing disk ${seed}: ${run.lost} lost, ${run.problems.join('; ')}`)
+      progress(`${TITLES[kind]}: ${seed} disks`)
+    }
+    survived.push(`${lost} of ${acknowledged} lost`)
+  }
+  rows.push([
+    'a disk that fails one operation in twelve (EIO, ENOSPC, short writes, a failed fdatasync): acknowledged records',
+    ...survived,
+  ])
 } finally {
   removePlaces()
   progress('')
