@@ -1,6 +1,7 @@
 // What one OTP buys: so many people, routes and minutes, with this gateway or its fleet; then a fresh one is asked for (RFC 9470).
 import type { Denial } from '../core/decision.ts'
 import type { Route } from '../core/route.ts'
+import { isByOtp, type Session } from '../core/session.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { FleetTally } from '../ports/fleet-tally.ts'
 import { kindOf, type BudgetSlab, type Item, type Looked } from '../throttle/budget-slab.ts'
@@ -42,18 +43,31 @@ export function createSpending({ slab, clock, tally }: Means, budget: Budget) {
     route: Route,
     people: readonly string[],
   ): Denial | undefined | Promise<Denial | undefined> => {
-    if (session?.byOtp !== true) return undefined
-    const { authTime } = session
-    if (budget.timeMs !== undefined && (authTime === undefined || clock.now() - authTime * 1000 > budget.timeMs))
+    if (session === undefined || !isOpenedByOtp(session, route)) return undefined
+    const { otpTime = session.authTime } = session
+    if (budget.timeMs !== undefined && (otpTime === undefined || clock.now() - otpTime * 1000 > budget.timeMs))
       return SPENT
     const items: Item[] = countsRoutes ? [{ kind: 'routes', name: route.id }] : []
     if (countsPeople) for (const name of people) items.push({ kind: 'people', name })
     if (items.length === 0) return undefined
-    // A refreshed token keeps its session and its OTP; a new OTP has a new time, whatever the issuer calls its session.
-    const otp = `${session.session} ${String(authTime ?? session.issuedAt ?? 0)}`
+    const otp = nameOtp(session, otpTime)
     if (tally !== undefined) return spendTogether(otp, items, limits, { slab, clock, tally })
     return slab.spend(otp, items, limits, clock.monotonicMs()) ? undefined : SPENT
   }
+}
+
+/** By the issuer's words, or by the route's own. */
+function isOpenedByOtp(session: Session, { policy }: Route): boolean {
+  const { otp } = policy.session
+  return session.byOtp || (otp !== undefined && isByOtp(session, otp))
+}
+
+/**
+ * One person's OTP of one moment, whatever the tokens are called that it opened: renewed ones may each have a name of their own,
+ * and a fresh OTP may keep the session's. Where nobody tells its moment, that of the token stands for it.
+ */
+function nameOtp({ principal, session, issuedAt = 0 }: Session, otpTime: number | undefined): string {
+  return otpTime === undefined ? `${session} ${String(issuedAt)}` : `${principal} ${String(otpTime)}`
 }
 
 type Limits = Readonly<Record<'people' | 'routes', number>>

@@ -22,7 +22,7 @@ const ANSWER: ResponsePolicy = {
   bytesMax: 10_000,
 }
 const session = { level: 'required', bind: [] } as const
-const SESSION = { session: 'k.0123456789012345678901', authTime: 1_789_999_000 }
+const SESSION = { session: 'k.0123456789012345678901', principal: 'k.person0123456789012345', authTime: 1_789_999_000 }
 
 withRedis('two gateways and a Redis', () => {
   let redis: RedisServer

@@ -28,6 +28,12 @@ beforeEach(async () => {
       { id: 'record', path: '/record', session, response: { ...owner, number: ['/mobile'], subjects: [] } },
       { id: 'find', path: '/find/{id}', session, subjects: [{ in: 'param', name: 'id' }] },
       { id: 'people', path: '/people', session, response: { ...owner, number: [] } },
+      {
+        id: 'strong',
+        path: '/strong/{id}',
+        session: { ...session, otp: { amr: [], acr: ['loa3'] } },
+        subjects: [{ in: 'param', name: 'id' }],
+      },
       { id: 'other', path: '/other', session },
       { id: 'third', path: '/third', session },
     ],
@@ -174,22 +180,46 @@ describe('one OTP buys so much', () => {
 
   test('minutes, and a fresh OTP begins anew', async () => {
     useBudget({ timeMs: 60_000, subjects: 1 })
-    const session = { session: 'k.0123456789012345678901' }
-    const token = plane.token(session)
+    const token = plane.token(PERSON)
     expect((await get('/find/a', token)).status).toBe(200)
     expect(await isSpent(get('/find/b', token))).toBe(true)
     plane.clock.advance(61_000)
     plane.renewLease()
     expect(await isSpent(get('/find/a', token))).toBe(true)
     // The same session, stepped up.
-    expect((await get('/find/b', plane.token(session))).status).toBe(200)
+    expect((await get('/find/b', plane.token(PERSON))).status).toBe(200)
   })
 
-  test('a refreshed token has the OTP that it had', async () => {
+  test('a refreshed token has the OTP that it had, also under another name', async () => {
     useBudget({ subjects: 1 })
-    const session = { session: 'k.0123456789012345678901', authTime: plane.clock.now() / 1000 }
+    const session = { ...PERSON, authTime: plane.clock.now() / 1000 }
     expect((await get('/find/a', plane.token(session))).status).toBe(200)
     plane.clock.advance(1_000)
-    expect(await isSpent(get('/find/b', plane.token({ ...session, issuedAt: plane.clock.now() / 1000 })))).toBe(true)
+    const issuedAt = plane.clock.now() / 1000
+    expect(await isSpent(get('/find/b', plane.token({ ...session, issuedAt })))).toBe(true)
+    const renamed = { ...session, issuedAt, session: 'k.another012345678901234' }
+    expect(await isSpent(get('/find/b', plane.token(renamed)))).toBe(true)
+    expect(await isSpent(get('/find/b', plane.token({ ...renamed, principal: 'k.somebody0123456789012' })))).toBe(false)
+  })
+
+  test('the time of the OTP counts where the issuer tells it beside that of the login', async () => {
+    useBudget({ subjects: 1, timeMs: 60_000 })
+    const authTime = plane.clock.now() / 1000 - 3_600
+    const at = (otpTime: number) => plane.token({ ...PERSON, authTime, otpTime })
+    const now = plane.clock.now() / 1000
+    expect((await get('/find/a', at(now))).status).toBe(200)
+    expect(await isSpent(get('/find/b', at(now)))).toBe(true)
+    expect(await isSpent(get('/find/b', at(now - 61)))).toBe(true)
+    // Stepped up within the same login: it must not be told to step up for ever.
+    expect((await get('/find/b', at(now - 1))).status).toBe(200)
+  })
+
+  test('what counts as an OTP by the words of a route is spent as one', async () => {
+    useBudget({ subjects: 1 })
+    const token = plane.token({ ...PERSON, byOtp: false, acr: 'loa3' })
+    expect((await get('/strong/a', token)).status).toBe(200)
+    expect(await isSpent(get('/strong/b', token))).toBe(true)
   })
 })
+
+const PERSON = { session: 'k.0123456789012345678901', principal: 'k.person0123456789012345' }
