@@ -1,4 +1,5 @@
 // The detectors of people in a data-plane thread: the memory that it shares, and where what they count and find goes.
+import { readPlaces } from '../adapters/ipaddr/places.ts'
 import { createPseudonyms, peopleSeedOf } from '../adapters/node/pseudonyms.ts'
 import type { AnomalyRecord } from '../core/audit-record.ts'
 import { createTeller, type PeopleGuard } from '../gateway/people-guard.ts'
@@ -39,6 +40,7 @@ export function openPeople(
     engine: createEngine(people.memory, thread, deltas?.push),
     seed: peopleSeedOf(pseudonymKey),
     epochSeconds: people.epochSeconds,
+    ...(config.throttle?.placesFile === undefined ? {} : { placeOf: readPlaces(config.throttle.placesFile) }),
     tell: createTeller(
       (anomaly) => {
         trail.append(anomaly)

@@ -43,12 +43,13 @@ export function throttleOf(
   throttle: NonNullable<ConfigDocument['throttle']>,
   absolute: (path: string) => string,
 ): ThrottleConfig {
-  const { honey, clients, learn, sessions, addresses, lock } = throttle
+  const { honey, clients, learn, sessions, addresses, lock, places } = throttle
   return {
     ...{ honey, learn, sessions, addresses },
     clients: Object.fromEntries(
       Object.entries(clients).map(([name, { subjects }]) => [name, subjects.filter(isLimit)]),
     ),
+    ...(places === undefined ? {} : { placesFile: absolute(places) }),
     ...(lock === undefined ? {} : { lock: { keyFile: absolute(lock.keyFile), ttlMs: lock.ttl } }),
   }
 }

@@ -229,6 +229,8 @@ export interface ThrottleConfig {
   /** Keys in memory at once. */
   readonly sessions: number
   readonly addresses: number
+  /** Where networks are: CSV. */
+  readonly placesFile?: string
   /** The gateway locks by itself with this key, which is enrolled as a responder's. Absent: it proposes. */
   readonly lock?: { readonly keyFile: string; readonly ttlMs: number }
 }

@@ -104,6 +104,11 @@ export const throttleSchema = z
       DEFAULTS.throttle.addresses,
       'Addresses in memory at once; 320 bytes each.',
     ),
+    places: path
+      .optional()
+      .describe(
+        "A CSV file of networks with columns network, latitude and longitude, as MaxMind's GeoLite2 City has them: an account at two places that nobody travels between in the time is told. Read at start. Absent: nobody asks.",
+      ),
     lock: z
       .strictObject({
         keyFile: path.describe(

@@ -1,5 +1,6 @@
 // What the detectors of people go by in a worker, and how their findings are passed on.
 import type { AnomalyRecord } from '../core/audit-record.ts'
+import type { PlaceOf } from '../ports/places.ts'
 import type { Engine } from '../throttle/engine.ts'
 import type { Budget } from '../throttle/facts.ts'
 
@@ -23,6 +24,8 @@ export interface PeopleGuard {
   readonly seed: number
   /** What makes seconds of the monotonic clock those since 1970, as near as the clock knew when the gateway started. */
   readonly epochSeconds: number
+  /** Absent: nobody asks where an address is. */
+  readonly placeOf?: PlaceOf
   /** A finding is told once a minute for each caller and detector. */
   readonly tell: (anomaly: AnomalyRecord) => void
 }

@@ -132,7 +132,8 @@ export function checkPeople(exchange: Exchange, route: Route, gateway: Gateway):
   const { honey } = people.settings
   const isHoney = honey.size > 0 && exchange.subjects.some((each) => honey.has(each))
   const delays = route.policy.throttle.delayMs !== undefined
-  const findings = people.engine.judge(facts, { enforce: guard.posture === 'enforce', isHoney, delays })
+  const place = people.placeOf?.(exchange.address)
+  const findings = people.engine.judge(facts, { enforce: guard.posture === 'enforce', isHoney, delays, place })
   return findings.length === 0 ? undefined : answerTo(exchange, route, findings, gateway)
 }
 

@@ -8,6 +8,7 @@ import { createFailureMemory, createFailureWalk, type FailureWalk } from './fail
 import type { Facts, Outcome, Person } from './facts.ts'
 import { isRefusal, type Finding } from './finding.ts'
 import { createHoney, createHoneyMemory, type Honey } from './honey.ts'
+import { createImpossibleTravel, createTravelMemory, type ImpossibleTravel, type Place } from './impossible-travel.ts'
 import { createMaximaMemory, type MaximaMemory } from './maxima.ts'
 import { addressAspect, createNewSubjects, createSubjectMemory, type NewSubjects } from './new-subjects.ts'
 import { createNovelty, createNoveltyMemory } from './novelty.ts'
@@ -29,6 +30,7 @@ export const DETECTORS = [
   'sequential-identifiers',
   'cohort',
   'route-change',
+  'impossible-travel',
 ] as const
 
 export interface EngineMemory {
@@ -44,6 +46,7 @@ export interface EngineMemory {
   readonly routes: RouteChangeMemory
   readonly novelty: SharedArrayBuffer
   readonly honey: CellMemory
+  readonly travel: CellMemory
 }
 
 export interface EngineSize {
@@ -70,6 +73,7 @@ export function createEngineMemory({ sessions, addresses }: EngineSize = ENGINE_
     routes: createRouteChangeMemory(ROUTES),
     novelty: createNoveltyMemory(),
     honey: createHoneyMemory(4_096),
+    travel: createTravelMemory(Math.ceil(sessions / 2)),
   }
 }
 
@@ -79,6 +83,8 @@ interface JudgeOptions {
   readonly isHoney: boolean
   /** Also told: somebody new beyond half of a budget. */
   readonly delays?: boolean
+  /** Where the caller's address is, where a table tells. */
+  readonly place?: Place | undefined
 }
 
 export interface Engine {
@@ -118,6 +124,7 @@ class Detectors implements Engine {
   readonly #spread: TokenSpread
   readonly #routes: RouteChange
   readonly #honey: Honey
+  readonly #travel: ImpossibleTravel
 
   constructor(memory: EngineMemory, thread: number, onDelta?: OnDelta) {
     this.wide = createWideCounts(memory.wide, thread)
@@ -132,6 +139,7 @@ class Detectors implements Engine {
     this.#spread = createTokenSpread(memory.spread, thread, onDelta)
     this.#routes = createRouteChange(memory.routes, thread)
     this.#honey = createHoney(memory.honey, thread, onDelta)
+    this.#travel = createImpossibleTravel(memory.travel, thread)
   }
 
   judge(facts: Facts, options: JudgeOptions): readonly Finding[] {
@@ -140,6 +148,7 @@ class Detectors implements Engine {
     const found: Finding[] = []
     note(found, this.#honey.judge(facts, options.isHoney))
     note(found, this.#spread.judge(facts))
+    if (options.place !== undefined) note(found, this.#travel.judge(facts, options.place))
     note(found, this.#unbound.judge(facts))
     if (attempt !== undefined) note(found, this.#judgeTry(facts))
     const isRefused = options.enforce && found.some(({ answer }) => isRefusal(answer))

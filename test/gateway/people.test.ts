@@ -2,6 +2,7 @@
 import { afterEach, describe, expect, test } from '@jest/globals'
 import type { AnomalyRecord } from '../../src/core/audit-record.ts'
 import { createTeller, type PeopleSettings } from '../../src/gateway/people-guard.ts'
+import type { PlaceOf } from '../../src/ports/places.ts'
 import { createEngine, createEngineMemory } from '../../src/throttle/engine.ts'
 import { field } from '../support/raw-client.ts'
 import { startDataPlane, request, type DataPlane, type RouteSpec } from '../support/start-data-plane.ts'
@@ -29,7 +30,7 @@ interface Rig {
   settings(change: Partial<PeopleSettings>): void
 }
 
-async function start(route: RouteSpec = READ, status = 200, answer = () => '{}'): Promise<Rig> {
+async function start(route: RouteSpec = READ, status = 200, answer = () => '{}', placeOf?: PlaceOf): Promise<Rig> {
   const upstream = await startRawUpstream((socket) => {
     const body = answer()
     const fields = `Content-Type: application/json\r\nContent-Length: ${String(body.length)}`
@@ -46,6 +47,7 @@ async function start(route: RouteSpec = READ, status = 200, answer = () => '{}')
         engine: createEngine(createEngineMemory({ sessions: 1_000, addresses: 1_000 }), 0),
         seed: 1,
         epochSeconds: 0,
+        ...(placeOf === undefined ? {} : { placeOf }),
         tell: createTeller(
           (anomaly) => void told.push(anomaly),
           () => clock.now(),
@@ -229,6 +231,16 @@ test('people whom the session does not own: the third asks for a fresh OTP, the 
   ])
   for (const id of [490, 512, 633]) await read(plane, id, token)
   expect(field(await read(plane, 7, token), 'www-authenticate')).toContain('invalid_token')
+})
+
+test('an account at two places that nobody travels between is told, and refused nothing', async () => {
+  let latitude = 0
+  const { plane, told } = await start(READ, 200, undefined, () => ({ latitude, longitude: 0 }))
+  const token = plane.token()
+  expect((await read(plane, 101, token)).status).toBe(200)
+  latitude = 60
+  expect((await read(plane, 101, token)).status).toBe(200)
+  expect(told).toMatchObject([{ detector: 'impossible-travel', answer: 'observe', value: 6672 }])
 })
 
 test('failed tries are counted by their answers: a client that never succeeds is held back after three', async () => {

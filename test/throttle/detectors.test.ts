@@ -2,7 +2,9 @@
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { observeAll, type Detector, type Observation, type Sample } from '../../src/throttle/detector.ts'
+import { factsOf } from '../../src/throttle/facts-of.ts'
 import type { Finding } from '../../src/throttle/finding.ts'
+import { createImpossibleTravel, createTravelMemory } from '../../src/throttle/impossible-travel.ts'
 import { createRateMemory, createRateSlab } from '../../src/throttle/rate-slab.ts'
 import { createRequestRate } from '../../src/throttle/request-rate.ts'
 import type { Limit } from '../../src/core/time.ts'
@@ -24,6 +26,53 @@ const aSample = (fields: Partial<Sample> = {}): Sample => ({
   ...fields,
 })
 const aDetector = () => createRequestRate(createRateSlab(createRateMemory(64, 7), 0))
+
+describe('impossible travel', () => {
+  const [delhi, mumbai, london] = [
+    { latitude: 28.61, longitude: 77.21 },
+    { latitude: 19.08, longitude: 72.88 },
+    { latitude: 51.51, longitude: -0.13 },
+  ]
+  const travel = () => createImpossibleTravel(createTravelMemory(64), 0)
+  const at = (second: number, hasSession = true) =>
+    factsOf(
+      {
+        ...{ second: 1_800_000_000 + second, wallMs: 0, route: { index: 0, id: 'r' }, account: 'a' },
+        session: hasSession ? 's' : undefined,
+        ...{ address: '10.0.0.1', stack: undefined, verifiedAtMs: undefined, people: [], budgets: [] },
+        ...{ partner: undefined, attempt: undefined, target: undefined },
+      },
+      1,
+    )
+
+  test('is told where nobody travels so fast, and says how far and how soon', () => {
+    const detector = travel()
+    expect(detector.judge(at(0), delhi)).toBeUndefined()
+    expect(detector.judge(at(1_800), london)).toMatchObject({
+      answer: 'observe',
+      threat: 'OAT-019',
+      sentence: '6712 km from its last place, 30 minutes ago',
+    })
+    expect(detector.judge(at(1_860), london)).toBeUndefined()
+  })
+
+  test('is not what an airliner does, nor what is near, nor what nobody knows', () => {
+    const detector = travel()
+    detector.judge(at(0), delhi)
+    expect(detector.judge(at(7_200), mumbai)).toBeUndefined()
+    expect(detector.judge(at(7_200 + 9 * 3_600), london)).toBeUndefined()
+    expect(detector.judge(at(50_000), undefined)).toBeUndefined()
+    const another = travel()
+    another.judge(at(0, false), delhi)
+    expect(another.judge(at(60, false), london)).toBeUndefined()
+  })
+
+  test('across the date line is a step', () => {
+    const detector = travel()
+    detector.judge(at(0), { latitude: -17, longitude: 179.9 })
+    expect(detector.judge(at(60), { latitude: -17, longitude: -179.9 })).toBeUndefined()
+  })
+})
 
 describe('the request rate', () => {
   test('lets the limit pass, and then refuses with what is needed to answer', () => {
