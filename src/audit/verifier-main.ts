@@ -46,9 +46,15 @@ export async function runVerifier(argv: readonly string[], write: (text: string)
       return ok ? 0 : 1
     }
     if (isPack(place)) {
-      const verdict = await verifyPack(place, values.key, values.witness)
-      const { records, problems, keyStatement, witnessStatement } = verdict
-      const lines = [`${records} records`, ...problems, keyStatement, witnessStatement]
+      const verdict = verifyPack(place, {
+        ...{ vkey: values.key, witnesses: values.witness },
+        tell: (done) => {
+          if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${done} records`)
+        },
+      })
+      if (process.stderr.isTTY) process.stderr.write('\r\x1b[K')
+      const { records, problems, beside, keyStatement, witnessStatement } = verdict
+      const lines = [`${records} records`, ...problems, ...beside, keyStatement, witnessStatement]
       return show(
         verdict.ok,
         verdict,

@@ -1,3 +1,4 @@
+import type { RecordShape } from '../core/record-shape.ts'
 import type { Query, SessionsAnswer, SessionsQuery, WhoseAnswer, WhoseQuery } from '../core/trail-query.ts'
 
 /** Entries of the log, `from` and before `to`. */
@@ -58,5 +59,7 @@ export interface TrailIndex {
   sessions(request: IndexSessions): Promise<SessionsAnswer>
   /** Writes a file of lines as Parquet for others, all members as columns. */
   convert(lines: string, out: string): Promise<void>
+  /** The same of lines that have no index, being entries that follow one another from `first` on, and whose members are known. */
+  convertShaped(lines: string, out: string, of: { readonly first: number; readonly shape: RecordShape }): Promise<void>
   close(): void
 }

@@ -330,7 +330,7 @@ describe('the single-file verifier', () => {
     async function* some() {
       for (let index = 100; index < 160; index += 3) yield { index, entry: await readEntry(whole.dir, index) }
     }
-    expect(await writePack({ dir: whole.dir, out, format: 'ndjson', withProofs: true }, some())).toBe(20)
+    expect((await writePack({ dir: whole.dir, out, format: 'ndjson', withProofs: true }, some())).records).toBe(20)
     const check = () => spawnSync(process.execPath, [join(out, 'verify.mjs'), out, '--key', vkey], { encoding: 'utf8' })
     expect(check()).toMatchObject({ status: 0, stdout: expect.stringContaining('20 records') })
     const path = join(out, 'records.ndjson')

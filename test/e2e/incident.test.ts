@@ -1,10 +1,11 @@
 // An incident from its opening to its evidence: by the command line, before one real gateway, and checked by the verifier alone.
 import { spawnSync } from 'node:child_process'
-import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { keyFileOf } from '../support/browser.ts'
+import { startTimeServer } from '../support/time-server.ts'
 import {
   eventually,
   runCommand,
@@ -16,11 +17,12 @@ import {
 const ROUTES = `
   - { id: partner.lookup, path: "/api/v2/partner/{mobile}", methods: [GET], upstream: registry, tags: [pii], session: none }
 `
-const HOSTILE = 'sold <script>alert(1)</script> | =HYPERLINK("x") \u202e\u001b[2J'
+const HOSTILE = 'sold <script>alert(1)</script> | =HYPERLINK("x") \u202e\u2028\u001b[2J'
 
 describe('an incident', () => {
   let gateway: GatewayProcess
   let upstream: Awaited<ReturnType<typeof startRawUpstream>>
+  let time: Awaited<ReturnType<typeof startTimeServer>>
   let access: readonly string[]
   const home = mkdtempSync(path.join(tmpdir(), 'portcullis-incident-'))
   const out = path.join(home, 'INC-7')
@@ -28,7 +30,12 @@ describe('an incident', () => {
 
   beforeAll(async () => {
     upstream = await startRawUpstream()
-    gateway = await startGateway({ upstreamPort: upstream.port, routes: ROUTES })
+    time = await startTimeServer()
+    gateway = await startGateway({
+      upstreamPort: upstream.port,
+      routes: ROUTES,
+      audit: `clock: { servers: ["127.0.0.1:${time.port}"], every: 1m, alarm: 1s }`,
+    })
     const [desk] = gateway.people
     if (desk === undefined) throw new Error('nobody responds')
     access = ['--control', `http://127.0.0.1:${gateway.controlPort}`, '--key', keyFileOf(gateway.home, desk)]
@@ -37,6 +44,7 @@ describe('an incident', () => {
   afterAll(async () => {
     await gateway.cleanUp()
     await upstream.close()
+    time.close()
     rmSync(home, { recursive: true })
   })
 
@@ -75,7 +83,7 @@ describe('an incident', () => {
       await eventually(async () => {
         rmSync(out, { recursive: true, force: true })
         rmSync(`${out}.tar`, { force: true })
-        const drafted = await incident('report', 'INC-7', '--dir', dir, '--out', out, '--details', details)
+        const drafted = await incident('report', 'INC-7', '--dir', dir, '--out', out, '--details', details, ...access)
         return (
           drafted.code === 0 &&
           (JSON.parse(readFileSync(path.join(out, 'report.json'), 'utf8')) as Report).facts.requests.locked === 1
@@ -124,13 +132,58 @@ describe('an incident', () => {
     const key = readFileSync(path.join(pack, 'vkey'), 'utf8').trim()
     const verify = () =>
       spawnSync(process.execPath, [path.join(pack, 'verify.mjs'), pack, '--key', key], { encoding: 'utf8' })
-    expect([verify().status, verify().stderr]).toEqual([0, ''])
-    copyFileSync(path.join(pack, 'records.ndjson'), path.join(home, 'kept'))
-    writeFileSync(
-      path.join(pack, 'records.ndjson'),
-      readFileSync(path.join(home, 'kept'), 'utf8').replace('"allow"', '"error"'),
+    const whole = verify()
+    expect([whole.status, whole.stderr]).toEqual([0, ''])
+    expect(whole.stdout).toMatch(
+      /certificate-1\.json: 1 of 1 gateways have shown that they refuse, for order \S+, epoch 1/,
     )
-    expect(verify().status).toBe(1)
+    expect(whole.stdout).toMatch(/clock\.ndjson: [1-9]\d* readings of time servers, each in the log/)
+    expect(spawnSync('sha256sum', ['--check', '--quiet', 'SHA256SUMS'], { cwd: pack }).status).toBe(0)
+    expect((JSON.parse(readFileSync(path.join(pack, 'report.json'), 'utf8')) as { missing: string[] }).missing).toEqual(
+      [],
+    )
+    // Of each file one letter, with the sums made anew as whoever did it would: what the log or a key has signed is found all the same.
+    const sums = (): void => {
+      const files = readdirSync(pack).filter((file) => file !== 'SHA256SUMS')
+      writeFileSync(path.join(pack, 'SHA256SUMS'), spawnSync('sha256sum', files, { cwd: pack }).stdout)
+    }
+    for (const [file, from, to, isSigned] of [
+      ['records.ndjson', '"allow"', '"error"', true],
+      ['proofs.ndjson', '"proof":["', '"proof":["A', true],
+      ['clock.ndjson', 'stratum', 'Stratum', true],
+      ['certificate-1.json', '"epoch": 1', '"epoch": 2', true],
+      ['timeline.csv', 'utc', 'UTC', false],
+      ['records.parquet', 'PAR1', 'PAR2', false],
+    ] as const) {
+      const place = path.join(pack, file)
+      const kept = readFileSync(place)
+      writeFileSync(place, kept.toString('latin1').replace(from, to), 'latin1')
+      expect([file, verify().status]).toEqual([file, 1])
+      sums()
+      expect([file, verify().status]).toEqual([file, isSigned ? 1 : 0])
+      writeFileSync(place, kept)
+      sums()
+    }
+    rmSync(path.join(pack, 'SHA256SUMS'))
+    expect(verify().stdout).toContain('SHA256SUMS is missing')
+  })
+
+  test('the copy for tools has every record with its number in the log', async () => {
+    const { DuckDBInstance } = await import('@duckdb/node-api')
+    const connection = await (await DuckDBInstance.create(':memory:')).connect()
+    const records = readFileSync(path.join(out, 'records.ndjson'), 'utf8').trimEnd().split('\n')
+    const proofs = readFileSync(path.join(out, 'proofs.ndjson'), 'utf8').trimEnd().split('\n')
+    const reader = await connection.runAndReadAll(
+      `SELECT "index", "seq", "kind", "time" FROM read_parquet('${path.join(out, 'records.parquet')}') ORDER BY "index"`,
+    )
+    const rows = reader.getRows().map((row) => row.map((value) => (typeof value === 'bigint' ? Number(value) : value)))
+    expect(rows).toEqual(
+      records.map((line, at) => {
+        const { seq, kind, time: when } = JSON.parse(line) as Record<string, unknown>
+        return [(JSON.parse(proofs[at] ?? '') as { index: number }).index, seq, kind, when]
+      }),
+    )
+    connection.closeSync()
   })
 
   test('is marked as reported and closed, and then nothing is due', async () => {

@@ -1,4 +1,5 @@
 // The columns that the index has of a record, and how DuckDB reads them from lines of JSON.
+import type { MemberKind, RecordShape } from '../../core/record-shape.ts'
 
 /** Member of the record to DuckDB's type. What a record does not have is NULL. */
 const COLUMNS = {
@@ -33,6 +34,21 @@ export function sqlText(text: string): string {
 /** Reads a file of lines. */
 export function fromLines(path: string): string {
   const types = Object.entries(COLUMNS).map(([name, type]) => `"${name}": '${type}'`)
+  return `read_json(${sqlText(path)}, format = 'newline_delimited', columns = {${types.join(', ')}}, maximum_object_size = 1048576)`
+}
+
+const TYPES: Readonly<Record<MemberKind, string>> = {
+  whole: 'BIGINT',
+  number: 'DOUBLE',
+  truth: 'BOOLEAN',
+  text: 'VARCHAR',
+  texts: 'VARCHAR[]',
+  other: 'JSON',
+}
+
+/** With all members as columns. Found out by the engine itself that takes ten times as long. */
+export function fromShapedLines(path: string, shape: RecordShape): string {
+  const types = [...shape].map(([name, kind]) => `${sqlText(name)}: '${TYPES[kind]}'`)
   return `read_json(${sqlText(path)}, format = 'newline_delimited', columns = {${types.join(', ')}}, maximum_object_size = 1048576)`
 }
 

@@ -3,7 +3,7 @@ import { mkdir, readdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
 import type { TrailIndex } from '../../ports/trail-index.ts'
-import { COLUMN_NAMES, fromLines, fromPart, sqlText } from './columns.ts'
+import { COLUMN_NAMES, fromLines, fromPart, fromShapedLines, sqlText } from './columns.ts'
 import { conditionOf } from './conditions.ts'
 import { readSessions } from './sessions.ts'
 import { readWhose } from './whose.ts'
@@ -80,6 +80,12 @@ function createIndex(dir: string, instance: DuckDBInstance, connection: DuckDBCo
     convert: (lines, out) =>
       copy(
         `SELECT * FROM read_json(${sqlText(lines)}, format = 'newline_delimited', union_by_name = true, sample_size = -1, maximum_object_size = 1048576)`,
+        out,
+        '',
+      ),
+    convertShaped: (lines, out, { first, shape }) =>
+      copy(
+        `SELECT row_number() OVER () - 1 + ${first}::BIGINT AS "index", * FROM ${fromShapedLines(lines, shape)}`,
         out,
         '',
       ),

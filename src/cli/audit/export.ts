@@ -122,7 +122,7 @@ async function toPack(
   context: Context,
 ): Promise<number> {
   const { writePack } = await import('../../audit/export/pack.ts')
-  return writePack({ dir, out, format, withProofs: proofs }, entriesOf(found, context))
+  return (await writePack({ dir, out, format, withProofs: proofs }, entriesOf(found, context))).records
 }
 
 /** By way of lines, which are removed again. */

@@ -7,10 +7,12 @@ import { addClientOptions, createClient, type ClientFlags } from '../client.ts'
 import { examples, type Context, type Define } from '../command.ts'
 import { acceptedOf, deliver, deliveryJson, exitCodeOf, failedOf } from '../deliver.ts'
 import { EXIT, usageFailure, type ExitCode } from '../failure.ts'
+import { certificatesOf } from '../incident/certificates.ts'
 import { writeReport } from '../incident/write-report.ts'
 import { bothTimes, spanText } from '../moments.ts'
 import { checkOrder } from '../order-options.ts'
 import { readStatus } from '../release-order.ts'
+import { repeatable } from '../repeatable.ts'
 import { reasonOf } from '../signing-key.ts'
 
 interface OrderFlags extends ClientFlags {
@@ -20,13 +22,13 @@ interface OrderFlags extends ClientFlags {
   readonly to?: 'cert-in' | 'board'
 }
 
-interface ReportFlags {
+interface ReportFlags extends ClientFlags {
   readonly dir?: string
   readonly out?: string
   readonly from?: string
   readonly to?: string
   readonly details?: string
-  readonly json?: boolean
+  readonly certificate?: readonly string[]
 }
 
 export const define: Define = (command, context) => {
@@ -76,16 +78,20 @@ function defineOpen(command: Command, context: Context): void {
 }
 
 function defineReport(command: Command, context: Context): void {
-  command
-    .command('report')
-    .argument('<id>')
-    .description('draft the reports and write the evidence pack, from the trail itself; nothing is sent')
+  addClientOptions(
+    command
+      .command('report')
+      .argument('<id>')
+      .description('draft the reports and write the evidence pack, from the trail itself; nothing is sent'),
+  )
     .option('--dir <dir>', 'the trail, or a copy of it')
     .option('--out <dir>', 'a new directory; the archive stands beside it')
     .option('--from <time>', 'RFC 3339 (default: 24 h before it was noticed)')
     .option('--to <time>', 'RFC 3339 (default: when it was closed, else the end of the trail)')
     .option('--details <file>', 'JSON of what no gateway knows: { "organisation": "...", "phone": "..." }')
-    .option('--json', 'print JSON')
+    .addOption(
+      repeatable('--certificate <file>', 'a certificate of its locks that was kept (else --control is asked for them)'),
+    )
     .action(async (id: string, flags: ReportFlags) => {
       context.finish(await report(id, flags, context))
     })
@@ -145,7 +151,8 @@ function linesOf(incident: IncidentView, now: Instant): readonly string[] {
   ]
 }
 
-async function report(id: string, flags: ReportFlags, { machine, printer }: Context): Promise<ExitCode> {
+async function report(id: string, flags: ReportFlags, context: Context): Promise<ExitCode> {
+  const { machine, printer } = context
   const { dir, out, from, to } = flags
   if (dir === undefined || out === undefined)
     throw usageFailure('--dir DIR: the trail; --out DIR: a new directory for the report')
@@ -159,11 +166,13 @@ async function report(id: string, flags: ReportFlags, { machine, printer }: Cont
     progress: (text) => {
       printer.progress(text)
     },
+    openIndex: async (place) => (await machine.forensics()).openIndex(place),
+    certificates: (epochs) => certificatesOf(epochs, flags, context),
   })
   printer.progress('')
-  const { facts, records, gaps, archive, archiveBytes } = written
+  const { facts, records, gaps, missing, archive, archiveBytes } = written
   if (flags.json === true) {
-    printer.json({ out, archive, archiveBytes, records, gaps, people: facts.people, range: facts.range })
+    printer.json({ out, archive, archiveBytes, records, gaps, missing, people: facts.people, range: facts.range })
     return EXIT.done
   }
   printer.out({ style: 'green', text: 'DRAFTED' }, `  ${out}/report.html, report.md, report.json`)
@@ -173,6 +182,7 @@ async function report(id: string, flags: ReportFlags, { machine, printer }: Cont
     style: 'yellow',
     text: `  gaps      ${gaps} fields that no gateway can know: fill them in, or name them with --details`,
   })
+  for (const each of missing) printer.out({ style: 'yellow', text: `  not in it ${each}` })
   return EXIT.done
 }
 

@@ -1,5 +1,6 @@
 // What the trail itself says about an incident: counted record by record, nothing inferred, and what it cannot say left out.
 import { readTrail } from '../../audit/reader.ts'
+import { widenShape, type RecordShape } from '../../core/record-shape.ts'
 import type { Instant } from '../../core/time.ts'
 
 interface TimelineEntry {
@@ -7,6 +8,14 @@ interface TimelineEntry {
   /** Of the record that says so. */
   readonly index: number
   readonly what: string
+}
+
+/** What time servers said, in one record. */
+export interface ClockEntry {
+  readonly time: Instant
+  readonly index: number
+  /** The clock was off by more than is allowed, or nobody answered. */
+  readonly alarm: boolean
 }
 
 export interface Facts {
@@ -19,6 +28,10 @@ export interface Facts {
   readonly closedAt?: Instant
   readonly timeline: readonly TimelineEntry[]
   readonly locks: number
+  /** With which its locks landed here: each has a certificate. */
+  readonly lockEpochs: readonly number[]
+  /** Readings of time servers; those of the time of the report, and the nearest before and after it. */
+  readonly clocks: readonly ClockEntry[]
   /** Between the acceptance of the first lock and its first proof in this trail, in milliseconds. */
   readonly firstProofMs?: number
   readonly requests: {
@@ -55,7 +68,7 @@ interface Entry {
   readonly record: Readonly<Record<string, unknown>>
 }
 
-type Listed = Pick<Facts, 'timeline' | 'locks'> &
+type Listed = Pick<Facts, 'timeline' | 'locks' | 'clocks' | 'lockEpochs'> &
   Partial<Pick<Facts, 'title' | 'noticedAt' | 'firstOrderAt' | 'closedAt' | 'firstProofMs'>>
 
 /** Reads the trail twice: for the incident's own records, and for what went through in its time. Rejects with an Error of one line. */
@@ -64,13 +77,20 @@ export async function readFacts(
   incident: string,
   span: Span,
   tell: (count: number) => void,
-): Promise<Facts> {
+): Promise<{ readonly facts: Facts; readonly shape: RecordShape }> {
   const own = await readOwn(dir, incident)
   const start = Math.min(own.noticedAt ?? Infinity, own.firstOrderAt ?? Infinity)
   const from = span.from ?? (start === Infinity ? 0 : start - LOOK_BACK_MS)
   const to = span.to ?? own.closedAt ?? Infinity
-  const counted = await countTraffic(dir, from, to, tell)
-  return { incident, ...own, ...counted }
+  const shape: RecordShape = new Map()
+  const counted = await countTraffic(dir, { from, to }, shape, tell)
+  return { facts: { incident, ...own, clocks: aroundOf(own.clocks, from, to), ...counted }, shape }
+}
+
+function aroundOf(clocks: readonly ClockEntry[], from: Instant, to: Instant): readonly ClockEntry[] {
+  const first = clocks.findLastIndex(({ time }) => time < from)
+  const after = clocks.findIndex(({ time }) => time > to)
+  return clocks.slice(Math.max(0, first), after < 0 ? undefined : after + 1)
 }
 
 async function* entriesOf(dir: string): AsyncGenerator<Entry> {
@@ -81,15 +101,22 @@ async function* entriesOf(dir: string): AsyncGenerator<Entry> {
 const textOf = (value: unknown): string => (typeof value === 'string' ? value : '')
 const timeOf = (record: Entry['record']): Instant => (typeof record.time === 'number' ? record.time : 0)
 
+/** Of a record of these kinds alone the incident can say something; all else is not even parsed. */
+const OWN = [Buffer.from('"kind":"order"'), Buffer.from('"kind":"proof"'), Buffer.from('"kind":"clock"')]
+
 async function readOwn(dir: string, incident: string): Promise<Listed> {
   const timeline: TimelineEntry[] = []
+  const clocks: ClockEntry[] = []
   const locks = new Map<string, Instant>()
   const found: Draft = {}
-  for await (const { index, record } of entriesOf(dir)) {
+  for await (const [index, entry] of readTrail(dir)) {
+    if (index === undefined || !OWN.some((kind) => entry.includes(kind))) continue
+    const record = JSON.parse(entry.toString()) as Entry['record']
+    if (record.kind === 'clock') clocks.push({ time: timeOf(record), index, alarm: record.alarm === true })
     const what = takeOwn(record, incident, locks, found)
     if (what !== undefined) timeline.push({ time: timeOf(record), index, what })
   }
-  return { ...found, timeline, locks: locks.size }
+  return { ...found, lockEpochs: found.lockEpochs ?? [], timeline, clocks, locks: locks.size }
 }
 
 type Draft = { -readonly [Key in keyof Listed]?: Listed[Key] }
@@ -107,7 +134,10 @@ function takeOwn(
   const isNamed = record.incident === incident
   if (!isNamed && !names.some((id) => locks.has(id)) && !locks.has(textOf(record.id))) return undefined
   if (isNamed && record.outcome === 'accepted') {
-    if (record.order === 'lock') locks.set(textOf(record.id), timeOf(record))
+    if (record.order === 'lock') {
+      locks.set(textOf(record.id), timeOf(record))
+      if (typeof record.epoch === 'number') found.lockEpochs = [...(found.lockEpochs ?? []), record.epoch]
+    }
     found.firstOrderAt ??= timeOf(record)
     if (record.order === 'incident') noteIncident(found, record, timeOf(record))
   }
@@ -155,12 +185,18 @@ function orderText({ order, outcome, by, reason, action, channel }: Entry['recor
 
 type Counted = Omit<Facts, 'incident' | keyof Listed>
 
-async function countTraffic(dir: string, from: Instant, to: Instant, tell: (count: number) => void): Promise<Counted> {
+async function countTraffic(
+  dir: string,
+  { from, to }: Required<Span>,
+  shape: RecordShape,
+  tell: (count: number) => void,
+): Promise<Counted> {
   const tally = createTally()
   let [first, last]: [number | undefined, number | undefined] = [undefined, undefined]
   let count = 0
   for await (const { index, record } of entriesOf(dir)) {
     if (++count % 10_000 === 0) tell(count)
+    widenShape(shape, record)
     const time = timeOf(record)
     if (time < from || time > to) continue
     first ??= index

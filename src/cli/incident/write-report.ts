@@ -1,12 +1,14 @@
 // The report and, with it, the evidence: every record of its time with a proof, the checkpoint, the key and the verifier, in one archive.
-import { createHash } from 'node:crypto'
-import { createReadStream, existsSync } from 'node:fs'
-import { readFile, writeFile } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { writePack, type PackedRecord } from '../../audit/export/pack.ts'
 import { readTrail } from '../../audit/reader.ts'
+import type { RecordShape } from '../../core/record-shape.ts'
+import type { TrailIndex } from '../../ports/trail-index.ts'
 import { CommandFailure, EXIT } from '../failure.ts'
 import { plain } from '../print.ts'
+import { sumsOf, writeCertificates, writeClock, writeParquet, writeSums, type KeptCertificate } from './evidence.ts'
 import { readFacts, type Facts, type Span } from './facts.ts'
 import { formsOf, type Details } from './report.ts'
 import { toHtml, toMarkdown } from './report-text.ts'
@@ -23,12 +25,18 @@ export interface ReportOptions {
   readonly details: Details
   readonly now: number
   readonly progress: (text: string) => void
+  /** Rejects where the engine is not installed: then the pack has no Parquet. */
+  readonly openIndex: (dir: string) => Promise<TrailIndex>
+  /** Those that can be had, of the epochs of the incident's locks. */
+  readonly certificates: (epochs: readonly number[]) => Promise<readonly KeptCertificate[]>
 }
 
 export interface Written {
   readonly facts: Facts
   readonly records: number
   readonly gaps: number
+  /** What is not in the pack, and why. */
+  readonly missing: readonly string[]
   readonly archive: string
   readonly archiveBytes: number
 }
@@ -39,32 +47,30 @@ export async function writeReport(options: ReportOptions): Promise<Written> {
   const archive = `${out}.tar`
   for (const path of [out, archive])
     if (existsSync(path)) throw new CommandFailure(EXIT.failed, `${path} exists, and is not overwritten: name another`)
-  const facts = await readFacts(dir, incident, options.span, (count) => {
+  const { facts, shape } = await readFacts(dir, incident, options.span, (count) => {
     progress(`read ${count} records`)
   })
   if (facts.timeline.length === 0)
     throw new CommandFailure(EXIT.failed, `no order in ${dir} names the incident ${incident}: is this its trail?`)
   const { first, last } = facts.range
-  const records = await writePack(
+  const packed = await writePack(
     { dir, out, format: 'ndjson', withProofs: true },
     first === undefined || last === undefined ? none() : recordsOf(dir, first, last, progress),
   )
+  const missing = await writeBeside(options, facts, { records: packed.records, shape })
+  progress('hashing the files')
+  const evidence = await sumsOf(out, packed.hashes)
   const checkpoint = await readFile(join(out, 'checkpoint'), 'utf8')
-  await write(out, 'timeline.csv', timelineCsv(facts))
-  const files = ['records.ndjson', 'proofs.ndjson', 'checkpoint', 'vkey', 'timeline.csv', 'verify.mjs']
-  const hashes = await Promise.all(
-    files
-      .filter((file) => existsSync(join(out, file)))
-      .map(async (file) => ({ file, sha256: await hashOf(join(out, file)) })),
-  )
+  const hashes = Object.entries(evidence).map(([file, sha256]) => ({ file, sha256 }))
   const forms = formsOf(facts, options.details, { hashes, checkpoint })
   await write(
     out,
     'report.json',
-    `${JSON.stringify({ drafted: utcAndIst(options.now), facts, forms, hashes }, null, 2)}\n`,
+    `${JSON.stringify({ drafted: utcAndIst(options.now), facts, forms, hashes, missing }, null, 2)}\n`,
   )
   await write(out, 'report.md', toMarkdown(facts, forms))
   await write(out, 'report.html', toHtml(facts, forms))
+  await writeSums(out, await sumsOf(out, evidence))
   progress('writing the archive')
   const archiveBytes = await writeTar(
     out,
@@ -73,7 +79,36 @@ export async function writeReport(options: ReportOptions): Promise<Written> {
     Math.floor(options.now / 1000),
   )
   const gaps = forms.reduce((sum, { fields }) => sum + fields.filter(({ from }) => from === 'gap').length, 0)
-  return { facts, records, gaps, archive, archiveBytes }
+  return { facts, records: packed.records, gaps, missing, archive, archiveBytes }
+}
+
+/** Resolves with what could not be put in, each with why: a pack without it is still evidence. */
+async function writeBeside(
+  options: ReportOptions,
+  facts: Facts,
+  { records, shape }: { readonly records: number; readonly shape: RecordShape },
+): Promise<readonly string[]> {
+  const { dir, out, progress } = options
+  const missing: string[] = []
+  await write(out, 'timeline.csv', timelineCsv(facts))
+  if (facts.clocks.length > 0) await writeClock(dir, out, facts.clocks)
+  else missing.push('clock evidence: no reading of a time server is in the trail (audit.clock.servers)')
+  const certificates = await options.certificates(facts.lockEpochs)
+  await writeCertificates(out, certificates)
+  const without = facts.lockEpochs.filter((epoch) => !certificates.some((each) => each.epoch === epoch))
+  if (without.length > 0)
+    missing.push(
+      `certificates of epoch ${without.join(', ')}: a gateway gives them (--control), or a file that was kept (--certificate)`,
+    )
+  if (records === 0) return missing
+  progress('writing the Parquet copy')
+  try {
+    await writeParquet(out, { first: facts.range.first ?? 0, shape }, options.openIndex)
+  } catch (error) {
+    await rm(join(out, 'records.parquet'), { force: true })
+    missing.push(`the Parquet copy: ${error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error)}`)
+  }
+  return missing
 }
 
 async function write(out: string, file: string, text: string): Promise<void> {
@@ -95,12 +130,6 @@ async function* recordsOf(
     if ((index - first) % 10_000 === 0) progress(`packed ${index - first} of ${last - first + 1} records`)
     yield { index, entry }
   }
-}
-
-async function hashOf(file: string): Promise<string> {
-  const hash = createHash('sha256')
-  for await (const chunk of createReadStream(file)) hash.update(chunk as Buffer)
-  return hash.digest('hex')
 }
 
 /** RFC 4180. A cell that a spreadsheet would run as a formula is made a text. */
