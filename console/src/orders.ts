@@ -51,11 +51,19 @@ export async function give(order: { readonly kind: OrderKind } & Readonly<Record
 
 const ANOMALY_TYP = 'portcullis-anomaly+jwt'
 
-/** Says that a finding has been seen and is known traffic: signed, and in the trail. What is wrong, or undefined. */
-export async function acceptAnomaly(anomaly: string): Promise<Problem | undefined> {
+interface AnomalyAnswer {
+  readonly anomaly: string
+  readonly action: 'accept' | 'snooze' | 'exempt'
+  /** Of a snooze or an exemption. */
+  readonly ttl: string
+  readonly reason: string
+}
+
+/** Answers a finding: signed, and in the trail. What is wrong, or undefined. */
+export async function answerAnomaly({ ttl, ...answer }: AnomalyAnswer): Promise<Problem | undefined> {
   const key = await ownKey()
   if (key === undefined) return { status: 0, code: 'no-key', detail: '' }
-  const claims = { anomaly, action: 'accept', ttl: '1h', reason: 'accepted in the console' }
+  const claims = answer.action === 'accept' ? answer : { ...answer, ttl }
   try {
     const signed = await signCompact(key, ANOMALY_TYP, claims, gatewayNow())
     const answer = await ask('anomalies/answers', { answer: signed })

@@ -7,6 +7,7 @@ import { readConsole } from '../control/console-files.ts'
 import type { DetailDesk } from '../control/control-deps.ts'
 import type { Readiness } from '../control/control-deps.ts'
 import { createRates, type Rates } from '../control/live/rates.ts'
+import { conditionOf, trailProblems } from './condition.ts'
 import { createControlServer } from '../control/server.ts'
 import type { StatusView } from '../ports/control-api.ts'
 import { openControlListener, type ControlListener } from './control-listener.ts'
@@ -64,6 +65,7 @@ export async function openControl(parts: Parts, watches: Watches, notices: Notic
     ...(parts.pool === undefined ? {} : { details: detailDeskOf(parts) }),
     audit: () => auditView(parts),
     problems,
+    condition: () => conditionOf(parts),
     ...(parts.fleet === undefined ? {} : { fleet: parts.fleet.parts }),
     readiness: () => readinessOf(parts, draining),
     impact: parts.impact,
@@ -131,10 +133,6 @@ function auditView(parts: Parts): StatusView['audit'] {
     vkey: sealer.vkey,
     ...(checkpoint === undefined ? {} : { checkpoint }),
   }
-}
-
-function trailProblems({ trail, pool }: Parts): readonly string[] {
-  return [...trail.problems(), ...(pool?.trailProblems ?? []).map((problem) => `audit trail: ${problem}`)]
 }
 
 function hasLease({ pool, fleet }: Parts): boolean {

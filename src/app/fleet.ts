@@ -24,6 +24,7 @@ import type { FleetStoreListener } from '../ports/fleet-store.ts'
 import type { OrderVerifier } from '../ports/order-verifier.ts'
 import type { Base, Fleet } from './parts.ts'
 import { redisUrl, tlsOf } from './redis-place.ts'
+import { conditionOf } from './condition.ts'
 import { packageVersion } from './version.ts'
 
 /** What the desk needs before there is a desk. */
@@ -111,6 +112,7 @@ export function openFleet(base: Base, fleet: FleetBase, needs: FleetNeeds): Flee
     names: needs.names,
     address: () => redis.advertise ?? ownAddress(config.control, needs.controlPort()),
     onLease: (ends) => pool?.setLease(ends),
+    condition: () => conditionOf(base, parts.link.clockReading),
   })
   fleet.follow((entry) => {
     parts.onEntry(entry)

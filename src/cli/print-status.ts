@@ -23,7 +23,10 @@ export function printStatus(printer: Printer, control: string, status: StatusVie
   }
   printSuggestions(printer, status.suggestions ?? [], now)
   section(printer, `Fleet: ${status.fleet.proven} of ${status.fleet.total} proven`)
-  for (const line of table(['GATEWAY', 'STATE', 'EPOCH', 'LEASE', 'WORKERS'], status.fleet.gateways.map(gatewayRow)))
+  for (const line of table(
+    ['GATEWAY', 'STATE', 'EPOCH', 'LEASE', 'CLOCK', 'TRAIL', 'WORKERS'],
+    status.fleet.gateways.map(gatewayRow),
+  ))
     printer.out(...line)
   printOldSecret(printer, status)
   section(printer, trailText(status))
@@ -154,6 +157,8 @@ function gatewayRow(gateway: GatewayView): readonly Segment[] {
     stateOf(gateway),
     String(gateway.epoch),
     gateway.leaseRemainingMs > 0 ? `${(gateway.leaseRemainingMs / 1000).toFixed(1)} s` : 'run out',
+    clockText(gateway),
+    gateway.trail === 'failing' ? { style: 'red', text: 'FAILING' } : (gateway.trail ?? '-'),
     gateway.workers.map((worker) => `${worker.worker} ${worker.alive ? `epoch ${worker.epoch}` : 'DEAD'}`).join(', '),
   ]
 }
@@ -164,4 +169,11 @@ function trailText({ audit }: StatusView): string {
       ? 'no checkpoint yet'
       : `checkpoint ${spanText(audit.checkpointAgeSeconds * 1000)} old`
   return `Trail: ${audit.healthy ? 'healthy' : 'NOT WRITABLE'}, ${audit.size} records, ${age}`
+}
+
+/** What has to be added to its clock. */
+function clockText({ clock }: GatewayView): string {
+  if (clock === undefined) return '-'
+  const sign = clock.offsetMs > 0 ? '+' : ''
+  return `${sign}${Math.round(clock.offsetMs)} ms`
 }

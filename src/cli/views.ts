@@ -151,6 +151,8 @@ const GATEWAY = shape({
   lastSeen: optional(isInstant),
   voucher: optional(isText),
   table: optional(isText),
+  trail: optional(isText),
+  clock: optional(shape({ offsetMs: isNumber, withinMs: optional(isNumber), by: isText })),
 } satisfies Record<keyof GatewayView, Check>)
 
 const PROOF = shape({

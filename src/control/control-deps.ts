@@ -1,4 +1,5 @@
 // What the control plane's HTTP side needs; app.ts gives it.
+import type { GatewayCondition } from '../core/fleet-messages.ts'
 import type { Addresses } from '../ports/addresses.ts'
 import type { AuditTrail } from '../ports/audit-trail.ts'
 import type { Clock, Randomness } from '../ports/clock.ts'
@@ -65,6 +66,8 @@ export interface ControlDeps {
   readonly problems: () => readonly string[]
   /** A lock never makes it unready. */
   readonly readiness: () => Readiness
+  /** How this gateway stands, for its line in the list of gateways. */
+  readonly condition?: () => GatewayCondition
   /** Absent with the embedded store. */
   readonly fleet?: FleetParts
   /** Absent where nothing remembers what came. */

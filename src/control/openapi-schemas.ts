@@ -174,8 +174,12 @@ export const SCHEMAS = {
       lastSeen: moment,
       voucher: { const: 'old', description: 'Its record stands by a fleet secret that is not the first here.' },
       table: text,
+      trail: { enum: ['healthy', 'failing'] },
+      clock: objectOf({ offsetMs: number, withinMs: number, by: { enum: ['servers', 'store', 'peers'] } }, [
+        'withinMs',
+      ]),
     },
-    ['state', 'address', 'lastSeen', 'voucher', 'table'],
+    ['state', 'address', 'lastSeen', 'voucher', 'table', 'trail', 'clock'],
   ),
   Drill: objectOf({ id: text, by: text, at: moment, ageSeconds: number, proof: ref('Proof') }, ['proof']),
   Status: objectOf(

@@ -68,7 +68,7 @@ function fleetView(deps: ControlDeps): StatusView['fleet'] {
   }
 }
 
-function gatewayView({ dataPlane, desk, gatewayName }: ControlDeps): GatewayView {
+function gatewayView({ dataPlane, desk, gatewayName, condition }: ControlDeps): GatewayView {
   const { workers, leaseRemainingMs } = dataPlane
   const { epoch } = desk.ledger
   return {
@@ -77,6 +77,7 @@ function gatewayView({ dataPlane, desk, gatewayName }: ControlDeps): GatewayView
     leaseRemainingMs,
     workers,
     proven: workers.every((worker) => worker.alive && worker.epoch >= epoch),
+    ...condition?.(),
   }
 }
 

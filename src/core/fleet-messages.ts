@@ -30,6 +30,23 @@ export interface WorkerHeartbeat {
   readonly epoch: number
 }
 
+/** How a gateway stands beside its locks, by its own word. */
+export interface GatewayCondition {
+  readonly trail: 'healthy' | 'failing'
+  /** Absent where it has nothing to compare with. */
+  readonly clock?: ClockStanding
+}
+
+/** Where a gateway's wall clock stands. */
+export interface ClockStanding {
+  /** To be added to it to have what it was compared with. */
+  readonly offsetMs: number
+  /** How wrong that may be, where it is known. */
+  readonly withinMs?: number
+  /** `servers`: the time servers of its config; `store`: Redis' own clock; `peers`: the middle of its neighbours'. */
+  readonly by: 'servers' | 'store' | 'peers'
+}
+
 export interface Heartbeat {
   readonly gateway: string
   /** The member's `seq`, then the number of the beat: what is not later than what was heard is old. */
@@ -49,6 +66,7 @@ export interface Heartbeat {
   /** Milliseconds. */
   readonly lease: number
   readonly workers: readonly WorkerHeartbeat[]
+  readonly condition?: GatewayCondition
 }
 
 export interface Member {
@@ -105,10 +123,29 @@ export function parseHeartbeat(value: unknown): Heartbeat | undefined {
   const workers = parseList(value.workers, parseWorker)
   if (head === undefined || have === undefined || seen === undefined || workers === undefined) return undefined
   if (!Object.keys(have).every(isWriter)) return undefined
-  return { ...head, have, isPartial: value.isPartial === true, seen, workers }
+  const condition = parseCondition(value.condition)
+  return {
+    ...{ ...head, have, isPartial: value.isPartial === true, seen, workers },
+    ...(condition === undefined ? {} : { condition }),
+  }
 }
 
-function parseHeartbeatHead(value: Fields): Omit<Heartbeat, 'have' | 'isPartial' | 'seen' | 'workers'> | undefined {
+/** It decides nothing: one that cannot be read is one that was not told. */
+function parseCondition(value: unknown): GatewayCondition | undefined {
+  if (!isFields(value) || (value.trail !== 'healthy' && value.trail !== 'failing')) return undefined
+  const clock = isFields(value.clock) ? parseStanding(value.clock) : undefined
+  return { trail: value.trail, ...(clock === undefined ? {} : { clock }) }
+}
+
+function parseStanding({ offsetMs, withinMs, by }: Fields): ClockStanding | undefined {
+  if (typeof offsetMs !== 'number' || !Number.isFinite(offsetMs)) return undefined
+  if (by !== 'servers' && by !== 'store' && by !== 'peers') return undefined
+  return { offsetMs, by, ...(isNumber(withinMs) ? { withinMs } : {}) }
+}
+
+function parseHeartbeatHead(
+  value: Fields,
+): Omit<Heartbeat, 'have' | 'isPartial' | 'seen' | 'workers' | 'condition'> | undefined {
   const { gateway, run, beat, at, nonce, epoch, table, founded, lease } = value
   if (!isText(gateway) || !isText(nonce) || !isText(table) || typeof founded !== 'boolean') return undefined
   if (!isNumber(run) || !isNumber(beat) || !isNumber(at) || !isEpoch(epoch) || !isNumber(lease)) return undefined

@@ -1,5 +1,6 @@
 // Shapes of the control plane's JSON answers (contract, 5): what control/ writes and cli/ reads.
 import type { DecisionLabel } from '../core/decision.ts'
+import type { ClockStanding, GatewayCondition } from '../core/fleet-messages.ts'
 import type { LockMode, LockSource } from '../core/lock.ts'
 import type { SeenCheckpoint } from '../core/order.ts'
 import type { Residual } from '../core/residual.ts'
@@ -205,6 +206,9 @@ export interface GatewayView {
   readonly voucher?: 'old'
   /** Hash of its table. */
   readonly table?: string
+  /** By its own word; absent of one that has not told it. */
+  readonly trail?: GatewayCondition['trail']
+  readonly clock?: ClockStanding
 }
 
 /** A member of the fleet that has not proven an order. */

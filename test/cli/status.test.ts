@@ -66,6 +66,8 @@ const LOCKED_STATUS = {
       ...OPEN_STATUS.fleet.gateways,
       {
         name: 'gw-2',
+        trail: 'failing',
+        clock: { offsetMs: -1204, withinMs: 3, by: 'store' },
         epoch: 6,
         leaseRemainingMs: 0,
         workers: [
@@ -99,9 +101,9 @@ Proposals that wait: 1
     awaits  1 more, a commander among the signers: portcullis approve RRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRR
 
 Fleet: 1 of 2 proven
-  GATEWAY  STATE       EPOCH  LEASE    WORKERS
-  gw-1     proven      3      1.9 s    gw-1/0 epoch 3
-  gw-2     NOT PROVEN  6      run out  gw-2/0 epoch 6, gw-2/1 DEAD
+  GATEWAY  STATE       EPOCH  LEASE    CLOCK     TRAIL    WORKERS
+  gw-1     proven      3      1.9 s    -         -        gw-1/0 epoch 3
+  gw-2     NOT PROVEN  6      run out  -1204 ms  FAILING  gw-2/0 epoch 6, gw-2/1 DEAD
 
 Trail: healthy, 1234 records, checkpoint 1s old
 Drill: none yet: portcullis drill rehearses a freeze

@@ -1,4 +1,5 @@
-// The story whole: two responders in two browsers, three gateways, a real Redis. Notice, impact, freeze, proof, whose, propose, approve, report.
+// The story whole: two responders in two browsers, three gateways, a real Redis. Notice, impact, freeze, proof, whose, propose, approve,
+// thaw, report, verify.
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -19,7 +20,7 @@ import { missingRedis, startRedis, type RedisServer } from '../support/redis-ser
 const FLEET = 'cowin-console'
 const ROUTES = `
   - { id: facilities, path: /api/v2/facilities, methods: [GET], upstream: registry, session: none }
-  - { id: partner.lookup, path: "/api/v2/partner/{mobile}", methods: [GET], upstream: registry, tags: [partner, pii], session: none }
+  - { id: partner.lookup, path: "/api/v2/partner/{mobile}", methods: [GET, POST], upstream: registry, tags: [partner, pii], session: none, throttle: { subjects: 3/h } }
 `
 const people = [
   makePerson('night-desk', 'responder'),
@@ -94,10 +95,34 @@ if (missing !== undefined) console.warn(`SKIPPED: the console over a fleet was n
       rmSync(home, { recursive: true })
     })
 
+    test('a finding is noticed with its sentence, and answered by a signature that is kept', async () => {
+      const desk = visitorAt(0)
+      for (const last of ['0', '0', '1', '2', '3', '4']) await gatewayAt(0).get(`/api/v2/partner/987654321${last}`)
+      await go(desk, 0, 'live')
+      const finding = desk.page.locator('.finding', { hasText: /4th new person in 60 minutes, limit 3/ }).first()
+      await finding.waitFor()
+      expect(await finding.textContent()).toMatch(/4 of 3.*partner\.lookup.*127\.0\.0\.1/)
+      // From there to a lock of this caller alone, which is looked at and left.
+      await finding.getByRole('button', { name: /Lock the caller/ }).click()
+      expect(await desk.page.locator('dialog textarea[name=cidrs]').inputValue()).toBe('127.0.0.1/32')
+      await desk.page.keyboard.press('Escape')
+      await finding.getByRole('button', { name: /Answer/ }).click()
+      await desk.page.locator('input[name=answer-reason]').fill('seen: it is the leak')
+      await desk.page.getByRole('button', { name: 'Sign the answer' }).click()
+      await finding.waitFor({ state: 'detached' })
+    })
+
+    test('each gateway is told with its clock and its trail', async () => {
+      const desk = visitorAt(0)
+      await go(desk, 0, 'fleet')
+      await desk.page
+        .locator('tbody tr', { hasText: /✓ proven.*± \d+.*by Redis.*healthy/ })
+        .nth(2)
+        .waitFor()
+    })
+
     test('the desk sees the impact, freezes, and watches each of the three prove it', async () => {
       const desk = visitorAt(0)
-      for (const mobile of ['9876543210', '9876543211', '9876543212', '9876543210'])
-        await gatewayAt(0).get(`/api/v2/partner/${mobile}`)
       await go(desk, 0, 'live')
       await desk.page.locator('.stream tbody tr', { hasText: 'partner.lookup' }).first().waitFor()
       await desk.page.keyboard.press('f')
@@ -138,6 +163,11 @@ if (missing !== undefined) console.warn(`SKIPPED: the console over a fleet was n
       await go(desk, 0, 'release')
       await desk.page.getByRole('group', { name: 'Locks to release' }).getByRole('checkbox').first().check()
       await desk.page.locator('input[name=release-reason]').fill('partner endpoint closed')
+      await desk.page.getByRole('radio', { name: 'In stages' }).check()
+      const stages = desk.page.getByRole('group', { name: /^Stage \d$/ })
+      await stages.getByRole('button', { name: 'Remove stage 2' }).click()
+      await stages.nth(0).getByLabel('For').fill('12s')
+      await stages.nth(1).getByLabel('For').fill('1s')
       await desk.page.getByRole('button', { name: 'Sign the proposal' }).click()
       await desk.page.getByText(/Waits for 1 more.*(lead, chief|chief, lead)/).waitFor()
       await go(other, 1, 'release')
@@ -148,10 +178,15 @@ if (missing !== undefined) console.warn(`SKIPPED: the console over a fleet was n
       await other.page.keyboard.press('Escape')
       const line = await other.page.locator('code', { hasText: 'portcullis approve' }).first().textContent()
       const id = line?.split(' ').at(-1) ?? ''
+      await go(desk, 0, 'state')
       const control = `http://127.0.0.1:${gatewayAt(2).controlPort}`
       const approved = await runCommand(['approve', id, '--control', control, '--key', keyFileOf(home, chief)])
       expect([approved.code, approved.stderr]).toEqual([0, expect.anything()])
-      await desk.page.locator('.banner.open').waitFor()
+      await desk.page.getByText(/Thawing: stage 1 of 2/).waitFor()
+      expect(await served('/api/v2/facilities')).toEqual([200, 200, 200])
+      const writes = gateways.map(({ url }) => fetch(`${url}/api/v2/partner/9876543210`, { method: 'POST' }))
+      expect((await Promise.all(writes)).map(({ status }) => status)).toEqual([503, 503, 503])
+      await desk.page.locator('.banner.open').waitFor({ timeout: 40_000 })
       expect(await eventually(async () => (await served('/api/v2/facilities')).every((status) => status === 200))).toBe(
         true,
       )

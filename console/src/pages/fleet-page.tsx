@@ -25,6 +25,7 @@ export function FleetPage() {
               <th scope="col">{t('lease')}</th>
               <th scope="col">{t('workers')}</th>
               <th scope="col">{t('clockOffset')}</th>
+              <th scope="col">{t('trailHealth')}</th>
               <th scope="col">{t('lastSeen')}</th>
             </tr>
           </thead>
@@ -51,7 +52,6 @@ function Row({ gateway, epoch }: { gateway: GatewayView; epoch: number }) {
   const t = useWords()
   const [name, look] = stateName(gateway)
   const behind = epoch - gateway.epoch
-  const offsetMs = (gateway as { readonly clockOffsetMs?: unknown }).clockOffsetMs
   return (
     <tr class={look === 'bad' ? 'laggard' : ''}>
       <th scope="row">
@@ -82,10 +82,40 @@ function Row({ gateway, epoch }: { gateway: GatewayView; epoch: number }) {
         ))}
       </td>
       <td>
-        {typeof offsetMs === 'number' ? t('ms', { n: Math.round(offsetMs) }) : <span class="hint">{t('notTold')}</span>}
+        <Clock gateway={gateway} />
+      </td>
+      <td class={gateway.trail === 'failing' ? 'bad' : ''}>
+        {gateway.trail === undefined ? (
+          <span class="hint">{t('notTold')}</span>
+        ) : gateway.trail === 'healthy' ? (
+          t('trailHealthy')
+        ) : (
+          `✗ ${t('trailBroken')}`
+        )}
       </td>
       <td>{gateway.lastSeen === undefined ? '–' : <Moment at={gateway.lastSeen} />}</td>
     </tr>
+  )
+}
+
+/** A responder's times come from these clocks: a second is as much as a report can bear (CERT-In Directions, i). */
+const CLOCK_OFF_MS = 1000
+
+function Clock({ gateway: { clock } }: { gateway: GatewayView }) {
+  const t = useWords()
+  if (clock === undefined) return <span class="hint">{t('notTold')}</span>
+  const { offsetMs, withinMs, by } = clock
+  const isOff = Math.abs(offsetMs) - (withinMs ?? 0) > CLOCK_OFF_MS
+  return (
+    <>
+      <span class={isOff ? 'bad' : ''}>
+        {isOff ? '✗ ' : ''}
+        {offsetMs > 0 ? '+' : offsetMs < 0 ? '−' : ''}
+        {t('ms', { n: Math.abs(Math.round(offsetMs)) })}
+        {withinMs !== undefined && ` ± ${Math.ceil(withinMs)}`}
+      </span>
+      <div class="hint">{t(by === 'servers' ? 'clockServers' : by === 'store' ? 'clockStore' : 'clockPeers')}</div>
+    </>
   )
 }
 

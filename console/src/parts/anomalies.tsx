@@ -1,35 +1,25 @@
-// What the detectors have found, each in its own sentence; accepted or locked from here.
+// What the detectors have found, each in its own sentence, with what it counted and against which limit; answered or locked from here.
 import { useEffect, useState } from 'preact/hooks'
+import type { AnomalyRecord } from '../../../src/core/audit-record.ts'
 import type { LockScope } from '../../../src/core/scope.ts'
 import { ask, type Answer } from '../api.ts'
 import { useWords } from '../messages/messages.ts'
-import { acceptAnomaly } from '../orders.ts'
 import { state } from '../state.ts'
 import { useStore } from '../store.ts'
 import { Moment, Text } from './moment.tsx'
 import { openOverlay } from './overlays.ts'
 
-/** As far as the page needs it; whatever else an anomaly has is left alone. */
-interface Anomaly {
-  readonly id?: string
-  readonly at?: string | number
-  readonly time?: string | number
-  readonly detector?: string
-  readonly sentence?: string
-  readonly route?: string
-  readonly scope?: LockScope
-}
+/** As `GET /api/v1/anomalies` tells it: how often this caller and detector met, and when last. */
+type Finding = AnomalyRecord & { readonly count: number; readonly lastAt: number }
 
 const EVERY_MS = 5000
+const SHOWN_MAX = 20
 
 export function Anomalies() {
   const t = useWords()
-  const [answer, setAnswer] = useState<Answer<unknown>>()
-  const [accepted, setAccepted] = useState<readonly string[]>([])
-  const [problem, setProblem] = useState('')
-  const maySign = useStore(state, ({ session }) => session?.keyId !== undefined)
+  const [answer, setAnswer] = useState<Answer<{ readonly anomalies: readonly Finding[] }>>()
   useEffect(() => {
-    const look = (): void => void ask<unknown>('anomalies').then(setAnswer)
+    const look = (): void => void ask<{ readonly anomalies: readonly Finding[] }>('anomalies').then(setAnswer)
     look()
     const timer = setInterval(look, EVERY_MS)
     addEventListener('portcullis:anomaly', look)
@@ -38,55 +28,68 @@ export function Anomalies() {
       removeEventListener('portcullis:anomaly', look)
     }
   }, [])
-  const accept = async (id: string): Promise<void> => {
-    const failed = await acceptAnomaly(id)
-    if (failed === undefined) setAccepted([...accepted, id])
-    setProblem(failed === undefined ? '' : t('refusedOrder', { detail: failed.detail || failed.code }))
-  }
-  const keyOf = ({ id, detector, sentence }: Anomaly): string => id ?? `${detector ?? ''} ${sentence ?? ''}`
-  const found = listOf(answer).filter((each) => !accepted.includes(keyOf(each)))
+  const found = answer?.ok === true ? answer.body.anomalies : []
   return (
     <section class="card" aria-labelledby="anomalies">
       <h2 id="anomalies">{t('anomalies')}</h2>
-      {answer?.ok === false && answer.problem.status === 404 && <p class="hint">{t('anomaliesAbsent')}</p>}
-      {answer?.ok === false && answer.problem.status !== 404 && (
+      {answer?.ok === false && answer.problem.status === 403 && <p class="hint">{t('viewerSees')}</p>}
+      {answer?.ok === false && answer.problem.status !== 403 && (
         <p class="hint">{t('failed', { detail: answer.problem.detail })}</p>
       )}
       {answer?.ok === true && found.length === 0 && <p>{t('noAnomalies')}</p>}
-      {problem !== '' && <p class="bad">{problem}</p>}
       <ul class="plain">
-        {found.slice(0, 20).map((each) => (
-          <li key={keyOf(each)}>
-            <span class="badge">
-              <Text of={each.detector ?? '?'} max={40} />
-            </span>{' '}
-            {(each.at ?? each.time) !== undefined && <Moment at={each.at ?? each.time ?? 0} />}{' '}
-            <Text of={each.sentence ?? ''} max={300} />
-            <span class="actions start">
-              {maySign && each.id !== undefined && (
-                <button type="button" class="quiet" onClick={() => void accept(each.id ?? '')}>
-                  {t('accept')}
-                </button>
-              )}
-              <button type="button" class="quiet" onClick={() => openOverlay({ kind: 'freeze', scope: scopeOf(each) })}>
-                {t('lockFrom')}
-              </button>
-            </span>
-          </li>
+        {found.slice(0, SHOWN_MAX).map((each) => (
+          <Row key={each.id} finding={each} />
         ))}
       </ul>
+      {found.length > SHOWN_MAX && <p class="hint">{t('moreAnomalies', { n: found.length - SHOWN_MAX })}</p>}
     </section>
   )
 }
 
-function scopeOf({ scope, route }: Anomaly): LockScope {
-  if (scope !== undefined) return scope
-  return route === undefined ? { all: true } : { routes: [route] }
+function Row({ finding }: { finding: Finding }) {
+  const t = useWords()
+  const maySign = useStore(state, ({ session }) => session?.keyId !== undefined)
+  const { detector, sentence, value, limit, count, session, route, id } = finding
+  return (
+    <li class="finding" data-anomaly={id}>
+      <p>
+        <span class="badge">
+          <Text of={detector} max={40} />
+        </span>{' '}
+        <strong>
+          <Text of={sentence} max={300} />
+        </strong>
+      </p>
+      <p class="hint">
+        <Moment at={finding.lastAt} />
+        {count > 1 && <> · {t('metTimes', { n: count })}</>}
+        {value !== undefined && limit !== undefined && <> · {t('ofLimit', { value, limit })}</>}
+        {' · '}
+        <Text of={route} /> · <Text of={finding.application ?? finding.client} max={60} /> ·{' '}
+        {finding.answer === 'observe' ? t('onlyObserved') : t('wasAnswered', { answer: finding.answer })}
+      </p>
+      <div class="actions start">
+        {maySign && (
+          <button type="button" onClick={() => openOverlay({ kind: 'answer', anomaly: id, sentence })}>
+            {t('answerFinding')}
+          </button>
+        )}
+        <button type="button" onClick={() => openOverlay({ kind: 'freeze', scope: callerOf(finding) })}>
+          {t('lockCaller')}
+        </button>
+        <button type="button" onClick={() => openOverlay({ kind: 'freeze', scope: { routes: [route] } })}>
+          {t('lockRoute')}
+        </button>
+        {session !== undefined && <a href={`#/sessions?session=${session}`}>{t('lookAtSession')}</a>}
+      </div>
+    </li>
+  )
 }
 
-function listOf(answer: Answer<unknown> | undefined): readonly Anomaly[] {
-  if (answer?.ok !== true || typeof answer.body !== 'object' || answer.body === null) return []
-  const { anomalies } = answer.body as { readonly anomalies?: unknown }
-  const list: unknown = Array.isArray(answer.body) ? answer.body : anomalies
-  return Array.isArray(list) ? (list as readonly Anomaly[]) : []
+/** The narrowest that stops this caller: their person on any session, else their address. */
+function callerOf({ principal, session, client }: Finding): LockScope {
+  if (principal !== undefined) return { principals: [principal] }
+  if (session !== undefined) return { sessions: [session] }
+  return { cidrs: [`${client}/${client.includes(':') ? 128 : 32}`] }
 }

@@ -6,6 +6,7 @@ import { give } from '../orders.ts'
 import { plain } from '../plain.ts'
 import { state } from '../state.ts'
 import { useStore } from '../store.ts'
+import { AnswerDialog } from './answer-dialog.tsx'
 import { Dialog } from './dialog.tsx'
 import { FreezeDialog, incidentNow } from './freeze-dialog.tsx'
 import { HelpDialog } from './help.tsx'
@@ -24,6 +25,8 @@ export function Overlays() {
       return <RevokeDialog session={open.session} />
     case 'approve':
       return <ApproveDialog proposal={open.proposal} />
+    case 'answer':
+      return <AnswerDialog anomaly={open.anomaly} sentence={open.sentence} />
     case undefined:
       return null
   }

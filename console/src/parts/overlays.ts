@@ -7,6 +7,7 @@ export type Overlay =
   | { readonly kind: 'freeze'; readonly scope?: LockScope }
   | { readonly kind: 'help' }
   | { readonly kind: 'revoke'; readonly session?: string }
+  | { readonly kind: 'answer'; readonly anomaly: string; readonly sentence: string }
   | { readonly kind: 'approve'; readonly proposal: PendingRelease }
 
 export const overlays = createStore<{ readonly open: Overlay | undefined }>({ open: undefined })

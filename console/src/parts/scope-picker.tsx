@@ -24,9 +24,17 @@ const LISTS = {
   clients: 'clients',
   cidrs: 'networks',
   subjects: 'subjects',
+  principals: 'principalsDim',
   sessions: 'sessionsDim',
-} as const satisfies Readonly<Record<string, MessageKey>>
+  methods: 'methodsDim',
+  upstreams: 'upstreamsDim',
+  userAgents: 'agentsDim',
+} as const satisfies Readonly<Partial<Record<keyof LockScope, MessageKey>>>
 type ListName = keyof typeof LISTS
+const LIST_NAMES = Object.keys(LISTS) as readonly ListName[]
+/** Seldom wanted: behind one more touch, unless something stands in them. */
+const RARE: readonly ListName[] = ['methods', 'upstreams', 'userAgents']
+const PEOPLE = { subjects: 'subject', principals: 'principal', sessions: 'session' } as const
 
 export function draftOf(scope: LockScope | undefined): Draft {
   const text = (list: readonly string[] | undefined): string => (list ?? []).join('\n')
@@ -34,12 +42,7 @@ export function draftOf(scope: LockScope | undefined): Draft {
     all: scope === undefined || scope.all === true,
     routes: scope?.routes ?? [],
     tags: scope?.tags ?? [],
-    lists: {
-      clients: text(scope?.clients),
-      cidrs: text(scope?.cidrs),
-      subjects: text(scope?.subjects),
-      sessions: text(scope?.sessions),
-    },
+    lists: Object.fromEntries(LIST_NAMES.map((name) => [name, text(scope?.[name])])) as Record<ListName, string>,
   }
 }
 
@@ -57,30 +60,33 @@ export function isPseudonym(text: string): boolean {
 /** The scope as it is signed; identifiers of people are replaced by pseudonyms first. `empty`: it names nothing. */
 export async function scopeOf(draft: Draft): Promise<LockScope | 'empty' | { readonly problem: string }> {
   if (draft.all) return { all: true }
-  const people = linesOf(draft.lists.subjects)
-  const named = people.filter((each) => isPseudonym(each))
-  const identifiers = people.filter((each) => !isPseudonym(each))
-  if (identifiers.length > 0) {
-    const answer = await ask<{ readonly pseudonyms: readonly string[] }>('pseudonyms', {
-      kind: 'subject',
-      values: identifiers,
-    })
-    if (!answer.ok) return { problem: answer.problem.detail }
-    named.push(...answer.body.pseudonyms)
+  const lists: Partial<Record<ListName, readonly string[]>> = {}
+  for (const name of LIST_NAMES) {
+    const lines = linesOf(draft.lists[name])
+    if (lines.length === 0) continue
+    const named = name in PEOPLE ? await pseudonymsOf(PEOPLE[name as keyof typeof PEOPLE], lines) : lines
+    if ('problem' in named) return named
+    lists[name] = named
   }
   const scope: LockScope = {
     ...(draft.routes.length === 0 ? {} : { routes: draft.routes }),
     ...(draft.tags.length === 0 ? {} : { tags: draft.tags }),
-    ...nonEmpty('clients', linesOf(draft.lists.clients)),
-    ...nonEmpty('cidrs', linesOf(draft.lists.cidrs)),
-    ...nonEmpty('sessions', linesOf(draft.lists.sessions)),
-    ...nonEmpty('subjects', named),
+    ...lists,
   }
   return Object.keys(scope).length === 0 ? 'empty' : scope
 }
 
-function nonEmpty(key: ListName, list: readonly string[]): LockScope {
-  return list.length === 0 ? {} : { [key]: list }
+/** What is a pseudonym stays; identifiers become some. */
+async function pseudonymsOf(
+  kind: string,
+  lines: readonly string[],
+): Promise<readonly string[] | { readonly problem: string }> {
+  const values = lines.filter((each) => !isPseudonym(each))
+  if (values.length === 0) return lines
+  const answer = await ask<{ readonly pseudonyms: readonly string[] }>('pseudonyms', { kind, values })
+  return answer.ok
+    ? [...lines.filter((each) => isPseudonym(each)), ...answer.body.pseudonyms]
+    : { problem: answer.problem.detail }
 }
 
 export function useRoutes(): readonly RouteView[] {
@@ -99,6 +105,19 @@ export function ScopePicker({ draft, onChange }: { draft: Draft; onChange: (draf
   const tags = [...new Set(routes.flatMap((route) => route.tags))].sort()
   const toggled = (list: readonly string[], item: string): readonly string[] =>
     list.includes(item) ? list.filter((each) => each !== item) : [...list, item]
+  const list = (name: ListName) => (
+    <label key={name}>
+      {t(LISTS[name])}
+      <textarea
+        name={name}
+        rows={2}
+        autocomplete="off"
+        spellcheck={false}
+        value={draft.lists[name]}
+        onInput={(event) => onChange({ ...draft, lists: { ...draft.lists, [name]: event.currentTarget.value } })}
+      />
+    </label>
+  )
   return (
     <fieldset>
       <legend>{t('scope')}</legend>
@@ -126,22 +145,11 @@ export function ScopePicker({ draft, onChange }: { draft: Draft; onChange: (draf
             chosen={draft.routes}
             onToggle={(id) => onChange({ ...draft, routes: toggled(draft.routes, id) })}
           />
-          <div class="grid">
-            {(Object.keys(LISTS) as ListName[]).map((list) => (
-              <label key={list}>
-                {t(LISTS[list])}
-                <textarea
-                  rows={2}
-                  autocomplete="off"
-                  spellcheck={false}
-                  value={draft.lists[list]}
-                  onInput={(event) =>
-                    onChange({ ...draft, lists: { ...draft.lists, [list]: event.currentTarget.value } })
-                  }
-                />
-              </label>
-            ))}
-          </div>
+          <div class="grid">{LIST_NAMES.filter((name) => !RARE.includes(name)).map(list)}</div>
+          <details open={RARE.some((name) => draft.lists[name] !== '')}>
+            <summary>{t('moreDims')}</summary>
+            <div class="grid">{RARE.map(list)}</div>
+          </details>
           <p class="hint">{t('onePerLine')}</p>
         </>
       )}

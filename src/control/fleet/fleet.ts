@@ -1,7 +1,7 @@
 // A gateway's part in its fleet: what is accepted here goes out, what is accepted elsewhere comes in, and the lease is kept.
 import type { Moment } from '../../core/fleet-lease.ts'
 import { BODY_BYTES_MAX } from '../../core/fleet-limits.ts'
-import type { Heartbeat, KnownNames } from '../../core/fleet-messages.ts'
+import type { GatewayCondition, Heartbeat, KnownNames } from '../../core/fleet-messages.ts'
 import type { FleetRoster } from '../../core/fleet-roster.ts'
 import type { LedgerEntry, OrderEntry, RefreezeEntry } from '../../core/ledger-entry.ts'
 import type { AuditTrail } from '../../ports/audit-trail.ts'
@@ -51,6 +51,8 @@ export interface FleetDeps {
   /** What another gateway asks of this one; absent: nothing is answered. */
   readonly answer?: (question: unknown) => Promise<object | undefined>
   readonly onLease: (ends: Moment | undefined) => void
+  /** How this gateway stands; absent: it is not told. */
+  readonly condition?: () => GatewayCondition
 }
 
 export interface FleetParts {
@@ -193,7 +195,10 @@ function openLink({ deps, book, intake, courier, table, compareRoster }: Joined)
     ...{ store: deps.store, seal: deps.seal, clock: deps.clock, leaseMs: deps.leaseMs, book, compareRoster },
     numbers: deps.shelf.numbers,
     randomness: deps.randomness,
-    own: () => ({ epoch: desk.ledger.epoch, table: table(), workers: dataPlane.workers }),
+    own: () => ({
+      ...{ epoch: desk.ledger.epoch, table: table(), workers: dataPlane.workers },
+      ...(deps.condition === undefined ? {} : { condition: deps.condition() }),
+    }),
     hasGenesis: () => desk.ledger.genesis.size > 0,
     take: async (entries) => {
       await intake.take(bodiesOf(entries), 'redis')

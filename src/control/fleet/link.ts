@@ -1,7 +1,7 @@
 // The beat of a gateway in a fleet: says where it stands, takes what it lacks, and renews its lease by what peers answer.
 import { ClockWatch } from '../../core/clock-watch.ts'
 import { FleetLease, type Moment } from '../../core/fleet-lease.ts'
-import { parseHeartbeat, type Heartbeat, type WorkerHeartbeat } from '../../core/fleet-messages.ts'
+import { parseHeartbeat, type Heartbeat } from '../../core/fleet-messages.ts'
 import { isOpeningWriter, writerGateway, type Have, type OrderNumbers } from '../../core/order-numbers.ts'
 import type { ClockReading } from '../../core/worker-statement.ts'
 import type { Clock, Randomness } from '../../ports/clock.ts'
@@ -19,7 +19,7 @@ export interface LinkDeps {
   readonly randomness: Pick<Randomness, 'requestId'>
   readonly leaseMs: number
   /** What this gateway says of itself. */
-  readonly own: () => { readonly epoch: number; readonly table: string; readonly workers: readonly WorkerHeartbeat[] }
+  readonly own: () => Pick<Heartbeat, 'epoch' | 'table' | 'workers' | 'condition'>
   /** Whether a commander's genesis is among the orders that are here. */
   readonly hasGenesis: () => boolean
   /** Takes entries in, one after the other; never rejects. */

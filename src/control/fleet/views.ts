@@ -38,13 +38,23 @@ function gatewayView(parts: FleetParts, name: string): GatewayView {
     const { epoch } = deps.desk.ledger
     const { workers } = deps.dataPlane
     const leaseRemainingMs = Math.floor(link.leaseRemainingMs)
-    return { ...common, epoch, leaseRemainingMs, workers, table: table(), proven: areCurrent(workers, epoch) }
+    const condition = deps.condition?.() ?? {}
+    return {
+      ...common,
+      ...condition,
+      epoch,
+      leaseRemainingMs,
+      workers,
+      table: table(),
+      proven: areCurrent(workers, epoch),
+    }
   }
   const heard = roster.heard(name)
   if (heard === undefined) return { ...common, epoch: 0, leaseRemainingMs: 0, workers: [], proven: false }
-  const { epoch, lease, workers, table: theirs } = heard.heartbeat
+  const { epoch, lease, workers, table: theirs, condition = {} } = heard.heartbeat
   return {
     ...common,
+    ...condition,
     epoch,
     leaseRemainingMs: state === 'live' ? lease : 0,
     workers,
