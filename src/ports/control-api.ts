@@ -6,7 +6,6 @@ import type { SeenCheckpoint } from '../core/order.ts'
 import type { Residual } from '../core/residual.ts'
 import type { Role } from '../core/responder.ts'
 import type { LockScope } from '../core/scope.ts'
-import type { SessionsAnswer, SessionUse } from '../core/trail-query.ts'
 import type { CanaryProof, WorkerState } from './data-plane.ts'
 
 export interface LockView {
@@ -346,16 +345,6 @@ export interface DecisionsEvent {
   readonly decisions: readonly DecisionView[]
   /** More than are told in full. */
   readonly untold: number
-}
-
-/** What `POST /api/v1/audit/sessions` answers. */
-export interface SessionsView extends SessionsAnswer {
-  readonly list: readonly (SessionUse & {
-    /** The order that ended it, where one names it. */
-    readonly revoked?: { readonly id: string; readonly by: string; readonly since: string }
-  })[]
-  /** Entries of the trail that were looked at: those under the last checkpoint. */
-  readonly size: number
 }
 
 /** What was decided in one second, by decision; what is absent is none. */

@@ -1,4 +1,4 @@
-import type { Query, SessionsAnswer, SessionsQuery, WhoseAnswer, WhoseQuery } from '../core/trail-query.ts'
+import type { Query, SessionsAnswer, SessionsQuery, SessionUse, WhoseAnswer, WhoseQuery } from '../core/trail-query.ts'
 
 export interface PageRequest {
   readonly newestFirst?: boolean
@@ -22,6 +22,16 @@ export interface FoundPage extends Whole {
 
 export type FoundPeople = WhoseAnswer & Whole
 export type FoundSessions = SessionsAnswer & Whole
+
+/** What `POST /api/v1/audit/sessions` answers. */
+export interface SessionsView extends SessionsAnswer {
+  readonly list: readonly (SessionUse & {
+    /** The order that ended it, where one names it. */
+    readonly revoked?: { readonly id: string; readonly by: string; readonly since: string }
+  })[]
+  /** Entries of the trail that were looked at: those under the last checkpoint. */
+  readonly size: number
+}
 
 /** Searches the trail of this gateway away from the thread that takes orders. Rejects with an Error of one line. */
 export interface TrailSearch {

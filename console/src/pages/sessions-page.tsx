@@ -1,6 +1,6 @@
 // Sessions: which came, what each of them has read, and an end to any of them.
 import { useEffect, useState } from 'preact/hooks'
-import type { SessionsView } from '../../../src/ports/control-api.ts'
+import type { SessionsView } from '../../../src/ports/trail-search.ts'
 import { ask, gatewayNow, type Problem } from '../api.ts'
 import { useWords, type MessageKey } from '../messages/messages.ts'
 import { Moment, Text } from '../parts/moment.tsx'
