@@ -14,7 +14,6 @@ import { joinCounts } from './people-fleet.ts'
 import { lockerOf, proposerOf } from './people-locks.ts'
 
 const LEARN_EVERY_MS = 3_600_000
-const RULES = { ...LEARN_RULES, floors: BUILT_IN, ceilings: BUILT_IN.map(({ count }) => 2 * count) }
 
 interface Kept {
   readonly limits: readonly LearnedLimit[]
@@ -52,7 +51,7 @@ export function openPeopleDesk(parts: Parts, suggestions: Pick<Suggestions, 'pro
   const learn = (): void => {
     if (mode() === 'off') return
     const before = limits
-    limits = ROLES.flatMap((role) => learnLimits(maxima, role, RULES, before, clock.now()))
+    limits = ROLES.flatMap((role) => learnLimits(maxima, role, LEARN_RULES, before, clock.now()))
     for (const record of changesOf(before, limits, mode(), clock.now())) trail.main.append(record)
     keep()
   }

@@ -1,6 +1,7 @@
 // Limits learned from what people do: floors and ceilings hold whatever was seen, growth is slow, and every change is told.
 import type { Budget } from './facts.ts'
 import { COUNT_MAX, type Maxima, type Role } from './maxima.ts'
+import { BUILT_IN } from './new-subjects.ts'
 
 type Confidence = 'none' | 'low' | 'medium' | 'high'
 
@@ -28,7 +29,13 @@ export interface LearnRules {
   readonly growthPerDay: number
 }
 
-export const LEARN_RULES: Omit<LearnRules, 'floors' | 'ceilings'> = { accountsMin: 50, growthPerDay: 0.1 }
+/** Never below what is built in, never above twice as much. */
+export const LEARN_RULES: LearnRules = {
+  floors: BUILT_IN,
+  ceilings: BUILT_IN.map(({ count }) => 2 * count),
+  accountsMin: 50,
+  growthPerDay: 0.1,
+}
 
 const DAY_MS = 86_400_000
 

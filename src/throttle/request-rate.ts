@@ -5,22 +5,24 @@ import type { Limit } from '../core/time.ts'
 
 const NAME = 'request-rate'
 
+type Counted = Pick<Sample, 'key' | 'hasSession' | 'monotonicMs'>
+
 /** Counts under the route's `throttle.requests`, and under a throttle lock's own limit. */
 export function createRequestRate(slab: RateSlab): Detector {
   return {
     name: NAME,
     observe(sample) {
       if (sample.lock !== undefined) {
-        const locked = count(slab, `lock\0${sample.lock.id}`, sample.lock.limit, sample)
+        const locked = countRequest(slab, `lock\0${sample.lock.id}`, sample.lock.limit, sample)
         if (locked.finding !== undefined) return locked
       }
       const limit = sample.route.policy.throttle.requests
-      return limit === undefined ? undefined : count(slab, sample.route.id, limit, sample)
+      return limit === undefined ? undefined : countRequest(slab, sample.route.id, limit, sample)
     },
   }
 }
 
-function count(slab: RateSlab, scope: string, limit: Limit, sample: Sample): Observation {
+export function countRequest(slab: RateSlab, scope: string, limit: Limit, sample: Counted): Observation {
   const verdict = slab.count(sample.key, limit, sample.monotonicMs, scope)
   const allowance = { limit, remaining: verdict.remaining, resetMs: verdict.resetMs }
   if (verdict.allowed) return { allowance }

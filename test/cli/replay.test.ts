@@ -44,6 +44,53 @@ describe('replay', () => {
     ])
   })
 
+  test('counts requests as the gateway does, before all else', async () => {
+    writeFileSync(join(cwd, 'rate.yaml'), config('default').replace('throttle: {', 'throttle: { requests: 10/m,'))
+    const again = Array.from({ length: 30 }, (_none, second) => line('203.0.113.7', second, 5))
+    writeFileSync(join(cwd, 'again.log'), [...again, line('203.0.113.8', 31, 5)].join('\n'))
+    const { stdout } = await run(['replay', 'again.log', '--config', 'rate.yaml', '--warm-up', '0', '--json'], { cwd })
+    const [report] = (json(stdout) as { reports: Record<string, unknown>[] }).reports
+    // Ten at once, and one more each six seconds.
+    expect(report).toMatchObject({
+      refusedClients: 1,
+      refusedRequests: 16,
+      detectors: [{ detector: 'request-rate', examples: [{ sentence: 'over 10 requests in 60 s' }] }],
+    })
+  })
+
+  test('learns limits as the gateway would have, and goes by them where the config says so', async () => {
+    for (const learn of ['enforce', 'shadow', 'off'])
+      writeFileSync(join(cwd, `${learn}.yaml`), `${config('default')}throttle: { learn: ${learn} }\n`)
+    const reads = (client: number, hour: number, people: number): string[] =>
+      Array.from({ length: people }, (_none, each) => {
+        const time = Date.UTC(2025, 0, 6, hour) + 40_000 * each
+        return JSON.stringify({
+          time,
+          address: `10.0.${String(client)}.1`,
+          subject: `x${String(500 * (100 * client + each))}`,
+          status: 200,
+        })
+      })
+    const lines = [...Array.from({ length: 60 }, (_none, client) => reads(client, 1, 12)).flat(), ...reads(99, 27, 13)]
+    writeFileSync(join(cwd, 'taught.ndjson'), lines.toSorted().join('\n'))
+    const leaks = async (learn: string) => {
+      const found = await run(['replay', 'taught.ndjson', '--config', `${learn}.yaml`, '--warm-up', '0', '--json'], {
+        cwd,
+      })
+      const [report] = (json(found.stdout) as { reports: { refusedRequests: number; limits: unknown[] }[] }).reports
+      return [report?.refusedRequests, report?.limits.length, report?.limits]
+    }
+    expect(await leaks('enforce')).toEqual([
+      0,
+      6,
+      expect.arrayContaining([expect.objectContaining({ role: 'address', minutes: 15, count: 13, accounts: 60 })]),
+    ])
+    expect((await leaks('shadow')).slice(0, 2)).toEqual([1, 6])
+    expect((await leaks('off')).slice(0, 2)).toEqual([1, 0])
+    const { stdout } = await run(['replay', 'taught.ndjson', '--config', 'shadow.yaml', '--warm-up', '0'], { cwd })
+    expect(stdout).toMatch(/learned\n.*limit.*\n.*address +15 minutes +13 +60 /)
+  })
+
   test.each([
     [
       'csv',

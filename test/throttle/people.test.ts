@@ -113,7 +113,7 @@ test('a union of sketches counts nobody twice', () => {
 
 describe('learned limits', () => {
   const DAY = 86_400
-  const rules = { ...LEARN_RULES, floors: BUILT_IN, ceilings: BUILT_IN.map(({ count }) => 2 * count) }
+  const rules = LEARN_RULES
 
   test('nothing is learned from fewer than fifty accounts, nor from those that were refused', () => {
     const memory = createEngineMemory({ sessions: 1_000, addresses: 100 })

@@ -72,7 +72,11 @@ async function replay(file: string, flags: ReplayFlags, { machine, printer }: Co
     }
   }
   printer.progress('')
-  const reports = arms.map(({ name, tally }) => ({ config: name, ...tally.report(lines) }))
+  const reports = arms.map(({ name, tally, policy }) => ({
+    config: name,
+    ...tally.report(lines),
+    limits: policy.arm.limits ?? [],
+  }))
   const { broken, format } = log
   if (broken.count > 0) printer.note({ style: 'yellow', text: brokenText(log) })
   if (reports.every(({ judged }) => judged === 0))

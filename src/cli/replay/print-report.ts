@@ -1,5 +1,7 @@
 // A replay's reports on a terminal, two configs side by side.
+import type { LearnedLimit } from '../../throttle/learned-limits.ts'
 import type { ReplayReport } from '../../throttle/replay/report.ts'
+import { spanOf } from '../../throttle/finding.ts'
 import { shorten, table, type Printer, type Segment } from '../print.ts'
 
 interface Head {
@@ -9,7 +11,7 @@ interface Head {
   readonly unplaced: number
 }
 
-type Named = ReplayReport & { readonly config: string }
+type Named = ReplayReport & { readonly config: string; readonly limits: readonly LearnedLimit[] }
 
 export function printReports(printer: Printer, head: Head, reports: readonly Named[]): void {
   printer.out({ style: 'bold', text: head.file }, `  ${head.format}, ${head.lines} lines, ${head.unplaced} of no route`)
@@ -35,6 +37,7 @@ export function printReports(printer: Printer, head: Head, reports: readonly Nam
   }
   for (const line of table(['', ...reports.map(({ config }) => config)], rows)) printer.out(...line)
   for (const report of reports) printDetectors(printer, report, reports.length > 1)
+  printLimits(printer, reports)
 }
 
 function labelsOf(reports: readonly Named[]): readonly string[] {
@@ -71,4 +74,17 @@ function printDetectors(printer: Printer, { config, detectors }: Named, isNamed:
   for (const { detector, examples } of detectors)
     for (const { client, sentence } of examples.slice(0, 2))
       printer.out({ style: 'dim', text: `  ${detector}  ${shorten(client, 40)}: ${sentence}` })
+}
+
+/** What the log would have taught; of windows that too few accounts have been seen in there is nothing to show. */
+function printLimits(printer: Printer, reports: readonly Named[]): void {
+  for (const { config, limits } of reports) {
+    const taught = limits.filter(({ confidence }) => confidence !== 'none')
+    if (taught.length === 0) continue
+    printer.out('', { style: 'bold', text: `learned${reports.length > 1 ? ` under ${config}` : ''}` })
+    const rows = taught.map(({ role, minutes, count, accounts, p99, confidence }) => [
+      ...[role, spanOf(minutes), String(count), String(accounts), String(p99), confidence],
+    ])
+    for (const line of table(['role', 'window', 'limit', 'accounts', 'p99', 'confidence'], rows)) printer.out(...line)
+  }
 }

@@ -1,10 +1,10 @@
 // Which route of a config a line of a log would have met, and whose record it asked for.
 import type { Config } from '../../config/config.ts'
+import { DEFAULTS } from '../../config/defaults.ts'
 import type { Source } from '../../core/policy.ts'
 import { compileRoutes, isWrongMethod, matchRoute, type Route } from '../../core/route.ts'
 import { isRefused, parseTarget } from '../../core/target.ts'
 import type { Budget } from '../../throttle/facts.ts'
-import { BUILT_IN } from '../../throttle/new-subjects.ts'
 import { createGuard, type Arm } from '../../throttle/replay/guard.ts'
 import type { LogEvent } from '../../throttle/replay/event.ts'
 
@@ -19,10 +19,13 @@ export function createPolicyArm(name: string, config: Config, only?: Route): Pol
   const table = compileRoutes(config.routes)
   const byId = new Map(config.routes.map((route) => [route.id, route]))
   const budgets = new Map(config.routes.map((route) => [route.id, budgetsOf(route)]))
+  const learn = config.throttle?.learn ?? DEFAULTS.throttle.learn
   const clients = Object.entries(config.throttle?.clients ?? {})
   const arm = createGuard({
     name,
-    budgetsOf: ({ route }) => budgets.get(route ?? '') ?? BUILT_IN,
+    budgetsOf: ({ route }) => budgets.get(route ?? ''),
+    requestsOf: ({ route }) => byId.get(route ?? '')?.policy.throttle.requests,
+    ...(learn === 'off' ? {} : { learn }),
     enforces: ({ route }) => byId.get(route ?? '')?.policy.throttle.people === 'enforce',
     partners: Object.fromEntries(clients.map(([client, limits]) => [client, limits.map(asBudget)])),
     honey: new Set(config.throttle?.honey ?? []),
@@ -74,8 +77,9 @@ function valuesAt(source: Source, params: Readonly<Record<string, string>>, quer
   return value === undefined ? [] : [value]
 }
 
-function budgetsOf({ policy }: Route): readonly Budget[] {
-  return policy.throttle.budgets?.map(asBudget) ?? BUILT_IN
+/** Undefined where the route takes what is built in or learned. */
+function budgetsOf({ policy }: Route): readonly Budget[] | undefined {
+  return policy.throttle.budgets?.map(asBudget)
 }
 
 function asBudget({ count, periodMs }: { readonly count: number; readonly periodMs: number }): Budget {

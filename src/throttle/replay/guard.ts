@@ -2,9 +2,14 @@
 import { createEngine, createEngineMemory, type EngineMemory, type EngineSize } from '../engine.ts'
 import { factsOf, personOf } from '../facts-of.ts'
 import type { Budget, Facts } from '../facts.ts'
+import type { Limit } from '../../core/time.ts'
 import { graver, isRefusal, type Finding } from '../finding.ts'
+import type { LearnedLimit } from '../learned-limits.ts'
 import { BUILT_IN } from '../new-subjects.ts'
+import { createRateMemory, createRateSlab } from '../rate-slab.ts'
+import { countRequest } from '../request-rate.ts'
 import { clientOf, isAttack, type LogEvent } from './event.ts'
+import { createLearner } from './learner.ts'
 
 export interface Verdict {
   readonly passed: boolean
@@ -16,22 +21,30 @@ export interface Verdict {
 export interface Arm {
   readonly name: string
   judge(event: LogEvent): Verdict
+  /** What has been learned by now. */
+  readonly limits?: readonly LearnedLimit[]
 }
 
 export interface GuardOptions {
   readonly name?: string
   readonly budgets?: readonly Budget[]
-  readonly budgetsOf?: (event: LogEvent) => readonly Budget[]
+  /** Undefined: those that are built in, or learned. */
+  readonly budgetsOf?: (event: LogEvent) => readonly Budget[] | undefined
   readonly partners?: Readonly<Record<string, readonly Budget[]>>
   readonly honey?: ReadonlySet<string>
   /** Whether a route enforces; absent: all do. */
   readonly enforces?: (event: LogEvent) => boolean
+  /** Requests of one session or address that the route takes; absent: any number. */
+  readonly requestsOf?: (event: LogEvent) => Limit | undefined
+  /** Limits are learned each hour of the log; `enforce`: they take the place of those that are built in. Absent: nothing is learned. */
+  readonly learn?: 'shadow' | 'enforce'
   readonly withoutCohorts?: boolean
   readonly size?: EngineSize
   readonly memory?: EngineMemory
   readonly seed?: number
 }
 
+const RATE_CELLS = 1 << 18
 const PASSED: Verdict = { passed: true, steppedUp: false, findings: [] }
 const SIZE: EngineSize = { sessions: 100_000, addresses: 50_000 }
 
@@ -40,7 +53,10 @@ const FAILED: ReadonlySet<number> = new Set([400, 401, 403, 422, 429])
 
 export function createGuard(options: GuardOptions = {}): Arm {
   const seed = options.seed ?? 1
-  const engine = createEngine(options.memory ?? createEngineMemory(options.size ?? SIZE), 0)
+  const memory = options.memory ?? createEngineMemory(options.size ?? SIZE)
+  const engine = createEngine(memory, 0)
+  const rates = createRateSlab(createRateMemory(RATE_CELLS, seed), 0)
+  const learner = options.learn === undefined ? undefined : createLearner(memory, options.learn === 'enforce')
   const routes = new Map<string, number>()
   /** Who has answered a step-up with an OTP, and when: people do, tools do not. */
   const verifiedAt = new Map<string, number>()
@@ -64,7 +80,7 @@ export function createGuard(options: GuardOptions = {}): Arm {
         stack: options.withoutCohorts ? undefined : stack,
         verifiedAtMs: verified ?? (event.verified === true ? time : undefined),
         people: [...new Set(event.subjects)].map((each) => personOf(each, each, false, seed)),
-        budgets: options.budgetsOf?.(event) ?? options.budgets ?? BUILT_IN,
+        budgets: options.budgetsOf?.(event) ?? options.budgets ?? learner?.budgetsOf(session, time) ?? BUILT_IN,
         partner:
           partner === undefined || partnerBudgets === undefined
             ? undefined
@@ -76,8 +92,13 @@ export function createGuard(options: GuardOptions = {}): Arm {
 
   return {
     name: options.name ?? 'portcullis',
+    get limits() {
+      return learner?.limits ?? []
+    },
     judge(event) {
       const { subjects, attempt, session } = event
+      const fast = tooFast(event)
+      if (fast !== undefined) return { passed: false, steppedUp: false, findings: [fast] }
       if (subjects.length === 0 && attempt === undefined && session === undefined) return PASSED
       const facts = toFacts(event)
       if (event.notOwner === true) return { passed: false, steppedUp: false, findings: engine.notOwner(facts) }
@@ -89,6 +110,15 @@ export function createGuard(options: GuardOptions = {}): Arm {
       const settled = engine.settle(facts, { status: event.status, failed: FAILED.has(event.status) })
       return settled.length === 0 ? verdict : { ...verdict, findings: [...findings, ...settled] }
     },
+  }
+
+  /** As the live gateway counts before all else, whatever a route does about people. */
+  function tooFast(event: LogEvent): Finding | undefined {
+    const limit = options.requestsOf?.(event)
+    if (limit === undefined) return undefined
+    const { session, address, route, time } = event
+    const sample = { key: session ?? address, hasSession: session !== undefined, monotonicMs: time }
+    return countRequest(rates, route ?? 'all', limit, sample).finding
   }
 
   /** Tools do not answer a step-up; people do, once. */
