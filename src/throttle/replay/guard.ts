@@ -6,7 +6,7 @@ import type { Limit } from '../../core/time.ts'
 import { graver, isRefusal, type Finding } from '../finding.ts'
 import type { LearnedLimit } from '../learned-limits.ts'
 import { BUILT_IN } from '../new-subjects.ts'
-import { createRateMemory, createRateSlab } from '../rate-slab.ts'
+import { createRateMemory, createRateSlab, type RateSlab } from '../rate-slab.ts'
 import { countRequest } from '../request-rate.ts'
 import { clientOf, isAttack, type LogEvent } from './event.ts'
 import { createLearner } from './learner.ts'
@@ -97,7 +97,7 @@ export function createGuard(options: GuardOptions = {}): Arm {
     },
     judge(event) {
       const { subjects, attempt, session } = event
-      const fast = tooFast(event)
+      const fast = tooFast(event, rates, options)
       if (fast !== undefined) return { passed: false, steppedUp: false, findings: [fast] }
       if (subjects.length === 0 && attempt === undefined && session === undefined) return PASSED
       const facts = toFacts(event)
@@ -112,15 +112,6 @@ export function createGuard(options: GuardOptions = {}): Arm {
     },
   }
 
-  /** As the live gateway counts before all else, whatever a route does about people. */
-  function tooFast(event: LogEvent): Finding | undefined {
-    const limit = options.requestsOf?.(event)
-    if (limit === undefined) return undefined
-    const { session, address, route, time } = event
-    const sample = { key: session ?? address, hasSession: session !== undefined, monotonicMs: time }
-    return countRequest(rates, route ?? 'all', limit, sample).finding
-  }
-
   /** Tools do not answer a step-up; people do, once. */
   function answer(event: LogEvent, facts: Facts, findings: readonly Finding[], enforce: boolean): Verdict {
     const gravest = findings.reduce<Finding | undefined>(graver, undefined)
@@ -129,4 +120,13 @@ export function createGuard(options: GuardOptions = {}): Arm {
     if (isAsked && !isAttack(event)) verifiedAt.set(clientOf(event), event.time)
     return { passed: !isRefusal(gravest.answer) && !(isAsked && isAttack(event)), steppedUp: isAsked, findings }
   }
+}
+
+/** As the live gateway counts before all else, whatever a route does about people. */
+function tooFast(event: LogEvent, rates: RateSlab, { requestsOf }: GuardOptions): Finding | undefined {
+  const limit = requestsOf?.(event)
+  if (limit === undefined) return undefined
+  const { session, address, route, time } = event
+  const sample = { key: session ?? address, hasSession: session !== undefined, monotonicMs: time }
+  return countRequest(rates, route ?? 'all', limit, sample).finding
 }
