@@ -1,4 +1,4 @@
-// Writes dashboards/{incident,trail,fleet}.json: the boards as code (Grafana Foundation SDK), the classic model that Grafana 10 to 13 import.
+// Writes dashboards/{overview,incident,trail,fleet}.json: the boards as code (Grafana Foundation SDK), the classic model that Grafana 10 to 13 import.
 import { writeFileSync } from 'node:fs'
 import path from 'node:path'
 import {
@@ -10,48 +10,20 @@ import {
   DatasourceVariableBuilder,
   QueryVariableBuilder,
   RowBuilder,
+  TextBoxVariableBuilder,
   VariableRefresh,
 } from '@grafana/grafana-foundation-sdk/dashboard'
 import { ReduceDataOptionsBuilder } from '@grafana/grafana-foundation-sdk/common'
 import { DataqueryBuilder } from '@grafana/grafana-foundation-sdk/prometheus'
 import { PanelBuilder as StatBuilder } from '@grafana/grafana-foundation-sdk/stat'
 import { PanelBuilder as TimeseriesBuilder } from '@grafana/grafana-foundation-sdk/timeseries'
+import { OVERVIEW } from './dashboards/overview.ts'
+import { AT, lines, quantile, rate, ROUTE, stat, type Board, type Panel } from './dashboards/panels.ts'
 
 const DATASOURCE = { type: 'prometheus', uid: '${datasource}' }
-/** Every expression can be narrowed to a job and a gateway. */
-const AT = 'job=~"$job",instance=~"$instance"'
-const ROUTE = `${AT},route=~"$route"`
-
-interface Panel {
-  readonly kind: 'stat' | 'lines'
-  readonly title: string
-  readonly about: string
-  readonly unit: string
-  readonly queries: readonly (readonly [expr: string, legend: string])[]
-}
-interface Row {
-  readonly title: string
-  readonly panels: readonly Panel[]
-}
-interface Board {
-  readonly uid: string
-  readonly title: string
-  readonly about: string
-  readonly rows: readonly Row[]
-}
-
-const lines = (title: string, about: string, unit: string, ...queries: Panel['queries']): Panel => ({
-  ...{ kind: 'lines', title, about, unit, queries },
-})
-const stat = (title: string, about: string, unit: string, expr: string): Panel => ({
-  ...{ kind: 'stat', title, about, unit, queries: [[expr, title]] },
-})
-const rate = (metric: string, by: string, labels = AT): string =>
-  `sum by (${by}) (rate(portcullis_${metric}{${labels}}[$__rate_interval]))`
-const quantile = (q: number, metric: string, window = '$__rate_interval'): string =>
-  `histogram_quantile(${q}, sum by (le) (rate(portcullis_${metric}_bucket{${AT}}[${window}])))`
 
 const BOARDS: readonly Board[] = [
+  OVERVIEW,
   {
     uid: 'incident',
     title: 'Portcullis / Incident',
@@ -234,6 +206,12 @@ const BOARDS: readonly Board[] = [
             `min by (instance) (portcullis_lease_remaining_seconds{${AT}})`,
             '{{instance}}',
           ]),
+          lines(
+            'Clock',
+            'How far each clock is off by the time servers of its config: what must be added to it.',
+            's',
+            [`max by (instance) (portcullis_clock_offset_seconds{${AT}})`, '{{instance}}'],
+          ),
           lines('Gateways', 'Members of the fleet, by state.', 'none', [
             `max by (state) (portcullis_fleet_gateways{${AT}})`,
             '{{state}}',
@@ -280,8 +258,11 @@ function panelOf(panel: Panel): StatBuilder | TimeseriesBuilder {
   )
   const builder =
     panel.kind === 'stat'
-      ? new StatBuilder().span(4).height(4).reduceOptions(LAST)
-      : new TimeseriesBuilder().span(12).height(8)
+      ? new StatBuilder()
+          .span(panel.span ?? 4)
+          .height(4)
+          .reduceOptions(LAST)
+      : new TimeseriesBuilder().span(panel.span ?? 12).height(8)
   return builder
     .title(panel.title)
     .description(panel.about)
@@ -316,6 +297,7 @@ function boardOf({ uid, title, about, rows }: Board): object {
     .withVariable(variable('job', 'Job', 'label_values(portcullis_build_info, job)'))
     .withVariable(variable('instance', 'Gateway', 'label_values(portcullis_build_info{job=~"$job"}, instance)'))
     .withVariable(variable('route', 'Route', `label_values(portcullis_http_requests_total{${AT}}, route)`))
+    .withVariable(new TextBoxVariableBuilder('console').label('Console').defaultValue('http://127.0.0.1:9080/console/'))
     .annotation(
       new AnnotationQueryBuilder()
         .name('Lock changes')
@@ -334,6 +316,7 @@ function boardOf({ uid, title, about, rows }: Board): object {
         .includeVars(true)
         .keepTime(true),
     )
+  builder.link(new DashboardLinkBuilder('Console').type(DashboardLinkType.Link).url('${console}').targetBlank(true))
   for (const row of rows) {
     builder.withRow(new RowBuilder(row.title))
     for (const panel of row.panels) builder.withPanel(panelOf(panel))

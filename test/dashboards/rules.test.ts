@@ -37,6 +37,17 @@ test.each(alerts.map((rule) => [rule.alert, rule] as const))(
   },
 )
 
+test('each alert is made to fire by a test of promtool, and nothing else does', () => {
+  interface Case {
+    readonly alert_rule_test?: readonly { readonly alertname: string; readonly exp_alerts?: readonly unknown[] }[]
+  }
+  const { tests } = parse(readFileSync(file.replace('.rules.', '.test.'), 'utf8')) as { tests: readonly Case[] }
+  const fired = tests.flatMap(({ alert_rule_test: cases = [] }) =>
+    cases.filter(({ exp_alerts: alerts = [] }) => alerts.length > 0).map(({ alertname }) => alertname),
+  )
+  expect([...new Set(fired)].sort()).toEqual(alerts.map(({ alert }) => alert).sort())
+})
+
 const missing = missingPrograms()
 if (missing.length > 0) console.warn(`SKIPPED: rules against Prometheus; absent: ${missing.join(', ')}`)
 

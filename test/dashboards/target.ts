@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { signOrder, prepareGateway, startRawUpstream } from '../support/gateway-process.ts'
+import { startTimeServer } from '../support/time-server.ts'
 
 export interface Target {
   /** `host:port` of the control plane, whose metrics stand at /metrics. */
@@ -28,7 +29,11 @@ const OTP = `otp:
 /** Each request in turn until it is stopped: allowed, unauthenticated, forbidden, throttled, rejected, locked and observed. */
 export async function startTarget(): Promise<Target> {
   const upstream = await startRawUpstream()
-  const gateway = await prepareGateway({ upstreamPort: upstream.port, routes: ROUTES, workers: 2, extra: OTP })
+  const time = await startTimeServer()
+  const gateway = await prepareGateway({
+    ...{ upstreamPort: upstream.port, routes: ROUTES, workers: 2, extra: OTP },
+    audit: `clock: { servers: ["127.0.0.1:${time.port}"], every: 1m, alarm: 1s }`,
+  })
   writeFileSync(join(gateway.home, 'webhook.secret'), 'a secret of more than thirty-two characters', { mode: 0o600 })
   await gateway.start()
   const [desk] = gateway.people
@@ -74,6 +79,7 @@ export async function startTarget(): Promise<Target> {
       await traffic
       await gateway.cleanUp()
       await upstream.close()
+      time.close()
     },
   }
 }
