@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { createAddresses } from '../adapters/ipaddr/addresses.ts'
 import { createPseudonyms } from '../adapters/node/pseudonyms.ts'
 import { readConsole } from '../control/console-files.ts'
+import type { Pseudonyms } from '../ports/pseudonyms.ts'
 import type { DetailDesk } from '../control/control-deps.ts'
 import type { Readiness } from '../control/control-deps.ts'
 import { createRates, type Rates } from '../control/live/rates.ts'
@@ -54,6 +55,7 @@ export async function openControl(parts: Parts, watches: Watches, notices: Notic
     dataPlane: parts.dataPlane,
     trail: trail.main,
     pseudonyms: createPseudonyms(parts.pseudonymKey),
+    pastPseudonyms: othersOf(parts),
     addresses: createAddresses(),
     signer: trail.signer,
     clock: parts.clock,
@@ -86,6 +88,11 @@ export async function openControl(parts: Parts, watches: Watches, notices: Notic
       draining = true
     },
   }
+}
+
+/** People were named by other keys before, and the trail still has those names. */
+function othersOf({ pseudonymKey, pseudonymKeys }: Parts): readonly Pseudonyms[] {
+  return pseudonymKeys.filter(({ id }) => id !== pseudonymKey.id).map((key) => createPseudonyms(key))
 }
 
 function detailDeskOf({ running, erasures }: Parts): DetailDesk {

@@ -2,7 +2,12 @@
 import { userInfo } from 'node:os'
 import type { PseudonymKind } from '../core/pseudonym.ts'
 import { openTrailIndex } from '../adapters/duckdb/trail-index.ts'
-import { createPseudonyms, loadPseudonymKey } from '../adapters/node/pseudonyms.ts'
+import {
+  createPseudonyms,
+  loadPseudonymRing,
+  newPseudonymLine,
+  parsePseudonymRing,
+} from '../adapters/node/pseudonyms.ts'
 import type { TrailIndex } from '../ports/trail-index.ts'
 
 /** Rejects where the package of the engine is not installed. */
@@ -12,9 +17,16 @@ export function openIndex(dir: string): Promise<TrailIndex> {
 
 /** Throws an Error that names the file where it holds no key. */
 export function pseudonymize(keyFile: string, kind: PseudonymKind, values: readonly string[]): readonly string[] {
-  const pseudonyms = createPseudonyms(loadPseudonymKey(keyFile))
-  return values.map((value) => pseudonyms.of(kind, value))
+  const all = loadPseudonymRing(keyFile).map((key) => createPseudonyms(key))
+  return all.flatMap((pseudonyms) => values.map((value) => pseudonyms.of(kind, value)))
 }
+
+/** Ids of the keys in such a text, with the day from which on each counts. Throws an Error where it is none. */
+export function readKeyRing(text: string): readonly { readonly id: string; readonly from: number }[] {
+  return parsePseudonymRing(text).map(({ id, from }) => ({ id, from }))
+}
+
+export { newPseudonymLine }
 
 /** Who runs this, by the account's name. */
 export function accountName(): string {

@@ -12,6 +12,7 @@ import type { DataPlane } from '../ports/data-plane.ts'
 import type { Logger } from '../ports/logger.ts'
 import type { OrderVerifier } from '../ports/order-verifier.ts'
 import type { AskOtp } from '../ports/otp.ts'
+import type { OrderJournal } from '../ports/order-journal.ts'
 import type { CleanUp } from './clean-up.ts'
 import type { PeopleStart } from './worker-start.ts'
 import type { Pool } from './data-plane.ts'
@@ -34,7 +35,11 @@ export interface Base {
   readonly cleanUp: CleanUp
   readonly logger: Logger
   readonly randomness: Randomness
+  readonly journal: OrderJournal
+  /** People are named by it. */
   readonly pseudonymKey: PseudonymKey
+  /** By these they have been named, or will be: the trail is searched by all of them. */
+  readonly pseudonymKeys: readonly PseudonymKey[]
   readonly meters: Meters
   readonly trail: Trail
   readonly otp: Otp

@@ -3,7 +3,6 @@ import { createDetailMemory } from '../audit/detail/detail-sealer.ts'
 import { lockDirectory } from '../adapters/file/directory-lock.ts'
 import { openOrderJournal } from '../adapters/file/order-journal.ts'
 import { createOrderVerifier } from '../adapters/jose/order-verifier.ts'
-import { loadPseudonymKey } from '../adapters/node/pseudonyms.ts'
 import { createRandomness } from '../adapters/node/randomness.ts'
 import { createLogger } from '../adapters/winston/logger.ts'
 import { snapshotOf } from '../config/check-reload.ts'
@@ -28,6 +27,7 @@ import { openFleet, openFleetBase } from './fleet.ts'
 import { openNotices } from './notices.ts'
 import { createMeters } from './meters.ts'
 import { createNoDataPlane } from './no-data-plane.ts'
+import { openPseudonymKeys } from './pseudonym-keys.ts'
 import { openOtp } from './otp.ts'
 import type { Base, Parts } from './parts.ts'
 import { openTrailDesk } from './trail-desk.ts'
@@ -86,7 +86,9 @@ async function openBase({ config, env, clock, cleanUp }: GatewayDeps): Promise<B
   cleanUp.defer(() => {
     storeLock.release()
   })
-  const pseudonymKey = loadPseudonymKey(config.audit.pseudonymKeyFile)
+  const journal = await openOrderJournal({ dir: config.store.dir, logger })
+  cleanUp.defer(() => journal.close())
+  const { pseudonymKey, pseudonymKeys } = await openPseudonymKeys(config, journal.entries, { clock, logger })
   const meters = createMeters(packageVersion(), config)
   const trail = await openTrail({ config, clock, logger, cleanUp, telemetry: meters.main })
   const live = createLiveFeed()
@@ -135,13 +137,11 @@ async function openBase({ config, env, clock, cleanUp }: GatewayDeps): Promise<B
   })
   cleanUp.defer(() => trailDesk.stop())
   const opened = { meters, trail, trailDesk, pool, members, live, people, otp, erasures }
-  return { env, clock, cleanUp, logger, randomness, pseudonymKey, ...opened }
+  return { env, clock, cleanUp, logger, randomness, journal, pseudonymKey, pseudonymKeys, ...opened }
 }
 
 async function openDesk(base: Base, config: Config): Promise<Parts> {
-  const { clock, logger, randomness, trail, cleanUp } = base
-  const journal = await openOrderJournal({ dir: config.store.dir, logger })
-  cleanUp.defer(() => journal.close())
+  const { clock, logger, randomness, trail, cleanUp, journal } = base
   const running = { config }
   const dataPlane = base.pool ?? createNoDataPlane(trail.signer, clock)
   const verifier = createOrderVerifier()

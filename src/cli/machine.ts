@@ -20,6 +20,10 @@ interface Forensics {
   readonly openIndex: (dir: string) => Promise<TrailIndex>
   /** Throws an Error where the file holds no key. */
   readonly pseudonymize: (keyFile: string, kind: PseudonymKind, values: readonly string[]) => readonly string[]
+  /** Ids and days of the pseudonym keys in a text. Throws an Error where it holds none. */
+  readonly readKeyRing: (text: string) => readonly { readonly id: string; readonly from: number }[]
+  /** A new key, as a line of such a text. */
+  readonly newPseudonymLine: (day: string) => string
   /** The account that runs this. */
   readonly accountName: () => string
 }

@@ -7,7 +7,7 @@ import { textsField } from './views.ts'
 import type { Printer } from './print.ts'
 
 /**
- * The pseudonyms of the identifiers at every control plane that was named: one key serves a fleet, and gateways with keys of
+ * `isForSearch`: by all keys that people have been named by. The pseudonyms of the identifiers at every control plane that was named: one key serves a fleet, and gateways with keys of
  * their own each know a person by another name. Throws CommandFailure (1) where none could make them.
  */
 export async function pseudonymsOf(
@@ -15,11 +15,12 @@ export async function pseudonymsOf(
   printer: Printer,
   flag: PersonFlag,
   identifiers: readonly string[],
+  isForSearch = false,
 ): Promise<readonly string[]> {
   const request = {
     method: 'POST',
     path: '/api/v1/pseudonyms',
-    body: { kind: PEOPLE[flag].kind, values: identifiers },
+    body: { kind: PEOPLE[flag].kind, values: identifiers, ...(isForSearch ? { all: true } : {}) },
   } as const
   const answers = await Promise.all(client.controls.map((control) => client.ask(control, request)))
   const pseudonyms = new Set<string>()
@@ -29,7 +30,8 @@ export async function pseudonymsOf(
     else if (answer.status !== 200) failures.push(...refusalLines(answer))
     else {
       const made = textsField(answer.body, 'pseudonyms')
-      if (made?.length === identifiers.length) for (const each of made) pseudonyms.add(each)
+      const isWhole = made !== undefined && made.length > 0 && made.length % identifiers.length === 0
+      if (isWhole && (isForSearch || made.length === identifiers.length)) for (const each of made) pseudonyms.add(each)
       else failures.push(`${answer.control} answered with other pseudonyms than were asked for`)
     }
   }

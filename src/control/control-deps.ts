@@ -50,6 +50,8 @@ export interface ControlDeps {
   readonly dataPlane: DataPlane
   readonly trail: AuditTrail
   readonly pseudonyms: Pseudonyms
+  /** Of the keys before, and after: for what is searched. */
+  readonly pastPseudonyms?: readonly Pseudonyms[]
   readonly addresses: Addresses
   readonly signer: Signer
   readonly clock: Clock

@@ -134,7 +134,11 @@ const PATHS = {
   '/api/v1/pseudonyms': {
     post: {
       summary: 'Identifiers in, pseudonyms out; recorded as a count',
-      ...body({ kind: { enum: ['principal', 'subject', 'session'] }, values: listOf(text) }),
+      ...body({
+        kind: { enum: ['principal', 'subject', 'session'] },
+        values: listOf(text),
+        all: { type: 'boolean', description: 'By all keys, for a search: all values by one key, then by the next' },
+      }),
       responses: {
         200: json(objectOf({ pseudonyms: listOf(text) }), 'In the order of the values'),
         ...refused(400, 401, 403, 503),

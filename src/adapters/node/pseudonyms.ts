@@ -30,17 +30,48 @@ export function peopleSeedOf({ secret }: PseudonymKey): number {
   return createHmac('sha256', secret).update('people-seed\0').digest().readInt32LE()
 }
 
-/**
- * The key in the file, 32 bytes as base64url; a random one is made with mode 0600 where there is no file. Throws an Error that
- * names the file and what is wrong with it, never what it holds.
- */
-export function loadPseudonymKey(file: string): PseudonymKey {
-  const text = readOrMakeKeyFile(file, () => `${randomBytes(SECRET_BYTES).toString('base64url')}\n`).trim()
-  const secret = Buffer.from(text, 'base64url')
-  if (secret.length !== SECRET_BYTES || secret.toString('base64url') !== text) {
-    throw new Error(`${file}: a pseudonym key is ${SECRET_BYTES} bytes as base64url, 43 characters`)
+/** A key with the day from which on people are named by it, epoch milliseconds; the first one has no day, and is from ever. */
+export interface DatedPseudonymKey extends PseudonymKey {
+  readonly from: number
+}
+
+const LINE = /^([A-Za-z0-9_-]{43})(?: (\d{4}-\d{2}-\d{2}))?$/
+
+/** A line a key: 32 bytes as base64url, and but for the first the day (UTC) from which on it counts. Throws an Error that never repeats a key. */
+export function parsePseudonymRing(text: string): readonly DatedPseudonymKey[] {
+  const keys: DatedPseudonymKey[] = []
+  for (const [index, line] of text.split('\n').entries()) {
+    if (line.trim() === '') continue
+    const [, encoded = '', day] = LINE.exec(line.trim()) ?? []
+    const secret = Buffer.from(encoded, 'base64url')
+    const from = day === undefined ? 0 : Date.parse(day)
+    const isKey = secret.length === SECRET_BYTES && secret.toString('base64url') === encoded
+    if (!isKey) throw new Error(`line ${index + 1}: a pseudonym key is 32 bytes as base64url, 43 characters`)
+    if (Number.isNaN(from) || (keys.length > 0 && day === undefined))
+      throw new Error(`line ${index + 1}: behind the key stands the day from which on it counts, as in 2027-01-01`)
+    keys.push({ ...createPseudonymKey(new Uint8Array(secret)), from })
   }
-  return createPseudonymKey(new Uint8Array(secret))
+  if (keys.length === 0) throw new Error('a pseudonym key is 32 bytes as base64url, 43 characters')
+  if (new Set(keys.map(({ id }) => id)).size < keys.length) throw new Error('one key stands in it twice')
+  return keys
+}
+
+/** One more line of such a file: a new key. */
+export function newPseudonymLine(day: string): string {
+  return `${randomBytes(SECRET_BYTES).toString('base64url')} ${day}\n`
+}
+
+/**
+ * All keys of the file; one with a random key is made with mode 0600 where there is no file. Throws an Error that names the file and what is
+ * wrong with it, never what it holds.
+ */
+export function loadPseudonymRing(file: string): readonly DatedPseudonymKey[] {
+  const text = readOrMakeKeyFile(file, () => `${randomBytes(SECRET_BYTES).toString('base64url')}\n`)
+  try {
+    return parsePseudonymRing(text)
+  } catch (error) {
+    throw new Error(`${file}: ${error instanceof Error ? error.message : String(error)}`)
+  }
 }
 
 /** People: composed and decomposed letters, and digits of either width, are one person (docs/decisions/0016). */

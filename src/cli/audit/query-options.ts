@@ -103,7 +103,8 @@ async function askFor(
   if (keyFile !== undefined && !existsSync(keyFile))
     throw usageFailure(`--pseudonym-key ${keyFile}: there is no such file`)
   const identifiers = await readIdentifiers(machine, PEOPLE[person].what)
-  if (keyFile === undefined) return pseudonymsOf(createClient(flags, machine, printer), printer, person, identifiers)
+  if (keyFile === undefined)
+    return pseudonymsOf(createClient(flags, machine, printer), printer, person, identifiers, true)
   try {
     const { pseudonymize } = await machine.forensics()
     return [...new Set(pseudonymize(keyFile, PEOPLE[person].kind, identifiers))]

@@ -86,7 +86,7 @@ async function bodyOf(flags: ShredFlags, client: Client, { machine, printer }: C
   const { from, to, reason } = flags
   const person = personFlagOf(flags)
   const identifiers = person === undefined ? [] : await readIdentifiers(machine, PEOPLE[person].what)
-  const asked = person === undefined ? [] : await pseudonymsOf(client, printer, person, identifiers)
+  const asked = person === undefined ? [] : await pseudonymsOf(client, printer, person, identifiers, true)
   const subjects = [...new Set([...namedBy(flags.subject), ...namedBy(flags.principal), ...asked])]
   return {
     ...(subjects.length === 0 ? {} : { subjects }),

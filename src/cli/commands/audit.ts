@@ -1,6 +1,7 @@
 // portcullis audit: the trail, checked, searched, proven and exported, offline or through the control plane.
 import { define as index } from '../audit/build-index.ts'
 import { define as exporting } from '../audit/export.ts'
+import { define as keys } from '../audit/keys.ts'
 import { define as prove } from '../audit/prove.ts'
 import { define as retention } from '../audit/retention.ts'
 import { define as search } from '../audit/search.ts'
@@ -11,7 +12,7 @@ import { define as whose } from '../audit/whose.ts'
 import type { Define } from '../command.ts'
 
 export const define: Define = (command, context) => {
-  for (const part of [verify, search, whose, prove, verifyProof, exporting, index, retention, shred])
+  for (const part of [verify, search, whose, prove, verifyProof, exporting, index, retention, shred, keys])
     part(command, context)
   command.addHelpText('after', '\nExample:\n  portcullis audit verify ./data/audit\n')
 }

@@ -188,7 +188,7 @@ function pageProblems({ limit, after, newestFirst, detail }: Fields, limitMax: n
 /** Pseudonyms of the identifiers that were given, or what is wrong with them; no value is repeated. */
 function namesOf(
   identifiers: unknown,
-  { pseudonyms }: ControlDeps,
+  { pseudonyms, pastPseudonyms = [] }: ControlDeps,
 ): { readonly names: Readonly<Record<string, readonly string[]>> } | { readonly problem: string } {
   if (identifiers === undefined) return { names: {} }
   const problem = `identifiers must be an object of ${PEOPLE_LISTS.join(', ')}, each a list of 1 to ${IDENTIFIERS_MAX} texts`
@@ -197,7 +197,9 @@ function namesOf(
   for (const [name, values] of Object.entries(identifiers as Fields)) {
     const list = PEOPLE_LISTS.find((each) => each === name)
     if (list === undefined || !isTexts(values)) return { problem }
-    names[list] = values.map((value) => pseudonyms.of(KIND_OF[list], value))
+    names[list] = [pseudonyms, ...pastPseudonyms].flatMap((each) =>
+      values.map((value) => each.of(KIND_OF[list], value)),
+    )
   }
   return { names }
 }

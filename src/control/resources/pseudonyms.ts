@@ -34,7 +34,11 @@ export function pseudonymResource(deps: ControlDeps): Resource {
           sendProblem(response, 'audit-unavailable', 'the use could not be recorded in time')
           return
         }
-        sendJson(response, 200, { pseudonyms: wanted.values.map((value) => deps.pseudonyms.of(wanted.kind, value)) })
+        const all = wanted.isOfAll ? (deps.pastPseudonyms ?? []) : []
+        const made = [deps.pseudonyms, ...all].flatMap((each) =>
+          wanted.values.map((value) => each.of(wanted.kind, value)),
+        )
+        sendJson(response, 200, { pseudonyms: made })
       },
     },
   }
@@ -43,6 +47,8 @@ export function pseudonymResource(deps: ControlDeps): Resource {
 interface Wanted {
   readonly kind: PseudonymKind
   readonly values: readonly string[]
+  /** By all keys, those that are no longer used too: for a search. */
+  readonly isOfAll: boolean
 }
 
 /** What is wrong never repeats what was sent. */
@@ -52,7 +58,7 @@ function parseWanted(request: Request): Wanted | string {
   const values = bodyField(request, 'values')
   const isFine = Array.isArray(values) && values.length > 0 && values.length <= VALUES_MAX && values.every(isValue)
   return isFine
-    ? { kind, values: values as readonly string[] }
+    ? { kind, values: values as readonly string[], isOfAll: bodyField(request, 'all') === true }
     : `values must be a list of 1 to ${VALUES_MAX} texts, none empty`
 }
 

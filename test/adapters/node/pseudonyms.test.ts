@@ -5,10 +5,22 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { isPseudonym } from '../../../src/core/pseudonym.ts'
-import { createPseudonymKey, createPseudonyms, loadPseudonymKey } from '../../../src/adapters/node/pseudonyms.ts'
+import {
+  createPseudonymKey,
+  createPseudonyms,
+  loadPseudonymRing,
+  parsePseudonymRing,
+} from '../../../src/adapters/node/pseudonyms.ts'
 
 const secret = new Uint8Array(32).fill(7)
 const key = createPseudonymKey(secret)
+
+/** The one key of a file. */
+const loadPseudonymKey = (file: string) => {
+  const [only] = loadPseudonymRing(file)
+  if (only === undefined) throw new Error('no key')
+  return only
+}
 
 describe('a pseudonym', () => {
   const pseudonyms = createPseudonyms(key)
@@ -86,7 +98,7 @@ describe('the key file', () => {
   test('gives an id that the key alone decides and that fits a pseudonym', () => {
     const file = join(directory, 'copied.key')
     writeFileSync(file, Buffer.from(secret).toString('base64url'))
-    expect(loadPseudonymKey(file)).toEqual(key)
+    expect(loadPseudonymKey(file)).toEqual({ ...key, from: 0 })
     expect(key.id).toMatch(/^[A-Za-z0-9_-]{6}$/)
   })
 
@@ -121,4 +133,24 @@ test('one person has one pseudonym, however their name is composed and however w
     expect(of(kind, '\u0410')).not.toBe(of(kind, 'A'))
   }
   expect(of('path', 'e\u0301')).not.toBe(of('path', '\u00e9'))
+})
+
+describe('a ring of keys', () => {
+  const [a, b, c] = [1, 2, 3].map((byte) => Buffer.alloc(32, byte).toString('base64url'))
+
+  test('has a day for each key but the first', () => {
+    const ring = parsePseudonymRing(`${a}\n${b} 2027-01-01\n\n${c} 2028-06-30\n`)
+    expect(ring.map(({ from }) => from)).toEqual([0, Date.UTC(2027, 0, 1), Date.UTC(2028, 5, 30)])
+    expect(new Set(ring.map(({ id }) => id)).size).toBe(3)
+  })
+
+  test.each([
+    [`${a}\n${b}`, 'line 2: behind the key stands the day'],
+    [`${a}\n${b} 2027-13-01`, 'line 2: behind the key stands the day'],
+    [`${a}\n${b} tomorrow`, 'line 2: a pseudonym key is 32 bytes'],
+    [`${a}\n${a} 2027-01-01`, 'one key stands in it twice'],
+  ])('that is not right is refused, and holds its tongue (%#)', (text, problem) => {
+    expect(() => parsePseudonymRing(text)).toThrow(problem)
+    expect(() => parsePseudonymRing(text)).not.toThrow(a)
+  })
 })
