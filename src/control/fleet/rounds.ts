@@ -125,10 +125,9 @@ function sayLease(parts: FleetParts, isFresh: boolean, problem: string | undefin
 async function readWhole(parts: FleetParts): Promise<void> {
   const { link, roster, intake, look } = parts
   try {
-    if (link.lacking.length > 0) {
-      await intake.retry()
-      link.rewind()
-    }
+    // Also what opens, which nobody waits for: a release that a slow disk could not keep in time.
+    if (intake.problems.length > 0) await intake.retry()
+    if (link.lacking.length > 0) link.rewind()
     if (roster.isForgotten(roster.own)) {
       parts.join()
       await parts.compareRoster()
