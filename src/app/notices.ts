@@ -1,5 +1,7 @@
 // What the outside is told, and what it may suggest: webhooks as the config names them, and the receiver of alerts.
 import { createHash } from 'node:crypto'
+import path from 'node:path'
+import { createNoticeMemory } from '../adapters/file/notice-memory.ts'
 import { createAddresses } from '../adapters/ipaddr/addresses.ts'
 import { webhookAddresses } from '../adapters/ipaddr/webhook-addresses.ts'
 import { readSecretFile } from '../adapters/node/fleet-secret.ts'
@@ -38,6 +40,7 @@ export function openNotices(parts: Parts): Notices {
     onResult: (result) => {
       meters.registry.notified(result)
     },
+    memory: createNoticeMemory(path.join(running.config.store.dir, 'messages.json')),
     idOf: (text) => createHash('sha256').update(text).digest('base64url').slice(0, 24),
   })
   const control = (): string | undefined => running.config.notify.console
@@ -64,7 +67,7 @@ export function openNotices(parts: Parts): Notices {
   }
   cleanUp.defer(() => {
     notices.close()
-    notifier.close()
+    return notifier.close()
   })
   cleanUp.defer(every(LOOK_EVERY_MS, look, logger))
   return {

@@ -1,14 +1,19 @@
 // Messages to the outside: signed as the standard says, tried again, bounded, and led nowhere that the config has not allowed.
-import { createHmac } from 'node:crypto'
+import { createHash, createHmac } from 'node:crypto'
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { createServer, type IncomingHttpHeaders, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
+import { createNoticeMemory } from '../../src/adapters/file/notice-memory.ts'
 import { createAddresses } from '../../src/adapters/ipaddr/addresses.ts'
 import { webhookAddresses } from '../../src/adapters/ipaddr/webhook-addresses.ts'
 import { createWebhookSender } from '../../src/adapters/node/webhook-sender.ts'
 import { createDeskNotices } from '../../src/control/notices/desk-notices.ts'
 import { createNotifier, type Notifier } from '../../src/control/notices/notifier.ts'
 import type { Notice } from '../../src/core/notice.ts'
+import type { NoticeMemory } from '../../src/ports/notice-memory.ts'
 import { createRig, people, ROUTES } from '../support/control-desk.ts'
 import { createFakeClock, createFakeLogger, createFakeRandomness, START } from '../support/control-ports.ts'
 import { LOCK_ALL } from '../support/control-signing.ts'
@@ -43,13 +48,19 @@ beforeEach(async () => {
   url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/hook/secret-path`
 })
 afterEach(async () => {
-  for (const notifier of notifiers.splice(0)) notifier.close()
+  for (const notifier of notifiers.splice(0)) await notifier.close()
   server.closeAllConnections()
   await new Promise((resolve) => server.close(resolve))
 })
 
 function open(
-  more: { networks?: readonly string[]; waitsMs?: readonly number[]; events?: string[]; to?: string } = {},
+  more: {
+    networks?: readonly string[]
+    waitsMs?: readonly number[]
+    events?: string[]
+    to?: string
+    memory?: NoticeMemory
+  } = {},
 ) {
   const results: string[] = []
   const logger = createFakeLogger()
@@ -68,8 +79,10 @@ function open(
     randomness: createFakeRandomness(),
     logger,
     onResult: (result) => void results.push(result),
-    idOf: (text) => text.replaceAll(' ', '-'),
+    idOf: (text) =>
+      text.startsWith('http') ? createHash('sha256').update(text).digest('hex') : text.replaceAll(' ', '-'),
     waitsMs: more.waitsMs ?? [1, 1],
+    ...(more.memory === undefined ? {} : { memory: more.memory }),
   })
   notifiers.push(notifier)
   return { notifier, results, logger }
@@ -182,6 +195,93 @@ describe('no message goes', () => {
     const isAllowed = webhookAddresses(createAddresses(), ['0.0.0.0/0', '::/0'])
     expect(['169.254.169.254', 'fe80::1', '::ffff:169.254.169.254'].map(isAllowed)).toEqual([false, false, false])
     expect(['10.0.0.1', '203.0.113.9', '1.1.1.1'].map(isAllowed)).toEqual([true, true, true])
+  })
+})
+
+describe('a message that waits', () => {
+  let home: string
+  let file: string
+  beforeEach(() => {
+    home = mkdtempSync(path.join(tmpdir(), 'portcullis-messages-'))
+    file = path.join(home, 'messages.json')
+  })
+  afterEach(() => {
+    rmSync(home, { recursive: true, force: true })
+  })
+  const kept = (): readonly { to: string; tries: number; notice: Notice }[] =>
+    (JSON.parse(readFileSync(file, 'utf8')) as { messages: [] }).messages
+  const ids = () => received.map(({ headers }) => headers['webhook-id'])
+
+  test('outlives a restart, and is told under the same id; what was told is not told again', async () => {
+    answer = (count) => (count === 1 ? 200 : 503)
+    const before = open({ memory: createNoticeMemory(file), waitsMs: [60_000] })
+    for (const about of ['a', 'b', 'c']) before.notifier.tell(notice(about))
+    await eventually(() => before.results.length === 2)
+    await before.notifier.close()
+    expect(kept().map(({ notice: { about }, tries }) => [about, tries])).toEqual([
+      ['b', 1],
+      ['c', 0],
+    ])
+    // Neither the URL, whose path may be a secret, nor anything for others to read.
+    expect([readFileSync(file, 'utf8').includes('secret-path'), statSync(file).mode & 0o777]).toEqual([false, 0o600])
+    answer = () => 200
+    const after = open({ memory: createNoticeMemory(file) })
+    await eventually(() => after.results.length === 2)
+    expect(ids()).toEqual(['a', 'b', 'b', 'c'].map((about) => `msg_lock.landed-${about}`))
+    const [first, second] = [received[1], received[2]]
+    expect(second?.body).toBe(first?.body)
+    expect(second?.headers['webhook-signature']).toMatch(/^v1,/)
+    await eventually(() => kept().length === 0)
+  })
+
+  test('is on the disk before the gateway is asked to stop', async () => {
+    answer = () => undefined
+    open({ memory: createNoticeMemory(file) }).notifier.tell(notice('a'))
+    await eventually(() => {
+      try {
+        return kept().length === 1
+      } catch {
+        return false
+      }
+    })
+  })
+
+  test('is one of so many at most, of each receiver the newest', async () => {
+    answer = () => undefined
+    const { notifier } = open({ memory: createNoticeMemory(file) })
+    for (let count = 0; count < 400; count += 1) notifier.tell(notice(String(count)))
+    await notifier.close()
+    expect([kept().length, kept().at(-1)?.notice.about]).toEqual([256, '399'])
+    const many = Array.from({ length: 400 }, (_, count) => ({ ...kept()[0], notice: notice(String(count)) }))
+    writeFileSync(file, JSON.stringify({ v: 1, messages: many }))
+    answer = () => 200
+    const after = open({ memory: createNoticeMemory(file) })
+    await eventually(() => after.results.length === 256)
+    expect(ids().at(-1)).toBe('msg_lock.landed-399')
+  })
+
+  test.each([
+    ['no JSON', '{"v":1,'],
+    ['of another version', '{"v":2,"messages":[]}'],
+    ['no message', '{"v":1,"messages":[{"to":"x"},null,{"to":"x","tries":0,"notice":{"type":"invented"}}]}'],
+  ])('in a file that holds %s is none', (_name, text) => {
+    writeFileSync(file, text)
+    expect(createNoticeMemory(file).read()).toEqual([])
+  })
+
+  test('for a receiver that the config no longer has is told to nobody', async () => {
+    writeFileSync(file, JSON.stringify({ v: 1, messages: [{ to: 'http://other', tries: 0, notice: notice('a') }] }))
+    const { notifier, results } = open({ memory: createNoticeMemory(file) })
+    notifier.tell(notice('b'))
+    await eventually(() => results.length === 1)
+    expect(ids()).toEqual(['msg_lock.landed-b'])
+  })
+
+  test('on a disk that takes nothing is told all the same, and status says that it would not outlive a restart', async () => {
+    const { notifier, results } = open({ memory: createNoticeMemory(path.join(home, 'no', 'such', 'folder')) })
+    notifier.tell(notice('a'))
+    await eventually(() => results.length === 1 && notifier.problems.length === 1)
+    expect(notifier.problems.join()).toMatch(/would not outlive a restart: .*ENOENT/)
   })
 })
 

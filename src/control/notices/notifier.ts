@@ -1,7 +1,9 @@
-// Messages on their way out: each receiver has a queue of its own, bounded, and a try that failed is made again, later each time.
+// Messages on their way out: each receiver has a queue of its own, bounded, which outlives a restart, and a try that failed is made
+// again, later each time.
 import type { Notice } from '../../core/notice.ts'
 import type { Clock, Randomness } from '../../ports/clock.ts'
 import type { Logger } from '../../ports/logger.ts'
+import type { NoticeMemory } from '../../ports/notice-memory.ts'
 import type { Webhook, WebhookSender } from '../../ports/webhooks.ts'
 import { formatInstant } from '../instants.ts'
 
@@ -22,6 +24,8 @@ export interface NotifierDeps {
   readonly onResult: (result: 'delivered' | 'retried' | 'failed' | 'dropped') => void
   /** Id of what a message is about. */
   readonly idOf: (text: string) => string
+  /** Where what waits outlives a restart; absent: it does not. */
+  readonly memory?: NoticeMemory
   /** Before each try but the first, in milliseconds. */
   readonly waitsMs?: readonly number[]
 }
@@ -31,7 +35,8 @@ export interface Notifier {
   tell(notice: Notice): void
   /** What an operator should mend. */
   readonly problems: readonly string[]
-  close(): void
+  /** Resolves once what waits is kept, or could not be. */
+  close(): Promise<void>
 }
 
 /** Seven tries over some forty minutes, with jitter: a receiver that restarts is there again long before. */
@@ -53,6 +58,7 @@ interface Lane {
 export function createNotifier(deps: NotifierDeps): Notifier {
   const lanes = new Map<string, Lane>()
   let isClosed = false
+  const keeper = createKeeper(deps, lanes)
   const laneOf = (name: string): Lane => {
     const lane = lanes.get(name) ?? { queue: [], isSending: false, problem: undefined, timer: undefined }
     lanes.set(name, lane)
@@ -66,13 +72,18 @@ export function createNotifier(deps: NotifierDeps): Notifier {
       const receiver = deps.receivers().find((each) => each.url === url)
       const waitMs = receiver === undefined ? undefined : await attempt(deps, receiver, lane, head)
       if (waitMs === undefined) lane.queue.shift()
-      else
+      keeper.keep()
+      if (waitMs !== undefined)
         await new Promise<void>((resolve) => {
           lane.timer = setTimeout(resolve, waitMs).unref()
         })
     }
     lane.isSending = false
   }
+  for (const { url, tries, notice } of keeper.kept()) {
+    laneOf(url).queue.push({ notice, tries })
+  }
+  for (const [url, lane] of lanes) void work(url, lane)
   return {
     tell(notice) {
       for (const { url, name, events } of deps.receivers()) {
@@ -87,15 +98,74 @@ export function createNotifier(deps: NotifierDeps): Notifier {
         lane.queue.push({ notice, tries: 0 })
         void work(url, lane)
       }
+      keeper.keep()
     },
     get problems() {
       const urls = new Set(deps.receivers().map(({ url }) => url))
-      return [...lanes].flatMap(([url, { problem }]) => (problem === undefined || !urls.has(url) ? [] : [problem]))
+      const told = [...lanes].flatMap(([url, { problem }]) =>
+        problem === undefined || !urls.has(url) ? [] : [problem],
+      )
+      return keeper.problem === undefined ? told : [...told, keeper.problem]
     },
     close() {
       isClosed = true
       for (const { timer } of lanes.values()) clearTimeout(timer)
+      return keeper.settled()
     },
+  }
+}
+
+interface Keeper {
+  /** Writes what waits now, soon; of several calls while it writes, once more. */
+  keep(): void
+  /** What waited when this gateway ended, for receivers that the config still has; of each the newest, as many as a queue holds. */
+  kept(): readonly { readonly url: string; readonly notice: Notice; readonly tries: number }[]
+  readonly problem: string | undefined
+  settled(): Promise<void>
+}
+
+/**
+ * What was given to a queue is told at least once: it leaves the file only after it was taken or given up. A crash between the two
+ * tells it again, under the same id.
+ */
+function createKeeper(deps: NotifierDeps, lanes: ReadonlyMap<string, Lane>): Keeper {
+  const { memory } = deps
+  let problem: string | undefined
+  let isDirty = false
+  let writing: Promise<void> | undefined
+  const writeAll = async (to: NoticeMemory): Promise<void> => {
+    while (isDirty) {
+      isDirty = false
+      const all = [...lanes].flatMap(([url, { queue }]) =>
+        queue.map(({ notice, tries }) => ({ to: deps.idOf(url), notice, tries })),
+      )
+      try {
+        await to.write(all)
+        problem = undefined
+      } catch (error) {
+        problem = `messages that wait would not outlive a restart: ${error instanceof Error ? error.message : String(error)}`
+      }
+    }
+    writing = undefined
+  }
+  return {
+    keep() {
+      isDirty = true
+      if (memory !== undefined) writing ??= writeAll(memory)
+    },
+    kept() {
+      const all = memory?.read() ?? []
+      return deps.receivers().flatMap(({ url }) =>
+        all
+          .filter(({ to }) => to === deps.idOf(url))
+          .slice(-QUEUE_MAX)
+          .map(({ notice, tries }) => ({ url, notice, tries })),
+      )
+    },
+    get problem() {
+      return problem
+    },
+    settled: () => writing ?? Promise.resolve(),
   }
 }
 
