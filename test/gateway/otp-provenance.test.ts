@@ -34,6 +34,11 @@ beforeEach(async () => {
         session: { ...session, otp: { amr: [], acr: ['loa3'] } },
         subjects: [{ in: 'param', name: 'id' }],
       },
+      {
+        id: 'strong.lookup',
+        path: '/strong-lookup/{mobile}',
+        session: { ...session, otp: { amr: [], acr: ['loa3'] }, number: [{ in: 'param', name: 'mobile' }] },
+      },
       { id: 'other', path: '/other', session },
       { id: 'third', path: '/third', session },
     ],
@@ -102,6 +107,12 @@ describe('the number of the record must be the one that the OTP went to', () => 
       plane.token({ issuer: ISSUER, byOtp: false, claims: { phone_number: '+919876543210' } }),
     )
     expect(answer.status).toBe(401)
+  })
+
+  test('nor one that a route alone counts as an OTP: nobody says that it was delivered to that number', async () => {
+    const facts = { issuer: ISSUER, byOtp: false, acr: 'loa3', claims: { phone_number: '+919876543210' } }
+    expect((await get('/strong-lookup/9876543210', plane.token(facts))).status).toBe(403)
+    expect((await get('/strong-lookup/9876543210', plane.token({ ...facts, byOtp: true }))).status).toBe(200)
   })
 
   test.each(['98765x43210', '%D9%A9%D9%A8%D9%A7%D9%A6%D9%A5%D9%A4%D9%A3%D9%A2%D9%A1%D9%A0', '9876543210ext1', '0'])(

@@ -4,6 +4,7 @@ import type { Logger } from '../../ports/logger.ts'
 import type { EventVerification, EventVerifier } from '../../ports/event-verifier.ts'
 import { findKey, type VerificationKey } from './key-set.ts'
 import { createKeySource, type KeySource } from './key-source.ts'
+import type { Fetch } from './read-key-set.ts'
 import { parseStrictObject } from './strict-json.ts'
 import { isSignedBy, parseJws, TOKEN_BYTES_MAX } from './token.ts'
 
@@ -20,6 +21,7 @@ export interface EventVerifierOptions {
   readonly clockToleranceMs: number
   readonly now: () => Instant
   readonly logger: Logger
+  readonly fetch?: Fetch
 }
 
 export interface RefreshingEventVerifier extends EventVerifier {

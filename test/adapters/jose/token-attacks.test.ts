@@ -2,6 +2,7 @@
 import { createHmac } from 'node:crypto'
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
+import { isSignedBy, parseJws } from '../../../src/adapters/jose/token.ts'
 import {
   AUDIENCE,
   CLAIMS,
@@ -368,4 +369,11 @@ test('whatever bit of an honest token is turned, it no longer holds', async () =
     }),
     { numRuns: 500 },
   )
+})
+
+test('a key checks nothing under an algorithm that it was not read for', async () => {
+  const jws = parseJws(makeToken(key))
+  if (typeof jws === 'string') throw new Error(jws)
+  expect(await isSignedBy(jws, { alg: 'ES256', key: key.publicKey })).toBe(true)
+  expect(await isSignedBy(jws, { alg: 'ES384', key: key.publicKey })).toBe(false)
 })
