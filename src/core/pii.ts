@@ -2,7 +2,8 @@
 // holds. Counts alone leave this file, never what was found.
 import { hasVerhoeffDigit } from './verhoeff.ts'
 
-type PiiClass = 'aadhaar' | 'pan' | 'mobile' | 'birthDate' | 'birthYear' | 'email'
+export const PII_CLASSES = ['aadhaar', 'pan', 'mobile', 'birthDate', 'birthYear', 'email'] as const
+type PiiClass = (typeof PII_CLASSES)[number]
 export type PiiCounts = Partial<Record<PiiClass, number>>
 
 /** Text in which one match may stand, in characters: pieces of a stream overlap by as much. */

@@ -1,4 +1,5 @@
 // What can be asked of the trail, unknown -> Query with every problem at once; and whether a record answers it.
+import { PII_CLASSES } from './pii.ts'
 import { isPseudonym } from './pseudonym.ts'
 
 /** Every dimension that is named must match; of a list one value is enough. Times are epoch milliseconds. */
@@ -22,6 +23,8 @@ export interface Query {
   readonly sessions?: readonly string[]
   readonly subjects?: readonly string[]
   readonly principals?: readonly string[]
+  /** Classes of personal data that were seen in the answer. */
+  readonly pii?: readonly string[]
 }
 
 export type ListName = Exclude<keyof Query, 'from' | 'to'>
@@ -37,6 +40,7 @@ export const LISTS = [
   'sessions',
   'subjects',
   'principals',
+  'pii',
 ] as const satisfies readonly ListName[]
 
 /** Those that name people: their values are pseudonyms. */
@@ -81,6 +85,8 @@ function listProblem(name: ListName, value: unknown): string | undefined {
     value.length <= VALUES_MAX &&
     value.every((each) => typeof each === 'string' && each !== '' && each.length <= VALUE_LENGTH_MAX)
   if (!isList) return `${name} must be a list of 1 to ${VALUES_MAX} texts, none empty`
+  if (name === 'pii' && !value.every((each) => PII_CLASSES.some((known) => known === each)))
+    return `pii must be classes of personal data: ${PII_CLASSES.join(', ')}`
   if (!(PEOPLE_LISTS as readonly string[]).includes(name)) return undefined
   return value.every((each) => isPseudonym(each as string))
     ? undefined
@@ -94,7 +100,9 @@ export function matchesQuery(query: Query, record: AnyRecord, locksOfIncidents: 
   return (
     isWithin(query, record.time) &&
     PLAIN.every(([list, member]) => isAmong(query[list], record[member])) &&
+    isOfDecisions(query.decisions, record) &&
     isOfClients(query.clients, record) &&
+    hasName(query.pii, record.pii) &&
     (query.subjects === undefined || hasAmong(query.subjects, record.subjects)) &&
     isOfLocks(query, record, locksOfIncidents)
   )
@@ -104,7 +112,6 @@ export function matchesQuery(query: Query, record: AnyRecord, locksOfIncidents: 
 const PLAIN = [
   ['kinds', 'kind'],
   ['routes', 'route'],
-  ['decisions', 'decision'],
   ['ids', 'id'],
   ['sessions', 'session'],
   ['principals', 'principal'],
@@ -115,8 +122,20 @@ function isWithin({ from, to }: Query, time: unknown): boolean {
   return typeof time === 'number' && time >= (from ?? -Infinity) && time < (to ?? Infinity)
 }
 
-function isOfClients(clients: readonly string[] | undefined, { client, application }: AnyRecord): boolean {
-  return clients === undefined || isAmong(clients, client) || isAmong(clients, application)
+/** Refusals that were only counted stand in one record, by decision and by address. */
+function isOfDecisions(wanted: readonly string[] | undefined, { decision, decisions }: AnyRecord): boolean {
+  return isAmong(wanted, decision) || hasName(wanted, decisions)
+}
+
+function isOfClients(wanted: readonly string[] | undefined, { client, application, clients }: AnyRecord): boolean {
+  if (wanted === undefined || isAmong(wanted, client) || isAmong(wanted, application)) return true
+  return Array.isArray(clients) && clients.some((each: AnyRecord | null) => isAmong(wanted, each?.client))
+}
+
+/** Whether the object has a member of one of these names. */
+function hasName(wanted: readonly string[] | undefined, counts: unknown): boolean {
+  if (wanted === undefined) return true
+  return typeof counts === 'object' && counts !== null && wanted.some((name) => Object.hasOwn(counts, name))
 }
 
 function isOfLocks({ locks, incidents }: Query, record: AnyRecord, ofIncidents: ReadonlySet<string>): boolean {

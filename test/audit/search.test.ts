@@ -25,6 +25,8 @@ function entryAt(i: number): string {
   if (i % 1000 === 13) {
     return `${base}"order","gateway":"gw","worker":"main","order":"lock","outcome":"accepted","id":"o${i}","by":"desk","channel":"api","epoch":1,"locks":["o${i}"],"reason":"it's a \\"test\\" \u2028","incident":"INC-${i % 3}"}`
   }
+  if (i % 1000 === 17)
+    return `${base}"refusals","gateway":"gw","worker":"w1","count":${i},"addresses":2,"decisions":{"throttled":${i},"locked":1},"clients":[{"client":"192.0.2.${i % 5}","count":3},{"client":"192.0.2.9","count":1}]}`
   const exchange = i % 3 === 1 ? i - 1 : i
   const phase = i % 3 === 0 ? 'decision' : 'outcome'
   const decision = i % 11 === 0 && phase === 'outcome' ? 'locked' : 'allow'
@@ -35,7 +37,8 @@ function entryAt(i: number): string {
       ? ''
       : `,"principal":"${person('p', exchange % 97)}","session":"${person('s', exchange % 301)}","application":"app-${exchange % 4}","otp":${exchange % 4 !== 3}`
   const subjects = i % 13 === 0 ? '' : `,"subjects":["${person('u', exchange % 5003)}","${person('u', exchange % 71)}"]`
-  return `${base}"request","gateway":"gw","worker":"w1","phase":"${phase}","id":"r${exchange}","client":"10.0.0.${i % 9}","method":"GET","route":"route.${exchange % 6}","path":"/x"${subjects}${session},"decision":"${decision}"${lock},"epoch":1${status}}`
+  const pii = i % 19 === 0 ? `,"pii":{"${i % 2 === 0 ? 'aadhaar' : 'mobile'}":${i}}` : ''
+  return `${base}"request","gateway":"gw","worker":"w1","phase":"${phase}","id":"r${exchange}","client":"10.0.0.${i % 9}","method":"GET","route":"route.${exchange % 6}","path":"/x"${subjects}${session},"decision":"${decision}"${lock},"epoch":1${status}${pii}}`
 }
 
 async function writeQuickly(place: Place, count: number): Promise<void> {
@@ -88,6 +91,12 @@ describe('both ways', () => {
       { locks: ['o1013'] },
       { incidents: ['INC-1'] },
       { ids: ['r99', 'r69999'] },
+      { decisions: ['throttled'] },
+      { decisions: ['locked', 'throttled'], clients: ['192.0.2.3'] },
+      { clients: ['192.0.2.9'], from: START + 2_000 },
+      { pii: ['aadhaar'], clients: ['10.0.0.4'] },
+      { pii: ['pan'] },
+      { kinds: ['refusals'] },
       { incidents: ['INC-"none'] },
       { routes: ["route.3' OR true --"] },
     ]
@@ -203,8 +212,8 @@ test('what a session is said to have read is what the records say', async () => 
 describe('an index that is not of this trail', () => {
   test('is not asked, and is built anew', async () => {
     const [name = ''] = await index.files()
-    const file = join(indexDir, `${name}.parquet`)
-    renameSync(file, join(indexDir, `0-${STRETCH}-00000000000000000000000000000000.parquet`))
+    const file = join(indexDir, `${name}.2.parquet`)
+    renameSync(file, join(indexDir, `0-${STRETCH}-00000000000000000000000000000000.2.parquet`))
     expect((await readIndexState(place.dir, index)).stale).toHaveLength(1)
     await buildIndex(place.dir, index, join(indexDir, 'build.lines'))
     expect(await index.files()).toContain(name)
@@ -214,7 +223,7 @@ describe('an index that is not of this trail', () => {
   test('that is damaged is said, and the trail itself is read', async () => {
     const said: string[] = []
     const [name = ''] = await index.files()
-    const file = join(indexDir, `${name}.parquet`)
+    const file = join(indexDir, `${name}.2.parquet`)
     const bytes = readFileSync(file)
     writeFileSync(file, bytes.subarray(0, bytes.length >> 1))
     const searcher = createSearcher({
@@ -256,4 +265,28 @@ test('the log beside a copy shows a line that was changed or taken out', () => {
   writeFileSync(file, lines.join('\n').replace('ended', 'endex'))
   expect(brokenLines(file)).toEqual([3])
   rmSync(file)
+})
+
+test('refusals that were only counted are found by address and by decision, answers by what was seen in them', async () => {
+  const countOf = async (query: Query): Promise<number> => (await indexed.page(query, { limit: 100_000 })).hits.length
+  const expected = (matches: (record: Record<string, unknown>) => boolean): number =>
+    all.filter((i) => matches(JSON.parse(entryAt(i)) as Record<string, unknown>)).length
+  expect(await countOf({ clients: ['192.0.2.9'] })).toBe(expected(({ kind }) => kind === 'refusals'))
+  expect(await countOf({ decisions: ['throttled'] })).toBe(expected(({ kind }) => kind === 'refusals'))
+  expect(await countOf({ pii: ['mobile'] })).toBe(
+    expected(({ pii }) => typeof pii === 'object' && pii !== null && 'mobile' in pii),
+  )
+  expect(fallbacks).toEqual([])
+  expect(parseQuery({ pii: ['aadhar'] })).toEqual({
+    problems: ['pii must be classes of personal data: aadhaar, pan, mobile, birthDate, birthYear, email'],
+  })
+})
+
+test('files of the index from before these columns are taken away, and made anew', async () => {
+  const old = join(indexDir, '0-65536-abcdef.parquet')
+  writeFileSync(old, 'x')
+  const again = await openTrailIndex({ dir: indexDir, threads: 1, memoryMegabytes: 256 })
+  expect(readdirSync(indexDir)).not.toContain('0-65536-abcdef.parquet')
+  expect(await again.files()).toHaveLength(1)
+  again.close()
 })

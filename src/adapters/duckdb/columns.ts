@@ -19,7 +19,17 @@ const COLUMNS = {
   locks: 'VARCHAR[]',
   incident: 'VARCHAR',
   status: 'INTEGER',
+  pii: 'JSON',
+  decisions: 'JSON',
+  clients: 'JSON',
 } as const
+
+/** What is kept of members that hold counts: their names alone, as a list. */
+const KEPT: Readonly<Partial<Record<keyof typeof COLUMNS, string>>> = {
+  pii: 'json_keys("pii")',
+  decisions: 'json_keys("decisions")',
+  clients: `json_extract_string("clients", '$[*].client')`,
+}
 
 export const COLUMN_NAMES = Object.keys(COLUMNS)
   .map((name) => `"${name}"`)
@@ -34,7 +44,9 @@ export function sqlText(text: string): string {
 /** Reads a file of lines. */
 export function fromLines(path: string): string {
   const types = Object.entries(COLUMNS).map(([name, type]) => `"${name}": '${type}'`)
-  return `read_json(${sqlText(path)}, format = 'newline_delimited', columns = {${types.join(', ')}}, maximum_object_size = 1048576)`
+  const kept = Object.entries(KEPT).map(([name, expression]) => `${expression} AS "${name}"`)
+  const lines = `read_json(${sqlText(path)}, format = 'newline_delimited', columns = {${types.join(', ')}}, maximum_object_size = 1048576)`
+  return `(SELECT * REPLACE (${kept.join(', ')}) FROM ${lines})`
 }
 
 const TYPES: Readonly<Record<MemberKind, string>> = {
@@ -60,7 +72,7 @@ export function fromPart(files: readonly string[], tail: string | undefined): st
   ]
   return parts.length === 0
     ? `(SELECT ${Object.entries(COLUMNS)
-        .map(([name, type]) => `NULL::${type} AS "${name}"`)
+        .map(([name, type]) => `NULL::${name in KEPT ? 'VARCHAR[]' : type} AS "${name}"`)
         .join(', ')} WHERE false)`
     : `(${parts.join(' UNION ALL ')})`
 }

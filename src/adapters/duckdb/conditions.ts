@@ -14,14 +14,18 @@ export function conditionOf(
   const plain = [
     ['kind', query.kinds],
     ['route', query.routes],
-    ['decision', query.decisions],
     ['id', query.ids],
     ['session', query.sessions],
     ['principal', query.principals],
   ] as const
   for (const [column, wanted] of plain) if (wanted !== undefined) parts.push(among(column, wanted))
+  if (query.decisions !== undefined)
+    parts.push(`(${among('decision', query.decisions)} OR ${hasAny('decisions', query.decisions)})`)
   if (query.clients !== undefined)
-    parts.push(`(${among('client', query.clients)} OR ${among('application', query.clients)})`)
+    parts.push(
+      `(${among('client', query.clients)} OR ${among('application', query.clients)} OR ${hasAny('clients', query.clients)})`,
+    )
+  if (query.pii !== undefined) parts.push(hasAny('pii', query.pii))
   if (query.subjects !== undefined) parts.push(hasAny('subjects', query.subjects))
   if (query.locks !== undefined) parts.push(`(${among('lock', query.locks)} OR ${hasAny('locks', query.locks)})`)
   if (query.incidents !== undefined) {

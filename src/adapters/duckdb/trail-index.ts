@@ -16,7 +16,10 @@ export interface TrailIndexOptions {
   readonly memoryMegabytes: number
 }
 
-const FILE = /^(\d+-\d+-[0-9a-f]+)\.parquet$/
+/** The number of the columns: a file of another one is removed, and made anew. */
+const SUFFIX = '.2.parquet'
+const FILE = /^(\d+-\d+-[0-9a-f]+)\.2\.parquet$/
+const OTHER = /^\d+-\d+-[0-9a-f]+(?:\.\d+)?\.parquet$/
 /**
  * Records of one route and client stand together, in small groups, so that the least and the greatest value of a group rule out
  * nearly all others: a question about a route and a client reads two groups of a file instead of all.
@@ -44,7 +47,7 @@ export async function openTrailIndex(options: TrailIndexOptions): Promise<TrailI
 }
 
 function createIndex(dir: string, instance: DuckDBInstance, connection: DuckDBConnection): TrailIndex {
-  const pathOf = (name: string): string => join(dir, `${name}.parquet`)
+  const pathOf = (name: string): string => join(dir, `${name}${SUFFIX}`)
   const copy = async (select: string, out: string, more: string): Promise<void> => {
     const unfinished = `${out}.${process.pid}.tmp`
     await connection.run(`COPY (${select}) TO ${sqlText(unfinished)} (FORMAT parquet, COMPRESSION zstd${more})`)
@@ -102,7 +105,8 @@ const LEFTOVER = /[.-](\d+)(?:-\d+)?\.(?:tmp|lines)$/
 async function removeLeftovers(dir: string): Promise<void> {
   for (const file of await readdir(dir)) {
     const pid = Number(LEFTOVER.exec(file)?.[1])
-    if (pid > 0 && !isAlive(pid)) await rm(join(dir, file), { force: true }).catch(() => undefined)
+    if ((OTHER.test(file) && !FILE.test(file)) || (pid > 0 && !isAlive(pid)))
+      await rm(join(dir, file), { force: true }).catch(() => undefined)
   }
 }
 

@@ -24,6 +24,7 @@ export interface QueryFlags extends ClientFlags, People {
   readonly id?: readonly string[]
   readonly lock?: readonly string[]
   readonly incident?: readonly string[]
+  readonly pii?: readonly string[]
   readonly pseudonymKey?: string
 }
 
@@ -43,7 +44,13 @@ export function addQueryOptions(command: Command): Command {
     .addOption(repeatable('--id <id>', 'a request or an order'))
     .addOption(repeatable('--lock <id>', 'what a lock refused, and the orders about it'))
     .addOption(repeatable('--incident <id>', 'orders of an incident, and what its locks refused'))
-    .addOption(repeatable('--kind <kind>', 'request, order, proof, gap, start, stop ...'))
+    .addOption(
+      repeatable(
+        '--pii <class>',
+        'answers in which such data was seen: aadhaar, pan, mobile, birthDate, birthYear, email',
+      ),
+    )
+    .addOption(repeatable('--kind <kind>', 'request, refusals, order, proof, gap, start, stop ...'))
     .addOption(personOption('subject', 'people whose records were asked for'))
     .addOption(personOption('principal', 'callers, by the sub of their token'))
     .addOption(personOption('session', 'sessions, as issuer#sid'))
@@ -61,6 +68,7 @@ const FLAG_OF = {
   sessions: 'session',
   subjects: 'subject',
   principals: 'principal',
+  pii: 'pii',
 } as const satisfies Record<(typeof LISTS)[number], keyof QueryFlags>
 
 /** The query that the flags ask for. Identifiers are read from a prompt or stdin, and are pseudonyms when this resolves. */

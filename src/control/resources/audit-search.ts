@@ -167,7 +167,7 @@ type Fields = Readonly<Record<string, unknown>>
 function withLists(fields: Fields): Fields {
   return Object.fromEntries(
     Object.entries(fields).map(([name, value]) => {
-      const list = LISTS.find((each) => each === `${name}s`)
+      const list = LISTS.find((each) => each === `${name}s` || each === name)
       return list !== undefined && typeof value === 'string' ? [list, [value]] : [name, value]
     }),
   )
