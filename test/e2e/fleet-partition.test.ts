@@ -2,8 +2,16 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { startCutProxy, type CutProxy } from '../support/cut-proxy.ts'
+import {
+  describeWithRedis,
+  fleetStoreOf,
+  orderUntilKept,
+  isReady,
+  servedBy,
+  statusBy,
+} from '../support/fleet-processes.ts'
 import {
   DEFAULT_ROUTES,
   eventually,
@@ -16,11 +24,9 @@ import {
   startRawUpstream,
   type GatewayProcess,
 } from '../support/gateway-process.ts'
-import { missingRedis, startRedis, type RedisServer } from '../support/redis-server.ts'
+import { startRedis, type RedisServer } from '../support/redis-server.ts'
 
-const missing = missingRedis()
-if (missing !== undefined) console.warn(`SKIPPED: a fleet in two halves was not tried, since ${missing}`)
-const withRedis = missing === undefined ? describe : describe.skip
+const withRedis = describeWithRedis('a fleet in two halves was')
 
 const FLEET = 'cowin-halves'
 const LEASE_MS = 1000
@@ -47,7 +53,7 @@ interface Accepted {
 
 withRedis('two gateways and a member without a data plane', () => {
   const home = mkdtempSync(path.join(os.tmpdir(), 'portcullis-halves-'))
-  const secretFile = path.join(home, 'fleet.secret')
+  const storeOf = fleetStoreOf(home, FLEET)
   let redis: RedisServer
   let link: CutProxy
   let upstream: Awaited<ReturnType<typeof startRawUpstream>>
@@ -61,22 +67,19 @@ withRedis('two gateways and a member without a data plane', () => {
       routes: DEFAULT_ROUTES,
       people,
       isControlOnly,
-      store: `{ kind: redis, dir: ./data, lease: ${LEASE_MS}ms, redis: { url: "redis://127.0.0.1:${port}", fleet: ${FLEET}, secretFile: "${secretFile}"${more} } }`,
+      store: storeOf({ url: `redis://127.0.0.1:${port}`, lease: `${LEASE_MS}ms`, more }),
     })
   const sign = (order: Record<string, unknown>, who = desk): string => {
     if (who === undefined) throw new Error('nobody')
     return signOrder(who, order, { aud: FLEET })
   }
-  const served = async (gateway: GatewayProcess): Promise<number> => (await gateway.get('/api/v2/facilities')).status
-  const statusOf = async (gateway: GatewayProcess): Promise<Status> =>
-    (await (await gateway.api('/api/v1/status')).json()) as Status
-  const ready = (gateway: GatewayProcess): Promise<boolean> =>
-    fetch(`http://127.0.0.1:${gateway.controlPort}/readyz`).then((answer) => answer.ok)
+  const served = servedBy
+  const statusOf = statusBy<Status>
+  const ready = isReady
   const freeze = async (gateway: GatewayProcess, wait: string): Promise<Accepted> =>
     (await (await gateway.order(sign(LOCK_ALL), `?wait=${wait}`)).json()) as Accepted
 
   beforeAll(async () => {
-    writeFileSync(secretFile, 'a secret of a fleet in a test, and long enough\n', { mode: 0o600 })
     ;[redis, upstream] = [await startRedis(), await startRawUpstream()]
     link = await startCutProxy({ port: redis.port })
     here = await prepare(redis.port, '')
@@ -95,7 +98,7 @@ withRedis('two gateways and a member without a data plane', () => {
   }, 30_000)
 
   test('the member without a data plane takes the genesis, and everybody is ready', async () => {
-    expect((await desks.order(sign({ kind: 'genesis', reason: 'a new fleet' }, lead))).status).toBe(201)
+    expect((await orderUntilKept(desks, () => sign({ kind: 'genesis', reason: 'a new fleet' }, lead))).status).toBe(201)
     for (const gateway of [here, desks, cutOff]) expect(await eventually(() => ready(gateway), 15_000)).toBe(true)
   }, 30_000)
 

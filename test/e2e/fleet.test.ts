@@ -1,8 +1,16 @@
 // A fleet of real processes and a real Redis: a freeze is proven by all, bounded when Redis dies, and kept when it comes back empty.
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import {
+  describeWithRedis,
+  fleetStoreOf,
+  orderUntilKept,
+  isReady,
+  servedBy,
+  statusBy,
+} from '../support/fleet-processes.ts'
 import {
   DEFAULT_ROUTES,
   eventually,
@@ -14,11 +22,9 @@ import {
   startRawUpstream,
   type GatewayProcess,
 } from '../support/gateway-process.ts'
-import { missingRedis, startRedis, type RedisServer } from '../support/redis-server.ts'
+import { startRedis, type RedisServer } from '../support/redis-server.ts'
 
-const missing = missingRedis()
-if (missing !== undefined) console.warn(`SKIPPED: the fleet was not tried, since ${missing}`)
-const withRedis = missing === undefined ? describe : describe.skip
+const withRedis = describeWithRedis('the fleet was')
 
 const FLEET = 'cowin-e2e'
 const people = [
@@ -65,7 +71,7 @@ withRedis('three gateways of two workers each, and a Redis', () => {
   let gateways: GatewayProcess[] = []
   let upstream: Awaited<ReturnType<typeof startRawUpstream>>
   const home = mkdtempSync(path.join(os.tmpdir(), 'portcullis-fleet-'))
-  const secretFile = path.join(home, 'fleet.secret')
+  const storeOf = fleetStoreOf(home, FLEET)
 
   const order = (words: Record<string, unknown>, who: (typeof people)[number] = desk): string =>
     signOrder(who, words, { aud: FLEET })
@@ -75,13 +81,11 @@ withRedis('three gateways of two workers each, and a Redis', () => {
       routes: DEFAULT_ROUTES,
       workers: 2,
       people,
-      store: `{ kind: redis, dir: ./data, lease: ${LEASE_MS}ms, redis: { url: "${redis.url}", fleet: ${FLEET}, secretFile: "${secretFile}" } }`,
+      store: storeOf({ url: redis.url, lease: `${LEASE_MS}ms` }),
     })
-  const ready = (gateway: GatewayProcess): Promise<boolean> =>
-    fetch(`http://127.0.0.1:${gateway.controlPort}/readyz`).then((answer) => answer.ok)
-  const served = async (gateway: GatewayProcess): Promise<number> => (await gateway.get('/api/v2/facilities')).status
-  const statusOf = async (gateway: GatewayProcess): Promise<Status> =>
-    (await (await gateway.api('/api/v1/status')).json()) as Status
+  const ready = isReady
+  const served = servedBy
+  const statusOf = statusBy<Status>
   const metric = async (gateway: GatewayProcess, name: string): Promise<number> => {
     const text = await (await fetch(`http://127.0.0.1:${gateway.controlPort}/metrics`)).text()
     return Number(new RegExp(`^portcullis_${name.replace(/[{}]/g, '\\$&')} (.*)$`, 'm').exec(text)?.[1])
@@ -96,10 +100,12 @@ withRedis('three gateways of two workers each, and a Redis', () => {
     return (await answer.json()) as Accepted
   }
   const thaw = async (gateway: GatewayProcess, lock: string): Promise<void> => {
-    const proposed = await gateway.order(order({ kind: 'release', locks: [lock], reason: 'over' }, lead))
+    const proposed = await orderUntilKept(gateway, () =>
+      order({ kind: 'release', locks: [lock], reason: 'over' }, lead),
+    )
     expect(proposed.status).toBe(202)
     const { id } = (await proposed.json()) as { id: string }
-    expect((await gateway.order(order({ kind: 'approve', release: id }, chief))).status).toBe(201)
+    expect((await orderUntilKept(gateway, () => order({ kind: 'approve', release: id }, chief))).status).toBe(201)
     expect(await all(async (each) => (await served(each)) === 200)).toBe(true)
   }
   const at = (index: number): GatewayProcess => {
@@ -109,7 +115,6 @@ withRedis('three gateways of two workers each, and a Redis', () => {
   }
 
   beforeAll(async () => {
-    writeFileSync(secretFile, 'a secret of a fleet in a test, and long enough\n', { mode: 0o600 })
     ;[redis, upstream] = [await startRedis(), await startRawUpstream()]
     gateways = await Promise.all([prepare(), prepare(), prepare()])
     await Promise.all(gateways.map((gateway) => gateway.start('/healthz')))
@@ -138,7 +143,9 @@ withRedis('three gateways of two workers each, and a Redis', () => {
   })
 
   test('one genesis, and all of them serve', async () => {
-    expect((await at(0).order(order({ kind: 'genesis', reason: 'a new fleet' }, lead))).status).toBe(201)
+    expect((await orderUntilKept(at(0), () => order({ kind: 'genesis', reason: 'a new fleet' }, lead))).status).toBe(
+      201,
+    )
     expect(await all(ready)).toBe(true)
     expect(await all(async (gateway) => (await served(gateway)) === 200)).toBe(true)
     const { fleet } = await statusOf(at(1))

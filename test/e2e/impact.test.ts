@@ -3,7 +3,8 @@
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { describeWithRedis, fleetStoreOf, orderUntilKept, servedBy } from '../support/fleet-processes.ts'
 import {
   DEFAULT_ROUTES,
   eventually,
@@ -14,11 +15,9 @@ import {
   startRawUpstream,
   type GatewayProcess,
 } from '../support/gateway-process.ts'
-import { missingRedis, startRedis, type RedisServer } from '../support/redis-server.ts'
+import { startRedis, type RedisServer } from '../support/redis-server.ts'
 
-const missing = missingRedis()
-if (missing !== undefined) console.warn(`SKIPPED: impact over a fleet was not tried, since ${missing}`)
-const withRedis = missing === undefined ? describe : describe.skip
+const withRedis = describeWithRedis('impact over a fleet was')
 const FLEET = 'impact-e2e'
 const [desk, lead, chief] = [
   makePerson('night-desk', 'responder'),
@@ -34,17 +33,15 @@ withRedis('two gateways of two workers each', () => {
   let gateways: GatewayProcess[] = []
   let upstream: Awaited<ReturnType<typeof startRawUpstream>>
   const home = mkdtempSync(path.join(os.tmpdir(), 'portcullis-impact-'))
-  const secretFile = path.join(home, 'fleet.secret')
   const keyFile = path.join(home, 'night-desk.key')
   const at = (index: number): GatewayProcess => gateways[index] as GatewayProcess
   const cli = (...args: readonly string[]) =>
     runCommand(args, { PORTCULLIS_CONTROL: `http://127.0.0.1:${at(0).controlPort}`, PORTCULLIS_KEY: keyFile })
 
   beforeAll(async () => {
-    writeFileSync(secretFile, 'a secret of a fleet in a test, and long enough\n', { mode: 0o600 })
     writeFileSync(keyFile, desk.privateKey.export({ format: 'pem', type: 'pkcs8' }), { mode: 0o600 })
     ;[redis, upstream] = [await startRedis(), await startRawUpstream()]
-    const store = `{ kind: redis, dir: ./data, lease: 2s, redis: { url: "${redis.url}", fleet: ${FLEET}, secretFile: "${secretFile}" } }`
+    const store = fleetStoreOf(home, FLEET)({ url: redis.url })
     const options = { upstreamPort: upstream.port, routes: ROUTES, workers: 2, people: [desk, lead, chief], store }
     gateways = await Promise.all([prepareGateway(options), prepareGateway(options)])
     await at(0).start('/healthz')
@@ -52,10 +49,10 @@ withRedis('two gateways of two workers each', () => {
     mkdirSync(path.join(at(1).home, 'data'), { recursive: true })
     copyFileSync(path.join(at(0).home, 'data/pseudonym.key'), path.join(at(1).home, 'data/pseudonym.key'))
     await at(1).start('/healthz')
-    const genesis = signOrder(lead, { kind: 'genesis', reason: 'a new fleet' }, { aud: FLEET })
-    expect((await at(0).order(genesis)).status).toBe(201)
-    expect(await eventually(async () => (await at(1).get('/api/v2/facilities')).status === 200, 10_000)).toBe(true)
-    expect(await eventually(async () => (await at(0).get('/api/v2/facilities')).status === 200, 10_000)).toBe(true)
+    const genesis = () => signOrder(lead, { kind: 'genesis', reason: 'a new fleet' }, { aud: FLEET })
+    expect((await orderUntilKept(at(0), genesis)).status).toBe(201)
+    expect(await eventually(async () => (await servedBy(at(1))) === 200, 10_000)).toBe(true)
+    expect(await eventually(async () => (await servedBy(at(0))) === 200, 10_000)).toBe(true)
   }, 60_000)
 
   afterAll(async () => {

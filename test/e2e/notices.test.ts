@@ -6,7 +6,8 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { describeWithRedis, fleetStoreOf, orderUntilKept } from '../support/fleet-processes.ts'
 import {
   DEFAULT_ROUTES,
   eventually,
@@ -18,11 +19,9 @@ import {
   startRawUpstream,
   type GatewayProcess,
 } from '../support/gateway-process.ts'
-import { missingRedis, startRedis, type RedisServer } from '../support/redis-server.ts'
+import { startRedis, type RedisServer } from '../support/redis-server.ts'
 
-const missing = missingRedis()
-if (missing !== undefined) console.warn(`SKIPPED: messages of a fleet were not tried, since ${missing}`)
-const withRedis = missing === undefined ? describe : describe.skip
+const withRedis = describeWithRedis('messages of a fleet were')
 const FLEET = 'notices-e2e'
 const [desk, lead, chief] = [
   makePerson('night-desk', 'responder'),
@@ -73,15 +72,13 @@ withRedis('two gateways that tell', () => {
       })
     })
     await new Promise<void>((resolve) => receiver.listen(0, '127.0.0.1', resolve))
-    const secretFile = path.join(home, 'fleet.secret')
-    writeFileSync(secretFile, 'a secret of a fleet in a test, and long enough\n', { mode: 0o600 })
     writeFileSync(path.join(home, 'hook.secret'), `whsec_${key.toString('base64')}\n`, { mode: 0o600 })
     for (const { name, privateKey } of [desk, lead, chief])
       writeFileSync(path.join(home, `${name}.key`), privateKey.export({ format: 'pem', type: 'pkcs8' }), {
         mode: 0o600,
       })
     ;[redis, upstream] = [await startRedis(), await startRawUpstream()]
-    const store = `{ kind: redis, dir: ./data, lease: 2s, redis: { url: "${redis.url}", fleet: ${FLEET}, secretFile: "${secretFile}" } }`
+    const store = fleetStoreOf(home, FLEET)({ url: redis.url })
     const hook = `http://127.0.0.1:${(receiver.address() as AddressInfo).port}/hook`
     const extra = `notify: { webhooks: [{ url: "${hook}", secretFile: "${path.join(home, 'hook.secret')}" }], networks: [127.0.0.0/8], console: "https://ops.example.in" }`
     gateways = await Promise.all(
@@ -108,7 +105,9 @@ withRedis('two gateways that tell', () => {
       )
     }
     await Promise.all(gateways.map((gateway) => gateway.start('/healthz')))
-    expect((await at(0).order(order({ kind: 'genesis', reason: 'a new fleet' }, lead))).status).toBe(201)
+    expect((await orderUntilKept(at(0), () => order({ kind: 'genesis', reason: 'a new fleet' }, lead))).status).toBe(
+      201,
+    )
     for (const gateway of gateways)
       expect(await eventually(async () => (await gateway.get('/api/v2/facilities')).status === 200, 10_000)).toBe(true)
   }, 60_000)

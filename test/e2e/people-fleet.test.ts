@@ -1,10 +1,11 @@
 // People are counted over a fleet of real gateways and a real Redis: who spreads over them is refused where one gateway would refuse,
 // and without Redis each keeps to its share.
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { describeWithRedis, fleetStoreOf, orderUntilKept } from '../support/fleet-processes.ts'
 import {
   eventually,
   makePerson,
@@ -13,11 +14,9 @@ import {
   startRawUpstream,
   type GatewayProcess,
 } from '../support/gateway-process.ts'
-import { missingRedis, startRedis, type RedisServer } from '../support/redis-server.ts'
+import { startRedis, type RedisServer } from '../support/redis-server.ts'
 
-const missing = missingRedis()
-if (missing !== undefined) console.warn(`SKIPPED: counts over a fleet were not tried, since ${missing}`)
-const withRedis = missing === undefined ? describe : describe.skip
+const withRedis = describeWithRedis('counts over a fleet were')
 
 const FLEET = 'people-e2e'
 const BUDGET = 12
@@ -44,9 +43,7 @@ withRedis('three gateways', () => {
 
   beforeAll(async () => {
     ;[redis, upstream] = [await startRedis(), await startRawUpstream()]
-    const secretFile = path.join(home, 'fleet.secret')
-    writeFileSync(secretFile, 'a secret of a fleet in a test, and long enough\n', { mode: 0o600 })
-    const store = `{ kind: redis, dir: ./data, lease: 1s, redis: { url: "${redis.url}", fleet: ${FLEET}, secretFile: "${secretFile}" } }`
+    const store = fleetStoreOf(home, FLEET)({ url: redis.url, lease: '1s' })
     const prepare = (): Promise<GatewayProcess> =>
       prepareGateway({
         ...{ upstreamPort: upstream.port, routes: ROUTES, people, store },
@@ -55,7 +52,8 @@ withRedis('three gateways', () => {
     const [first] = (gateways = [await prepare()])
     await first?.start('/healthz')
     const genesis = { kind: 'genesis', reason: 'a fleet for a test' }
-    expect((await first?.order(signOrder(people[0], genesis, { aud: FLEET })))?.status).toBe(201)
+    if (first === undefined) throw new Error()
+    expect((await orderUntilKept(first, () => signOrder(people[0], genesis, { aud: FLEET }))).status).toBe(201)
     gateways.push(await prepare(), await prepare())
     await Promise.all(gateways.slice(1).map((each) => each.start('/healthz')))
     expect(await everywhere(async (each) => (await each.get('/facilities')).status === 200)).toBe(true)

@@ -4,7 +4,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import net from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { describeWithRedis, fleetStoreOf, orderUntilKept } from '../support/fleet-processes.ts'
 import {
   eventually,
   freePort,
@@ -14,11 +15,9 @@ import {
   startRawUpstream,
   type GatewayProcess,
 } from '../support/gateway-process.ts'
-import { missingRedis, startRedis, type RedisServer } from '../support/redis-server.ts'
+import { startRedis, type RedisServer } from '../support/redis-server.ts'
 
-const missing = missingRedis()
-if (missing !== undefined) console.warn(`SKIPPED: revocation in a fleet was not tried, since ${missing}`)
-const withRedis = missing === undefined ? describe : describe.skip
+const withRedis = describeWithRedis('revocation in a fleet was')
 
 const FLEET = 'revocation-e2e'
 const REVOKED_WITHIN_MS = 250
@@ -67,11 +66,10 @@ withRedis('three gateways and a Redis', () => {
       )
     })
     eventsPort = await freePort()
-    const secretFile = path.join(home, 'fleet.secret')
+    const storeOf = fleetStoreOf(home, FLEET)
     const keyFile = path.join(home, 'receiver.key')
     const jwksFile = path.join(home, 'idp.json')
     const pseudonymKey = path.join(home, 'pseudonym.key')
-    writeFileSync(secretFile, 'a secret of a fleet in a test, and long enough\n', { mode: 0o600 })
     writeFileSync(keyFile, receiver.privateKey.export({ type: 'pkcs8', format: 'pem' }), { mode: 0o600 })
     writeFileSync(jwksFile, JSON.stringify({ keys: [{ ...idp.publicKey.export({ format: 'jwk' }), kid: 'idp' }] }))
     for (let n = 0; n < 3; n++) {
@@ -79,7 +77,7 @@ withRedis('three gateways and a Redis', () => {
         upstreamPort: upstream.port,
         routes: ROUTES,
         people,
-        store: `{ kind: redis, dir: ./data, lease: 2s, redis: { url: "${redis.url}", fleet: ${FLEET}, secretFile: "${secretFile}" } }`,
+        store: storeOf({ url: redis.url }),
         pseudonymKeyFile: pseudonymKey,
         ...(n > 0
           ? {}
@@ -91,8 +89,8 @@ withRedis('three gateways and a Redis', () => {
       gateways.push(gateway)
     }
     await gateways[0]?.start('/healthz')
-    const genesis = signOrder(lead, { kind: 'genesis', reason: 'the fleet begins' }, { aud: FLEET })
-    expect((await gateways[0]?.order(genesis))?.status).toBe(201)
+    const genesis = () => signOrder(lead, { kind: 'genesis', reason: 'the fleet begins' }, { aud: FLEET })
+    expect((await orderUntilKept(at(0), genesis)).status).toBe(201)
     await Promise.all(gateways.slice(1).map((gateway) => gateway.start('/healthz')))
     for (const gateway of gateways) {
       expect(await eventually(async () => (await ask(gateway, gateway.issuer.token())) === 200, 20_000)).toBe(true)
