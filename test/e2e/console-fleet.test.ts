@@ -198,16 +198,25 @@ if (missing !== undefined) console.warn(`SKIPPED: the console over a fleet was n
       await go(desk, 0, 'incidents')
       await desk.page.getByRole('button', { name: 'CERT-In has the report' }).click()
       await desk.page.getByText(/reported at/).waitFor()
+      // The line that the page shows is one that the command takes.
+      await desk.page.getByText(/portcullis incident report INC-7 --dir AUDIT_DIR --out INC-7 --control http/).waitFor()
       const out = path.join(home, 'INC-7')
       const dir = path.join(gatewayAt(0).home, 'data/audit')
-      expect((await runCommand(['incident', 'report', 'INC-7', '--dir', dir, '--out', out])).code).toBe(0)
+      const access = ['--control', `http://127.0.0.1:${gatewayAt(0).controlPort}`, '--key', keyFileOf(home, lead)]
+      expect((await runCommand(['incident', 'report', 'INC-7', '--dir', dir, '--out', out, ...access])).code).toBe(0)
       const { facts } = JSON.parse(readFileSync(path.join(out, 'report.json'), 'utf8')) as {
         facts: { people: number; locks: number }
       }
       expect(facts).toMatchObject({ people: 3, locks: 1 })
       const key = readFileSync(path.join(out, 'vkey'), 'utf8').trim()
       const verifier = await import('node:child_process')
-      expect(verifier.spawnSync(process.execPath, [path.join(out, 'verify.mjs'), out, '--key', key]).status).toBe(0)
+      const verified = verifier.spawnSync(process.execPath, [path.join(out, 'verify.mjs'), out, '--key', key], {
+        encoding: 'utf8',
+      })
+      expect([verified.status, verified.stdout]).toEqual([
+        0,
+        expect.stringMatching(/certificate-\d+\.json: 3 of 3 gateways have shown that they refuse/),
+      ])
       for (const visitor of visitors) expect(visitor.complaints).toEqual([])
     })
   },

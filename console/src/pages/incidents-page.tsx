@@ -69,7 +69,9 @@ function IncidentCard({
       <p class="hint">{t('incidentLocks', { n: incident.locks.length })}</p>
       <p class="hint">
         <span>{t('reportCli', { command: '' })}</span>{' '}
-        <code class="wrap">portcullis incident report {incident.id} --config FILE --out DIR</code>
+        <code class="wrap">
+          portcullis incident report {incident.id} --dir AUDIT_DIR --out {incident.id} --control {location.origin}
+        </code>
       </p>
       {isOpen && onGiven !== undefined && (
         <div class="actions start">

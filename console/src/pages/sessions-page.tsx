@@ -27,7 +27,15 @@ const PEOPLE: readonly Kind[] = ['sessions', 'principals', 'subjects']
 const HOUR_MS = 3_600_000
 const SPANS = { '15m': HOUR_MS / 4, '1h': HOUR_MS, '24h': 24 * HOUR_MS, '7d': 7 * 24 * HOUR_MS } as const
 type Span = keyof typeof SPANS
-const SHOWN_MAX = 100
+const ASKED_MAX = 1000
+const SHOWN_MAX = 50
+
+const ORDERS = {
+  last: 'orderLast',
+  people: 'orderPeople',
+  reads: 'orderReads',
+} as const satisfies Readonly<Record<string, MessageKey>>
+type Order = keyof typeof ORDERS
 
 /** What is looked for, as the API takes it: identifiers go in the body and are pseudonyms before anything is asked of the trail. */
 function wantedOf(kind: Kind, value: string): object {
@@ -45,12 +53,14 @@ export function SessionsPage() {
   const [found, setFound] = useState<SessionsView>()
   const [problem, setProblem] = useState<Problem>()
   const [isBusy, setBusy] = useState(false)
+  const [order, setOrder] = useState<Order>('last')
+  const shown = (found?.list ?? []).toSorted((a, b) => b[order] - a[order]).slice(0, SHOWN_MAX)
   const epoch = useStore(state, (all) => all.status?.epoch)
   const look = async (): Promise<void> => {
     setBusy(true)
     const wanted = wantedOf(kind, value.trim())
     const from = new Date(gatewayNow() - SPANS[span]).toISOString()
-    const answer = await ask<SessionsView>('audit/sessions', { ...wanted, from, limit: SHOWN_MAX })
+    const answer = await ask<SessionsView>('audit/sessions', { ...wanted, from, limit: ASKED_MAX })
     // An identifier does not stay in the page once it was asked for.
     if (PEOPLE.includes(kind) && !isPseudonym(value.trim())) setValue('')
     setBusy(false)
@@ -99,6 +109,16 @@ export function SessionsPage() {
               ))}
             </select>
           </label>
+          <label>
+            {t('orderBy')}
+            <select name="order-by" value={order} onChange={(event) => setOrder(event.currentTarget.value as Order)}>
+              {Object.entries(ORDERS).map(([each, name]) => (
+                <option key={each} value={each}>
+                  {t(name)}
+                </option>
+              ))}
+            </select>
+          </label>
         </div>
         <div class="actions">
           <button type="submit" class="primary" disabled={isBusy}>
@@ -117,9 +137,9 @@ export function SessionsPage() {
           </span>
         )}
         {problem === undefined && isBusy && t('searching')}
-        {found !== undefined && !isBusy && t('sessionsFound', { n: found.sessions, shown: found.list.length })}
+        {found !== undefined && !isBusy && t('sessionsFound', { n: found.sessions, shown: shown.length })}
       </p>
-      {found?.list.map((use) => (
+      {shown.map((use) => (
         <Card key={use.session} use={use} />
       ))}
     </>

@@ -185,10 +185,15 @@ function fencedOf(parts: FleetParts, name: string, { moment }: Heard): MissingGa
 /** What each member has shown of the orders that were answered with the epoch; undefined where there are none. */
 export async function fleetCertificate(parts: FleetParts, epoch: number): Promise<FleetCertificate | undefined> {
   const { deps, proofs } = parts
-  const orders = [...deps.desk.ledger.accepted].filter(([, at]) => at === epoch).map(([id]) => id)
-  if (orders.length === 0) return undefined
+  const { accepted, held, released } = deps.desk.ledger
+  const answered = [...accepted].filter(([, at]) => at === epoch).map(([id]) => id)
+  if (answered.length === 0) return undefined
   await parts.look.refresh()
-  const shown = await Promise.all(orders.map(async (order) => [order, await proofs.gather(order)] as const))
+  const gathered = await Promise.all(answered.map(async (order) => [order, await proofs.gather(order)] as const))
+  // A proposal or a word about an incident is answered with the epoch that stands, and has nothing that a canary could show.
+  const shown = gathered.filter(([order, known]) => known.size > 0 || held.has(order) || released.has(order))
+  if (shown.length === 0) return undefined
+  const orders = shown.map(([order]) => order)
   const names = countingNames(parts)
   const isProven = (name: string): boolean => shown.every(([, known]) => known.get(name)?.isWhole === true)
   const views = orders.map((order) => proofView(parts, order, parts.acceptedMs.get(order) ?? Infinity))
