@@ -90,6 +90,7 @@ export class WorkerSlot<Config, Batch, Announcement> {
   }
 
   #take(message: FromWorker<Batch, Announcement>): void {
+    if (isPassed(message)) return
     switch (message.type) {
       case 'key':
         this.voucher = this.#vouch(this.name, message.key)
@@ -120,13 +121,18 @@ export class WorkerSlot<Config, Batch, Announcement> {
       case 'drained':
         this.drained = message.clean
         break
-      case 'durable':
-      case 'series':
-      case 'anomaly':
-      case 'otp':
-        break
     }
   }
+}
+
+type Message<Batch, Announcement> = FromWorker<Batch, Announcement>
+type Passed = { readonly type: 'durable' | 'series' | 'anomaly' | 'counted' | 'otp' }
+
+/** What the pool passes on, and no slot keeps. */
+function isPassed<Batch, Announcement>(
+  message: Message<Batch, Announcement>,
+): message is Extract<Message<Batch, Announcement>, Passed> {
+  return ['durable', 'series', 'anomaly', 'counted', 'otp'].includes(message.type)
 }
 
 function trailProblemOf({
