@@ -139,3 +139,32 @@ test('an index is built beside the trail or where it is told, and verify goes on
   expect((await audit(cwd, 'verify', dir, '--resume', 'resume')).stderr).toContain('damaged')
   chmodSync(join(cwd, 'resume'), 0o600)
 })
+
+test('the trails of a fleet are searched as one, in order of their times, each use recorded beside each', async () => {
+  const cwd = emptyFolder()
+  const other = createPlace()
+  const entries = Array.from(
+    { length: 300 },
+    (_, i) =>
+      `{"time":${1_800_000_000_000 + 2 * i},"seq":${i},"kind":"request","gateway":"other","worker":"w1","id":"o${i}","route":"route.1","decision":"allow","status":200}`,
+  )
+  await writeTrail(other, [entries])
+  const built = await audit(cwd, 'index', dir, other.dir)
+  expect(built.code === 0 || built.stderr.includes('no index can be built')).toBe(true)
+  const found = async (...more: readonly string[]) => {
+    const answer = await audit(cwd, 'search', '--dir', dir, '--also-dir', other.dir, '--route', 'route.1', ...more)
+    return answer.stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { time: number; gateway: string })
+  }
+  const all = await found('--ndjson')
+  expect(all).toHaveLength(500)
+  expect(all.map(({ time }) => time)).toEqual(all.map(({ time }) => time).toSorted((a, b) => a - b))
+  expect(new Set(all.map(({ gateway }) => gateway))).toEqual(new Set(['gw', 'other']))
+  expect(await found('--ndjson', '--newest', '--limit', '7')).toEqual(all.toReversed().slice(0, 7))
+  expect(readFileSync(`${other.dir}.access.ndjson`, 'utf8')).toContain('"route.1"')
+  expect(await audit(cwd, 'search', '--also-dir', other.dir)).toMatchObject({ code: 2 })
+  expect(await audit(cwd, 'search', '--dir', dir, '--pii', 'aadhar')).toMatchObject({ code: 2 })
+  expect(await audit(cwd, 'index', dir, other.dir, '--index-dir', cwd)).toMatchObject({ code: 2 })
+})

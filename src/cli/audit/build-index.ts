@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import type { Command } from 'commander'
 import { examples, type Context, type Define } from '../command.ts'
-import { CommandFailure, EXIT, type ExitCode } from '../failure.ts'
+import { CommandFailure, EXIT, usageFailure, type ExitCode } from '../failure.ts'
 import { reasonOf } from '../signing-key.ts'
 import { indexDirOf, openIndexForBuilding } from './trail-access.ts'
 import { checkDir } from './where.ts'
@@ -17,17 +17,21 @@ export const define: Define = (command, context) => {
     .command('index')
     .description('build the index of a trail, or bring it up to date; a gateway does that by itself')
   index
-    .argument('<dir>', "the trail's directory: audit.dir of the config, or a copy of it")
+    .argument('<dir...>', "the trail's directory: audit.dir of the config, or a copy of it; several of a fleet")
     .option('--index-dir <dir>', 'where it goes (default: DIR.index, beside the trail)')
     .option('--json', 'print JSON')
   examples(index, 'portcullis audit index ./data/audit')
-  index.action(async (dir: string, flags: IndexFlags) => {
-    context.finish(await buildIndexOf(dir, flags, context))
+  index.action(async (dirs: readonly string[], flags: IndexFlags) => {
+    if (dirs.length > 1 && flags.indexDir !== undefined)
+      throw usageFailure('--index-dir names one index: of several trails each has its own beside it')
+    for (const dir of dirs) checkDir(dir)
+    let code: ExitCode = EXIT.done
+    for (const dir of dirs) code = await buildIndexOf(dir, flags, context)
+    context.finish(code)
   })
 }
 
 async function buildIndexOf(dir: string, flags: IndexFlags, context: Context): Promise<ExitCode> {
-  checkDir(dir)
   const { printer } = context
   const { buildIndex, readIndexState } = await import('../../audit/search/build-index.ts')
   const index = await openIndexForBuilding(dir, flags, context)

@@ -1,6 +1,7 @@
 // The flags that say what is looked for in the trail, and how identifiers of people become pseudonyms before anything is asked.
 import { existsSync } from 'node:fs'
 import type { Command } from 'commander'
+import { PII_CLASSES } from '../../core/pii.ts'
 import { LISTS, type Query } from '../../core/trail-query.ts'
 import { parseDuration, parseInstant, type Instant } from '../../core/time.ts'
 import { createClient, type ClientFlags } from '../client.ts'
@@ -81,6 +82,8 @@ export async function queryOf(flags: QueryFlags, dir: string | undefined, contex
     const values = flags[FLAG_OF[list]]
     if (values !== undefined && values !== true) query[list] = values
   }
+  const other = flags.pii?.find((each) => !PII_CLASSES.some((known) => known === each))
+  if (other !== undefined) throw usageFailure(`--pii ${other}: give one of ${PII_CLASSES.join(', ')}`)
   const person = personFlagOf(flags)
   if (person !== undefined) query[PEOPLE[person].dimension] = await askFor(person, flags, dir, context)
   return query

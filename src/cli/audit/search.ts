@@ -4,6 +4,8 @@ import { examples, type Context, type Define } from '../command.ts'
 import { EXIT, usageFailure, type ExitCode } from '../failure.ts'
 import { plain, table } from '../print.ts'
 import { addClientOptions } from '../client.ts'
+import { repeatable } from '../repeatable.ts'
+import { mergeByTime } from './merge.ts'
 import { addQueryOptions, queryOf, type QueryFlags } from './query-options.ts'
 import { addAccessOptions, openAccess, type AccessFlags, type FoundEntry, type TrailAccess } from './trail-access.ts'
 
@@ -13,6 +15,7 @@ interface SearchFlags extends QueryFlags, AccessFlags {
   readonly ndjson?: boolean
   readonly detail?: boolean
   readonly keys?: string
+  readonly alsoDir?: readonly string[]
 }
 
 const PAGE = 1000
@@ -22,6 +25,12 @@ export const define: Define = (command, context) => {
   const search: Command = command.command('search').description('find records, by what they say or by whom they are of')
   addQueryOptions(search)
   addAccessOptions(search)
+    .addOption(
+      repeatable(
+        '--also-dir <dir>',
+        'with --dir: the trail of another gateway of the fleet; all in order of their times',
+      ),
+    )
     .option('--limit <n>', `as many at most; 0 is all (default: ${LIMIT}, with --ndjson all)`)
     .option('--newest', 'the newest first')
     .option('--detail', 'open what routes have recorded in detail, where its keys are still there')
@@ -31,6 +40,7 @@ export const define: Define = (command, context) => {
   examples(
     search,
     'portcullis audit search --route record.read --decision forbidden --since 2d',
+    'portcullis audit search --dir ./gate-1 --also-dir ./gate-2 --incident INC-7',
     'portcullis audit search --dir ./data/audit --subject --pseudonym-key ./data/pseudonym.key < numbers.txt',
   )
   search.action(async (flags: SearchFlags) => {
@@ -46,18 +56,41 @@ async function searchTrail(flags: SearchFlags, context: Context): Promise<ExitCo
     throw usageFailure(
       '--ndjson prints records byte for byte as the trail has them: with --detail print a table, or --json',
     )
-  const access = await openAccess(flags, 'search', isDetailed ? { ...query, detail: true } : query, context)
+  const told = isDetailed ? { ...query, detail: true } : query
+  const opened: TrailAccess[] = []
   let count = 0
   try {
-    const found = pagesOf(access, query, {
-      ...{ limit, newestFirst: flags.newest === true },
-      ...(isDetailed ? { detail: true } : {}),
-    })
+    for (const dir of dirsOf(flags)) opened.push(await openAccess({ ...flags, ...dir }, 'search', told, context))
+    const newestFirst = flags.newest === true
+    const streams = opened.map((access) =>
+      pagesOf(access, query, { limit, newestFirst, ...(isDetailed ? { detail: true } : {}) }),
+    )
+    const [only] = streams
+    const found = streams.length === 1 && only !== undefined ? only : firstOf(mergeByTime(streams, newestFirst), limit)
     count = flags.json === true ? await printJson(found, query, context) : await printRows(found, flags, limit, context)
   } finally {
-    await access.close(count)
+    for (const access of opened) await access.close(count)
   }
   return EXIT.done
+}
+
+/** One trail, or several of a fleet. */
+function dirsOf({ dir, alsoDir = [], index, indexDir }: SearchFlags): readonly { readonly dir?: string }[] {
+  if (alsoDir.length === 0) return [dir === undefined ? {} : { dir }]
+  if (dir === undefined) throw usageFailure('--also-dir goes with --dir: the first trail')
+  if (indexDir !== undefined && index !== false)
+    throw usageFailure('--index-dir names one index: with --also-dir each trail has its own beside it')
+  return [dir, ...alsoDir].map((each) => ({ dir: each }))
+}
+
+/** `limit` 0 is all. */
+async function* firstOf(found: AsyncIterable<FoundEntry>, limit: number): AsyncGenerator<FoundEntry> {
+  let left = limit === 0 ? Infinity : limit
+  for await (const each of found) {
+    yield each
+    left -= 1
+    if (left === 0) return
+  }
 }
 
 /** Returns how many there were, as the next one does. */
