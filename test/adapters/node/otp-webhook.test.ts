@@ -15,6 +15,7 @@ interface Hit {
 }
 let server: http.Server
 let hits: Hit[]
+let elsewhere = 0
 let answer: (response: http.ServerResponse, hit: number) => void
 let logged: string[]
 
@@ -25,6 +26,11 @@ beforeEach(async () => {
     let body = ''
     request.setEncoding('utf8').on('data', (piece: string) => (body += piece))
     request.on('end', () => {
+      if (request.url === '/elsewhere') {
+        elsewhere += 1
+        response.writeHead(204).end()
+        return
+      }
       hits.push({ headers: request.headers, body })
       answer(response, hits.length)
     })
@@ -93,10 +99,6 @@ test('is tried again with the same id, and then it arrives', async () => {
 
 test.each([
   ['refuses', (response: http.ServerResponse): void => void response.writeHead(500).end()],
-  [
-    'redirects',
-    (response: http.ServerResponse): void => void response.writeHead(302, { location: 'http://127.0.0.1:1/' }).end(),
-  ],
   ['breaks off', (response: http.ServerResponse): void => void response.socket?.destroy()],
 ] as const)('one that %s is given up after three tries, and told without the number', async (_what, how) => {
   answer = how
@@ -105,6 +107,13 @@ test.each([
   expect(logged).toHaveLength(1)
   expect(logged[0]).toContain('txn-1')
   for (const secret of ['9876543210', '123456', SECRET]) expect(logged[0]).not.toContain(secret)
+})
+
+test.each([302, 307, 308])('is never taken elsewhere, where it is told to go (%i)', async (status) => {
+  answer = (response) => void response.writeHead(status, { location: '/elsewhere' }).end()
+  elsewhere = 0
+  expect((await deliver()).event).toBe('failed')
+  expect([hits.length, elsewhere]).toEqual([3, 0])
 })
 
 test('one that never answers is timed out', async () => {
