@@ -1,6 +1,8 @@
 // Retention of a running gateway: the record first, then the files; holds, and a clock that nobody should believe.
+import { readdirSync } from 'node:fs'
 import { afterAll, expect, test } from '@jest/globals'
 import { createTrailKeeper } from '../../src/app/keep-trail.ts'
+import { createDetailMemory, DetailSealer } from '../../src/audit/detail/detail-sealer.ts'
 import { verifyTrail } from '../../src/audit/verify.ts'
 import type { AuditRecord } from '../../src/core/audit-record.ts'
 import { createPlace, createSigner, records, removePlaces, writeTrail } from '../audit/trail.ts'
@@ -101,4 +103,33 @@ test('where the trail takes no record nothing is deleted', async () => {
   pass(181 * DAY)
   await expect(keeper.look()).rejects.toThrow('retention deletes nothing')
   expect(await minimum()).toBe(0)
+})
+
+test('keys of detail go when their days are over, told before and after; what a hold keeps stays', async () => {
+  const { keeper, pass, appended, place, running } = await open()
+  const dir = `${place.dir}.keys`
+  const sealer = new DetailSealer({
+    ...{ dir, writer: 'w1', erasures: new Int32Array(createDetailMemory()) },
+    onFailure: (problem) => {
+      throw new Error(problem)
+    },
+  })
+  for (const day of [0, 1, 60]) sealer.seal(['a', 'b'], START + day * DAY, 'text', 'id')
+  await sealer.close()
+  await keeper.look()
+  pass(89 * DAY)
+  await keeper.look()
+  expect([appended, readdirSync(dir).length]).toEqual([[], 3])
+  running.config.audit.holds = [{ incident: 'INC-7', since: START }]
+  pass(30 * DAY)
+  await keeper.look()
+  expect(readdirSync(dir)).toHaveLength(3)
+  running.config.audit.holds = []
+  await keeper.look()
+  expect(readdirSync(dir)).toHaveLength(1)
+  const erasures = appended.filter(({ kind }) => kind === 'erasure')
+  expect(erasures).toMatchObject([
+    { state: 'begun', by: 'retention' },
+    { state: 'ended', keys: 4 },
+  ])
 })

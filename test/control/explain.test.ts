@@ -3,16 +3,8 @@ import { describe, expect, test } from '@jest/globals'
 import request from 'supertest'
 import { people } from '../support/control-desk.ts'
 import { createServerRig, AUTHORIZED, type ServerRig } from '../support/control-server.ts'
-import { LOGIN_TYP, LOCK_ALL, signCompact, type Person } from '../support/control-signing.ts'
-
-async function login({ app, rig }: ServerRig, who: Person): Promise<{ authorization: string }> {
-  const { body } = await request(app).get('/api/v1/login/nonce').set('host', 'localhost:9080')
-  const { nonce } = body as { nonce: string }
-  const payload = { iss: who.name, iat: Math.floor(rig.clock.now() / 1000), aud: 'http://localhost:9080', nonce }
-  const jws = signCompact({ alg: 'EdDSA', typ: LOGIN_TYP, kid: who.name }, payload, who.privateKey)
-  const opened = await request(app).post('/api/v1/login').set('host', 'localhost:9080').send({ login: jws })
-  return { authorization: `Bearer ${(opened.body as { token: string }).token}` }
-}
+import { login } from '../support/control-login.ts'
+import { LOCK_ALL, type Person } from '../support/control-signing.ts'
 
 async function ask(server: ServerRig, question: object, who: Person = people.desk) {
   return request(server.app)
