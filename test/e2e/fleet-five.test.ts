@@ -1,6 +1,8 @@
 // Five real gateways of two workers each and a real Redis, under load: whatever happens to Redis, to a clock or to a gateway, nothing that
 // a freeze covers reaches the upstream after that gateway's own epoch, and the certificate says what is true of each.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { once } from 'node:events'
+import net from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
@@ -36,6 +38,15 @@ const people = [
 const [desk, day, lead, chief] = people
 const read = createProofReader()
 
+/** A download that never ends where the query asks for one. */
+function answerAs(socket: net.Socket, head: string): void {
+  socket.write(
+    head.includes('?endless')
+      ? 'HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nsome\r\n'
+      : 'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 15\r\n\r\n{"from":"real"}',
+  )
+}
+
 interface Missing {
   readonly name: string
   readonly address?: string
@@ -49,6 +60,7 @@ interface Accepted {
     readonly missing: readonly string[]
     readonly proven: readonly string[]
     readonly missingGateways: readonly Missing[]
+    readonly residual: { readonly cut: number }
   }
 }
 interface Certificate {
@@ -148,7 +160,7 @@ withRedis('five gateways of two workers each, and a Redis', () => {
 
   beforeAll(async () => {
     writeFileSync(stepFile, '0')
-    ;[redis, upstream] = [await startRedis(), await startRawUpstream()]
+    ;[redis, upstream] = [await startRedis(), await startRawUpstream(answerAs)]
     link = await startCutProxy({ port: redis.port })
     gateways = await Promise.all([0, 1, 2, 3, 4].map(prepare))
     await Promise.all(gateways.map((gateway) => gateway.start('/healthz')))
@@ -186,6 +198,29 @@ withRedis('five gateways of two workers each, and a Redis', () => {
     expect(await each(async (gateway) => (await statusOf(gateway)).frozen)).toBe(true)
     expect(await isServing(at(1))).toBe(false)
     await thaw(two.id)
+  }, 60_000)
+
+  test('a download that is open at each gateway is cut with the freeze, before its worker has proven it', async () => {
+    const cutAt = await Promise.all(
+      gateways.map(async ({ port }) => {
+        const socket = net.connect(port, '127.0.0.1')
+        socket.on('error', () => undefined)
+        socket.write('GET /api/v2/facilities?endless HTTP/1.1\r\nHost: x\r\n\r\n')
+        await once(socket, 'data')
+        return { at: new Promise<number>((resolve) => socket.once('close', () => resolve(Date.now()))), socket }
+      }),
+    )
+    const accepted = await freeze(0, '10s')
+    expect(accepted.proof.missing).toEqual([])
+    const answeredMs = Date.now()
+    const late = setTimeout(() => {
+      for (const { socket } of cutAt) socket.destroy()
+    }, 5000)
+    for (const { at: closed } of cutAt) expect((await closed) - answeredMs).toBeLessThan(2000)
+    clearTimeout(late)
+
+    expect(accepted.proof.residual.cut).toBeGreaterThanOrEqual(5)
+    await thaw(accepted.id)
   }, 60_000)
 
   test('Redis paused: who is reached by control address proves nothing it cannot show, the rest is fenced; and all of it is true', async () => {
