@@ -32,7 +32,7 @@ export function joinCounts(parts: Parts, onSharers: (gateways: number) => void):
   let sketchedMs = 0
   const { roster } = fleet.parts
   const carrier = createCountCarrier({
-    ...{ store, logger, second, onSharers },
+    ...{ store, logger, second, onSharers, keyId: parts.pseudonymKey.id },
     seal: fleet.parts.deps.seal,
     monotonicMs: () => clock.monotonicMs(),
     lostAfterMs: leaseMs,

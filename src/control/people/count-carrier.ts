@@ -25,6 +25,8 @@ export interface CountCarrierDeps {
   readonly store: CountStore
   readonly seal: FleetSeal
   readonly logger: Logger
+  /** Of the key by which people are named: counts under another one mean nobody here. */
+  readonly keyId: string
   readonly monotonicMs: () => number
   /** Seconds of the clock by which people are counted; the gateways' agree as far as their clocks do. */
   readonly second: () => number
@@ -50,6 +52,7 @@ export interface CountCarrier {
 export function createCountCarrier(deps: CountCarrierDeps): CountCarrier {
   const { store, seal, logger } = deps
   const waiting: string[] = []
+  const strangers = new Set<string>()
   let cursor = ''
   /** When all that the store had was last read. */
   let heardMs: number | undefined
@@ -77,6 +80,14 @@ export function createCountCarrier(deps: CountCarrierDeps): CountCarrier {
     const read = readCounted(opened.payload)
     const now = deps.second()
     if (read === undefined || read.at < now - DAY_SECONDS) return
+    if (read.keyId !== deps.keyId) {
+      if (!strangers.has(opened.gateway))
+        logger.error('a gateway of the fleet names people by another key: audit.pseudonyms.keyFile must be the same', {
+          gateway: opened.gateway,
+        })
+      strangers.add(opened.gateway)
+      return
+    }
     deps.apply(read.counted, Math.min(read.at, now))
   }
 
@@ -99,7 +110,7 @@ export function createCountCarrier(deps: CountCarrierDeps): CountCarrier {
     },
     async look() {
       for (const { kind, bytes } of deps.collect()) {
-        const words = { at: deps.second(), kind, counted: Buffer.from(bytes).toString('base64') }
+        const words = { at: deps.second(), keyId: deps.keyId, kind, counted: Buffer.from(bytes).toString('base64') }
         waiting.push(seal.seal('counts', canonicalJson(words)))
       }
       waiting.splice(0, Math.max(0, waiting.length - WAITING_MAX))
@@ -113,11 +124,13 @@ export function createCountCarrier(deps: CountCarrierDeps): CountCarrier {
   }
 }
 
-function readCounted(payload: unknown): { readonly at: number; readonly counted: Counted } | undefined {
+function readCounted(
+  payload: unknown,
+): { readonly at: number; readonly keyId: unknown; readonly counted: Counted } | undefined {
   if (!isFields(payload)) return undefined
-  const { at, kind, counted } = payload
+  const { at, keyId, kind, counted } = payload
   if (typeof at !== 'number' || !Number.isSafeInteger(at) || typeof counted !== 'string') return undefined
   if (kind !== 'deltas' && kind !== 'sketches') return undefined
   const bytes = Uint8Array.from(Buffer.from(counted, 'base64'))
-  return bytes.length > COUNTED_BYTES_MAX ? undefined : { at, counted: { kind, bytes } }
+  return bytes.length > COUNTED_BYTES_MAX ? undefined : { at, keyId, counted: { kind, bytes } }
 }

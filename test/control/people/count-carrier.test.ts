@@ -32,6 +32,7 @@ interface Member {
   readonly toSend: Counted[]
   readonly applied: { readonly text: string; readonly then: number }[]
   readonly sharers: number[]
+  readonly logger: ReturnType<typeof createFakeLogger>
   readonly store: ReturnType<typeof openRedisCountStore>
 }
 
@@ -41,19 +42,20 @@ withRedis('counts of a fleet', () => {
   const members: Member[] = []
   const second = (): number => SECOND + Math.floor((clock.monotonicMs() - 1_000) / 1_000)
 
-  function join(signer = makeSigner(), secret = SECRET, gateways = 2): Member {
+  function join(signer = makeSigner(), secret = SECRET, gateways = 2, keyId = 'k1'): Member {
     const seal = createFleetSeal({ fleet: FLEET, secrets: () => [secret], signer })
     const store = openRedisCountStore({ url: redis.url, fleet: FLEET, timeoutMs: 5_000, fraction: () => 0.5 })
     const [toSend, applied, sharers]: [Counted[], Member['applied'], number[]] = [[], [], []]
+    const logger = createFakeLogger()
     const carrier = createCountCarrier({
-      ...{ store, seal, second, lostAfterMs: 1_000, logger: createFakeLogger() },
+      ...{ store, seal, second, keyId, logger, lostAfterMs: 1_000 },
       monotonicMs: () => clock.monotonicMs(),
       collect: () => toSend.splice(0),
       apply: ({ bytes }, then) => void applied.push({ text: Buffer.from(bytes).toString(), then }),
       gateways: () => gateways,
       onSharers: (count) => void sharers.push(count),
     })
-    const member = { carrier, seal, toSend, applied, sharers, store }
+    const member = { carrier, seal, logger, toSend, applied, sharers, store }
     members.push(member)
     return member
   }
@@ -111,7 +113,7 @@ withRedis('counts of a fleet', () => {
     stranger.toSend.push(deltas('forged'))
     await stranger.carrier.look()
     const { seal } = join()
-    const words = { at: SECOND, kind: 'deltas', counted: 'YQ==' }
+    const words = { at: SECOND, keyId: 'k1', kind: 'deltas', counted: 'YQ==' }
     const bodies = [
       'nothing',
       seal.seal('heartbeat', canonicalJson(words)),
@@ -125,6 +127,18 @@ withRedis('counts of a fleet', () => {
     await redis.command('XADD', STREAM, '*', 'other', 'field', 'body', 'x')
     await one.carrier.look()
     expect(one.applied).toEqual([{ text: 'a', then: SECOND }])
+  })
+
+  test('who names people by another key is not counted, and that is said once', async () => {
+    const [one, other] = [join(), join(makeSigner(), SECRET, 2, 'k2')]
+    await one.carrier.look()
+    for (const text of ['a', 'b']) {
+      other.toSend.push(deltas(text))
+      await other.carrier.look()
+      await one.carrier.look()
+    }
+    expect(one.applied).toEqual([])
+    expect(one.logger.lines.filter((line) => line.includes('audit.pseudonyms.keyFile'))).toHaveLength(1)
   })
 
   test('the largest message fits', async () => {
