@@ -140,6 +140,17 @@ if (missing !== undefined) console.warn(`SKIPPED: the console over a fleet was n
       expect(await served('/api/v2/facilities')).toEqual([503, 503, 503])
       await desk.page.keyboard.press('Escape')
       await visitorAt(1).page.locator('.banner.frozen').waitFor()
+      // From the lock to the record of its order, proven in the page. It is under a checkpoint a second later.
+      await eventually(async () => {
+        await go(desk, 0, 'state')
+        await desk.page.getByRole('link', { name: 'Its record' }).first().click()
+        const index = desk.page.locator('input[name=index]')
+        await index.waitFor()
+        return eventually(async () => (await index.inputValue()) !== '', 1000)
+      }, 15_000)
+      await desk.page.getByRole('button', { name: 'Fetch and prove' }).click()
+      await desk.page.locator('[data-proven]').waitFor()
+      expect(await desk.page.locator('main').textContent()).toContain('records for sale')
     })
 
     test('whose records went is found in the page, by pseudonym, and a number that was asked for stands nowhere', async () => {

@@ -103,6 +103,9 @@ export const en = {
   takeBack: 'Take back',
   takeBackHint: 'Whoever locked may take it back alone within 60 s.',
   proposeRelease: 'Propose release',
+  itsRecord: 'Its record',
+  stopsSignIn:
+    'This locks a route tagged auth: nobody can sign in or get a one-time password through it while it holds.',
   extend: 'Lock on',
   problems: 'To be mended',
   noProblems: 'Nothing to mend.',

@@ -104,6 +104,8 @@ export const hi: Readonly<Record<MessageKey, string>> = {
   takeBack: 'वापस लें',
   takeBackHint: 'जिसने बंद किया वह 60 सेकंड के भीतर अकेले वापस ले सकता है।',
   proposeRelease: 'खोलने का प्रस्ताव',
+  itsRecord: 'इसका अभिलेख',
+  stopsSignIn: 'यह auth टैग वाले मार्ग को बंद करता है: जब तक ताला है, वहाँ से कोई साइन इन नहीं कर सकता, न OTP पा सकता है।',
   extend: 'फिर बंद करें',
   problems: 'ठीक करने योग्य',
   noProblems: 'ठीक करने को कुछ नहीं।',

@@ -108,15 +108,29 @@ function TopRoutes() {
 function TopClients() {
   const t = useWords()
   useTick(1000)
-  const counts = new Map<string, number>()
-  for (const { client } of decisions.list) counts.set(client, (counts.get(client) ?? 0) + 1)
-  const top = [...counts].toSorted((a, b) => b[1] - a[1]).slice(0, CLIENTS_MAX)
+  const counts = new Map<string, { all: number; refused: number; people: Set<string> }>()
+  for (const { client, decision, subjects = [] } of decisions.list) {
+    const count = counts.get(client) ?? { all: 0, refused: 0, people: new Set<string>() }
+    count.all += 1
+    if (decision !== 'allow') count.refused += 1
+    for (const subject of subjects) count.people.add(subject)
+    counts.set(client, count)
+  }
+  const top = [...counts].toSorted((a, b) => b[1].all - a[1].all).slice(0, CLIENTS_MAX)
   return (
     <section class="card" aria-labelledby="top-clients">
       <h2 id="top-clients">{t('topClients')}</h2>
       <table>
+        <thead>
+          <tr>
+            <th scope="col">{t('client')}</th>
+            <th scope="col">{t('requests')}</th>
+            <th scope="col">{t('refused')}</th>
+            <th scope="col">{t('people')}</th>
+          </tr>
+        </thead>
         <tbody>
-          {top.map(([client, count]) => (
+          {top.map(([client, { all, refused, people }]) => (
             <tr key={client}>
               <th scope="row">
                 <button
@@ -127,7 +141,9 @@ function TopClients() {
                   <Text of={client} />
                 </button>
               </th>
-              <td>{count}</td>
+              <td>{all}</td>
+              <td>{refused}</td>
+              <td>{people.size}</td>
             </tr>
           ))}
         </tbody>

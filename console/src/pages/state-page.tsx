@@ -100,6 +100,12 @@ function LockCard({ lock }: { lock: LockView }) {
         )}{' '}
         · <SinceText since={lock.since} span={spanText(ageMs)} />
         {lock.until !== undefined && <UntilText until={lock.until} now={now} />}
+        {isOrdered && (
+          <>
+            {' · '}
+            <a href={`#/trail?order=${lock.id}`}>{t('itsRecord')}</a>
+          </>
+        )}
       </p>
       <p class="hint">{t('covers', { routes: lock.covers.join(', ') })}</p>
       {lock.thaw !== undefined && <ThawText thaw={lock.thaw} />}

@@ -1,5 +1,6 @@
 // Any record of the trail, with its proof computed in this page.
-import { useState } from 'preact/hooks'
+import { useEffect, useState } from 'preact/hooks'
+import { ask } from '../api.ts'
 import { proveRecord, type Proven } from '../merkle.ts'
 import { useWords, type Translate } from '../messages/messages.ts'
 import { placeOf } from '../router.ts'
@@ -11,7 +12,10 @@ export function OneRecord() {
   const t = useWords()
   const audit = useStore(state, (all) => all.status?.audit)
   const route = useStore(state, (all) => all.route)
-  const linked = placeOf(route).query.get('record')
+  const { query } = placeOf(route)
+  const order = query.get('order')
+  const found = useRecordOf(order)
+  const linked = order === null ? query.get('record') : (found ?? null)
   const [index, setIndex] = useState(linked ?? '')
   const [proven, setProven] = useState<Proven | 'busy'>()
   const [seen, setSeen] = useState(linked)
@@ -39,7 +43,6 @@ export function OneRecord() {
           name="index"
           type="number"
           min={0}
-          max={Math.max(0, (audit?.size ?? 1) - 1)}
           required
           value={index}
           onInput={(event) => setIndex(event.currentTarget.value)}
@@ -54,6 +57,20 @@ export function OneRecord() {
       </div>
     </form>
   )
+}
+
+/** The number of the record of an order, by the order's id. */
+function useRecordOf(order: string | null): string | undefined {
+  const [found, setFound] = useState<string>()
+  useEffect(() => {
+    setFound(undefined)
+    if (order === null) return
+    const wanted = { ids: [order], kinds: ['order'], limit: 1 }
+    void ask<{ readonly records: readonly { readonly index: number }[] }>('audit/search', wanted).then((answer) => {
+      if (answer.ok) setFound(answer.body.records[0]?.index.toString())
+    })
+  }, [order])
+  return found
 }
 
 function Outcome({ proven, index }: { proven: Proven; index: string }) {

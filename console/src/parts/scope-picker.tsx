@@ -151,10 +151,20 @@ export function ScopePicker({ draft, onChange }: { draft: Draft; onChange: (draf
             <div class="grid">{RARE.map(list)}</div>
           </details>
           <p class="hint">{t('onePerLine')}</p>
+          {stopsSignIn(draft, routes) && (
+            <p class="bad" role="status">
+              {t('stopsSignIn')}
+            </p>
+          )}
         </>
       )}
     </fieldset>
   )
+}
+
+/** Routes tagged `auth` are how people get their one-time passwords. */
+function stopsSignIn({ routes: chosen, tags }: Draft, routes: readonly RouteView[]): boolean {
+  return tags.includes('auth') || routes.some((route) => chosen.includes(route.id) && route.tags.includes('auth'))
 }
 
 interface ChoicesProps {
