@@ -1,4 +1,4 @@
-// What a worker counts together with the gateways of its fleet; the connection is opened at first need, since few configs need it.
+// What a worker counts together with the gateways of its fleet; the connection is opened at first need, or at once where the config needs it.
 import type { Config } from '../config/config.ts'
 import type { Randomness } from '../ports/clock.ts'
 import type { FleetTally } from '../ports/fleet-tally.ts'
@@ -16,7 +16,10 @@ export interface TallyDeps {
 }
 
 /** Undefined with the embedded store: then this gateway is all there is. */
-export function openTally({ store }: Config, { randomness, logger, members }: TallyDeps): FleetTally | undefined {
+export function openTally(
+  { store, session, routes }: Config,
+  { randomness, logger, members }: TallyDeps,
+): FleetTally | undefined {
   const { redis, leaseMs } = store
   if (redis === undefined) return undefined
   const count = new Int32Array(members)
@@ -34,6 +37,9 @@ export function openTally({ store }: Config, { randomness, logger, members }: Ta
     })
   }
   const once = (): Promise<FleetTally> => (opened ??= open())
+  // Where it is known to be needed nobody waits for the first contact.
+  if (session.budget !== undefined || routes.some(({ policy }) => policy.session.binding === 'dpop'))
+    once().catch(() => undefined)
   return {
     members: () => Atomics.load(count, 0),
     once: (name, ttlMs) =>
