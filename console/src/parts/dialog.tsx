@@ -1,6 +1,6 @@
 // A dialog of the browser's own: it keeps the focus, and Escape leaves it.
 import type { ComponentChildren } from 'preact'
-import { useEffect, useRef } from 'preact/hooks'
+import { useLayoutEffect, useRef } from 'preact/hooks'
 import { useWords } from '../messages/messages.ts'
 
 interface Props {
@@ -13,7 +13,8 @@ interface Props {
 export function Dialog({ id, title, onClose, children }: Props) {
   const t = useWords()
   const element = useRef<HTMLDialogElement>(null)
-  useEffect(() => {
+  // With its content, not a paint later: an Escape in between would be nobody's, and the dialog would stand open all the same.
+  useLayoutEffect(() => {
     const before = document.activeElement
     element.current?.showModal()
     return () => {
