@@ -108,6 +108,8 @@ withRedis('three gateways of two workers each, and a Redis', () => {
     expect((await orderUntilKept(gateway, () => order({ kind: 'approve', release: id }, chief))).status).toBe(201)
     expect(await all(async (each) => (await served(each)) === 200)).toBe(true)
   }
+  const isInRedis = async (id: string): Promise<boolean> =>
+    ((await redis.command('HKEYS', `portcullis:{${FLEET}}:table`)) as string[]).some((each) => each.startsWith(id))
   const at = (index: number): GatewayProcess => {
     const found = gateways[index]
     if (found === undefined) throw new Error(`there is no gateway ${index}`)
@@ -207,8 +209,7 @@ withRedis('three gateways of two workers each, and a Redis', () => {
     expect(await all(ready)).toBe(true)
     for (const gateway of gateways)
       expect([await served(gateway), (await statusOf(gateway)).frozen]).toEqual([503, true])
-    const ids = (await redis.command('HKEYS', `portcullis:{${FLEET}}:table`)) as string[]
-    expect(ids.some((each) => each.startsWith(id))).toBe(true)
+    expect(await eventually(() => isInRedis(id))).toBe(true)
     await thaw(at(0), id)
   }, 60_000)
 
@@ -244,11 +245,7 @@ withRedis('three gateways of two workers each, and a Redis', () => {
       const status = await statusOf(gateway)
       expect([await served(gateway), status.frozen, status.epoch >= epoch]).toEqual([503, true, true])
     }
-    expect(
-      await eventually(async () =>
-        ((await redis.command('HKEYS', `portcullis:{${FLEET}}:table`)) as string[]).some((each) => each.startsWith(id)),
-      ),
-    ).toBe(true)
+    expect(await eventually(() => isInRedis(id))).toBe(true)
     await thaw(at(1), id)
   }, 60_000)
 
