@@ -75,7 +75,7 @@ async function enrolAccount(account: string, flags: EnrolFlags, { machine, print
   if (isAsked) {
     checkFolder(file)
     await show(enrolment.uri, printer)
-    await confirm(enrolment, file, machine)
+    await confirm(enrolment, file, { machine, printer })
   }
   orFail(() => {
     enrolment.write()
@@ -107,12 +107,12 @@ function checkFolder(file: string): void {
 async function confirm(
   enrolment: { isCode(code: string, now: number): boolean },
   file: string,
-  machine: Context['machine'],
+  { machine, printer }: Pick<Context, 'machine' | 'printer'>,
 ): Promise<void> {
   for (let tried = 1; tried <= TRIES; tried++) {
     const code = (await ask(machine, 'The code that it shows now: ')).replaceAll(' ', '')
     if (enrolment.isCode(code, machine.now())) return
-    if (tried < TRIES) machine.stderr.write('That is not it: is the clock of the phone right, and of this machine?\n')
+    if (tried < TRIES) printer.note('That is not it: is the clock of the phone right, and of this machine?')
   }
   throw new CommandFailure(EXIT.failed, `no right code in ${TRIES} tries: ${file} was not changed`)
 }
