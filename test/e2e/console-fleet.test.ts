@@ -148,8 +148,15 @@ if (missing !== undefined) console.warn(`SKIPPED: the console over a fleet was n
         await index.waitFor()
         return eventually(async () => (await index.inputValue()) !== '', 1000)
       }, 15_000)
-      await desk.page.getByRole('button', { name: 'Fetch and prove' }).click()
-      await desk.page.locator('[data-proven]').waitFor()
+      const isProven = async (): Promise<boolean> => {
+        await desk.page.getByRole('button', { name: 'Fetch and prove' }).click()
+        const proven = desk.page.locator('[data-proven]').waitFor({ timeout: 2000 })
+        return proven.then(
+          () => true,
+          () => false,
+        )
+      }
+      expect(await eventually(isProven, 20_000)).toBe(true)
       expect(await desk.page.locator('main').textContent()).toContain('records for sale')
     })
 
