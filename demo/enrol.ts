@@ -1,4 +1,4 @@
-// For the demo alone: its two commanders enrol the key that the console has made in your browser. node demo/enrol.ts NAME KEY_ID PUBLIC_KEY
+// For the demo alone: its two commanders enrol the key that the console has made in your browser. npm run demo:enrol -- NAME KEY_ID PUBLIC_KEY
 import { spawnSync } from 'node:child_process'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
@@ -14,7 +14,7 @@ const { values, positionals } = parseArgs({
 const [name, keyId, publicKey] = positionals
 if (name === undefined || keyId === undefined || publicKey === undefined) {
   console.error(
-    'Say NAME, KEY_ID and PUBLIC_KEY as the console shows them: node demo/enrol.ts night-desk browser-AbC1 KEY',
+    'Say NAME, KEY_ID and PUBLIC_KEY as the console shows them: npm run demo:enrol -- night-desk browser-AbC1 KEY',
   )
   process.exit(2)
 }

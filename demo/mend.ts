@@ -1,4 +1,4 @@
-// For the demo alone: closes the partner endpoint's hole in the config of the gateway that runs. node demo/mend.ts
+// For the demo alone: closes the partner endpoint's hole in the config of the gateway that runs. npm run demo:mend
 import { readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { parseArgs } from 'node:util'

@@ -151,7 +151,7 @@ console.log(`
   Portcullis demo: a citizen registry of ${String(registry.stats.citizens)} generated people, with the gate in front of it.
 
     gateway        ${gateway}      (try ${gateway}/api/v2/facilities)
-    console        ${control}/console/   (make a key there, then: node demo/enrol.ts NAME KEY_ID PUBLIC_KEY; or look with the read token)
+    console        ${control}/console/   (make a key there, then: npm run demo:enrol -- NAME KEY_ID PUBLIC_KEY; or look with the read token)
     control plane  ${control}      (metrics ${control}/metrics, API ${control}/docs)
     responders     night-desk (may lock), lead and chief (may approve): keys in ${shown}/keys
     read token     in ${shown}/read.token
@@ -164,7 +164,7 @@ console.log(`
     npx --no portcullis status  --key ${shown}/keys/night-desk.key${atControl}
     npx --no portcullis release --key ${shown}/keys/lead.key${atControl} --all --reason "partner endpoint closed"
 
-  Then close the hole for good: node demo/mend.ts. The partner endpoint asks for a code from then on, and codes are shown here.
+  Then close the hole for good: npm run demo:mend. The partner endpoint asks for a code from then on, and codes are shown here.
   Ctrl-C stops all of it.
 `)
 if (!values.quiet) {

@@ -42,10 +42,7 @@ const lookUp = (mobile: string, token?: string): Promise<Response> =>
   })
 
 const mend = () =>
-  spawnSync(process.execPath, ['--disable-warning=ExperimentalWarning', 'demo/mend.ts', '--dir', home], {
-    cwd: root,
-    encoding: 'utf8',
-  })
+  spawnSync('npm', ['run', '--silent', 'demo:mend', '--', '--dir', home], { cwd: root, encoding: 'utf8' })
 
 test('before: a bare number has the record', async () => {
   expect((await lookUp(mine)).status).toBe(200)
