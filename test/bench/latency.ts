@@ -121,5 +121,5 @@ try {
 } finally {
   stopAll()
   await delay(500)
-  rmSync(dir, { recursive: true, force: true })
+  rmSync(dir, { recursive: true, maxRetries: 10, force: true })
 }
