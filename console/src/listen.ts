@@ -1,13 +1,12 @@
 // Hears the control plane for as long as somebody is signed in, and says how old the last word is when it falls silent.
+import type { LockView, OrderAccepted, StatusView } from '../../src/ports/control-api.ts'
 import type {
+  CohortsEvent,
   DecisionsEvent,
   FleetProofEvent,
-  LockView,
-  OrderAccepted,
   RatesView,
   RateSecond,
-  StatusView,
-} from '../../src/ports/control-api.ts'
+} from '../../src/ports/live-views.ts'
 import { ask, readEvents, Refused, type ServerEvent } from './api.ts'
 import { signOut } from './session.ts'
 import { decisions, DECISIONS_KEPT, state, type Moment } from './state.ts'
@@ -22,7 +21,7 @@ let leaving: AbortController | undefined
 export function leave(): void {
   leaving?.abort()
   leaving = undefined
-  state.set({ connection: 'off' })
+  state.set({ connection: 'off', cohorts: undefined })
   decisions.list = []
 }
 
@@ -92,6 +91,9 @@ function hear({ event, data }: ServerEvent): void {
       return
     case 'decisions':
       takeDecisions(data as DecisionsEvent)
+      return
+    case 'cohorts':
+      heard({ cohorts: data as CohortsEvent })
       return
     case 'fleet-proof':
       takeArrival(data as FleetProofEvent)

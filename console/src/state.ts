@@ -1,5 +1,6 @@
 // The page's one state: who is here, what the control plane says, and how fresh that is.
-import type { DecisionView, RateSecond, StatusView } from '../../src/ports/control-api.ts'
+import type { StatusView } from '../../src/ports/control-api.ts'
+import type { CohortsEvent, DecisionView, RateSecond } from '../../src/ports/live-views.ts'
 import type { Role } from '../../src/core/responder.ts'
 import type { Lang } from './messages/messages.ts'
 import { createStore } from './store.ts'
@@ -46,6 +47,8 @@ export interface PageState {
   readonly clockOffsetMs: number
   readonly proof: ProofProgress | undefined
   readonly seconds: readonly RateSecond[]
+  /** Absent until the first word; also for those who may not see it. */
+  readonly cohorts: CohortsEvent | undefined
   readonly moments: readonly Moment[]
   readonly route: string
 }
@@ -63,6 +66,7 @@ export const state = createStore<PageState>({
   clockOffsetMs: 0,
   proof: undefined,
   seconds: [],
+  cohorts: undefined,
   moments: [],
   route: 'state',
 })

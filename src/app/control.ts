@@ -73,7 +73,7 @@ export async function openControl(parts: Parts, watches: Watches, notices: Notic
     impact: parts.impact,
     suggestions: notices.suggestions,
     console: readConsole(CONSOLE_DIR),
-    ...(parts.pool === undefined ? {} : { live: parts.live, rates: openRates(parts) }),
+    ...(parts.pool === undefined ? {} : { live: parts.live, cohorts: parts.cohorts, rates: openRates(parts) }),
     people: openPeopleDesk(parts, notices.suggestions),
     metrics: async () => ({
       contentType: parts.meters.registry.contentType,
@@ -113,11 +113,12 @@ const CONSOLE_DIR = fileURLToPath(new URL('../../dist/console', import.meta.url)
 const RATES_EVERY_MS = 1000
 
 /** Timers of their own: a page that draws a second must not wait for a look at a disk. */
-function openRates({ clock, meters, live, cleanUp }: Parts): Rates {
+function openRates({ clock, meters, live, cohorts, cleanUp }: Parts): Rates {
   const rates = createRates(clock, () => meters.registry.decisions())
   const timers = [
     setInterval(() => {
       rates.look()
+      cohorts.tick()
     }, RATES_EVERY_MS),
     setInterval(() => {
       live.tick()

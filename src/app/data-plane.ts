@@ -14,6 +14,7 @@ import type { Config, GatewayConfig } from '../config/config.ts'
 import { createCanaryPorts, forgetCanaries } from '../gateway/canary-door.ts'
 import { LOCK_MEMORY_BYTES, lockMemory } from '../gateway/lock-view.ts'
 import type { Clock, Randomness } from '../ports/clock.ts'
+import type { CohortCounts } from '../ports/worker-protocol.ts'
 import type { AskOtp } from '../ports/otp.ts'
 import type { Logger } from '../ports/logger.ts'
 import type { Signer } from '../ports/signer.ts'
@@ -46,8 +47,11 @@ export interface DataPlaneDeps {
   /** Shared by all workers: what the detectors of people count. */
   readonly people: PeopleStart
   readonly erasures: SharedArrayBuffer
+  /** One Int32: how many listen to decisions as they come. */
+  readonly watched: SharedArrayBuffer
   readonly onAnomaly: (anomaly: AnomalyRecord) => void
   readonly onCounted: (deltas: Int32Array) => void
+  readonly onCohorts: (counts: CohortCounts) => void
   readonly onSlab: (thread: number, slab: TelemetrySlab) => void
   readonly askOtp: AskOtp
   /** One Int32: gateways that count in the fleet. */
@@ -90,6 +94,7 @@ export async function openDataPlane(deps: DataPlaneDeps): Promise<Pool> {
         members: deps.members,
         telemetry,
         erasures: deps.erasures,
+        watched: deps.watched,
         pseudonymKey: deps.pseudonymKey,
         reusePort: gateway.workers > 1,
       }
@@ -105,6 +110,7 @@ export async function openDataPlane(deps: DataPlaneDeps): Promise<Pool> {
     onSeries: deps.onSeries,
     onAnomaly: deps.onAnomaly,
     onCounted: deps.onCounted,
+    onCohorts: deps.onCohorts,
     askOtp: deps.askOtp,
   })
 }

@@ -3,6 +3,7 @@ import type { PseudonymKey } from '../adapters/node/pseudonyms.ts'
 import type { Config } from '../config/config.ts'
 import type { Environment } from '../config/process-environment.ts'
 import type { FleetParts } from '../control/fleet/fleet.ts'
+import type { Cohorts } from '../control/live/cohorts.ts'
 import type { LiveFeed } from '../control/live/live-feed.ts'
 import type { ImpactDesk } from '../control/impact-desk.ts'
 import type { AnomalyBook } from '../control/people/anomaly-book.ts'
@@ -50,6 +51,7 @@ export interface Base {
   readonly members: SharedArrayBuffer
   /** Hears what the workers have recorded. */
   readonly live: LiveFeed
+  readonly cohorts: Cohorts
   /** Shared with the workers: counts erasures of recorded detail. */
   readonly erasures: SharedArrayBuffer
   readonly people: PeopleStart & {

@@ -9,6 +9,7 @@ import { snapshotOf } from '../config/check-reload.ts'
 import type { Config } from '../config/config.ts'
 import type { Environment } from '../config/process-environment.ts'
 import { writeGuard } from '../config/guard-file.ts'
+import { createCohorts } from '../control/live/cohorts.ts'
 import { createLiveFeed } from '../control/live/live-feed.ts'
 import { createImpactDesk } from '../control/impact-desk.ts'
 import { createAnomalyBook } from '../control/people/anomaly-book.ts'
@@ -92,6 +93,7 @@ async function openBase({ config, env, clock, cleanUp }: GatewayDeps): Promise<B
   const meters = createMeters(packageVersion(), config)
   const trail = await openTrail({ config, clock, logger, cleanUp, telemetry: meters.main })
   const live = createLiveFeed()
+  const cohorts = createCohorts(clock)
   const people = {
     memory: createEngineMemory(config.throttle),
     book: createAnomalyBook(),
@@ -117,6 +119,10 @@ async function openBase({ config, env, clock, cleanUp }: GatewayDeps): Promise<B
       },
       people,
       erasures,
+      watched: live.listening,
+      onCohorts: (counts) => {
+        cohorts.add(counts)
+      },
       onAnomaly: people.book.note,
       onCounted: (deltas) => {
         people.counted.push(deltas)
@@ -136,7 +142,7 @@ async function openBase({ config, env, clock, cleanUp }: GatewayDeps): Promise<B
     size: () => trail.sealer.size,
   })
   cleanUp.defer(() => trailDesk.stop())
-  const opened = { meters, trail, trailDesk, pool, members, live, people, otp, erasures }
+  const opened = { meters, trail, trailDesk, pool, members, live, cohorts, people, otp, erasures }
   return { env, clock, cleanUp, logger, randomness, journal, pseudonymKey, pseudonymKeys, ...opened }
 }
 

@@ -33,6 +33,8 @@ export interface WorkerStart {
   readonly telemetry: TelemetrySlab
   /** Counts erasures of recorded detail. */
   readonly erasures: SharedArrayBuffer
+  /** One Int32: how many listen to decisions as they come. */
+  readonly watched: SharedArrayBuffer
   readonly pseudonymKey: PseudonymKey
   /** Several workers share the port. */
   readonly reusePort: boolean

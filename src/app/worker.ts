@@ -35,6 +35,7 @@ import { createBudgetSlab } from '../throttle/budget-slab.ts'
 import { createRateSlab } from '../throttle/rate-slab.ts'
 import { createReplaySlab } from '../throttle/replay-slab.ts'
 import { createRequestRate } from '../throttle/request-rate.ts'
+import { openCohorts } from './worker-cohorts.ts'
 import { openDetails, withKeys } from './worker-details.ts'
 import { openPeople } from './worker-people.ts'
 import { signShown } from './sign-shown.ts'
@@ -159,6 +160,7 @@ async function run(): Promise<Running> {
     ring: new ImpactRing(Number.parseInt(randomness.hex(4), 16)),
     detectors,
     people: openPeople(start, { trail, clock, post }),
+    cohorts: openCohorts(start, post),
     delays: createDelays(schedule),
     addresses,
     pseudonyms,

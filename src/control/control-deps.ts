@@ -12,6 +12,7 @@ import type { Signer } from '../ports/signer.ts'
 import type { ConsoleFiles } from './console-files.ts'
 import type { TrailSearch } from '../ports/trail-search.ts'
 import type { FleetParts } from './fleet/fleet.ts'
+import type { Cohorts } from './live/cohorts.ts'
 import type { LiveFeed } from './live/live-feed.ts'
 import type { PeopleDesk } from './people/people-desk.ts'
 import type { Rates } from './live/rates.ts'
@@ -78,8 +79,9 @@ export interface ControlDeps {
   readonly suggestions?: Suggestions
   /** Absent where the page has not been built. */
   readonly console?: ConsoleFiles | undefined
-  /** Absent without a data plane, as `rates` is. */
+  /** Absent without a data plane, as `cohorts` and `rates` are. */
   readonly live?: LiveFeed | undefined
+  readonly cohorts?: Cohorts | undefined
   readonly rates?: Rates | undefined
   /** What detectors of people found, and their limits. */
   readonly people?: PeopleDesk

@@ -212,14 +212,16 @@ const PATHS = {
   ...AUDIT_PATHS,
   '/api/v1/events': {
     get: {
-      summary: 'Server-sent events: lock, release, proof, fleet-proof, status; with `live`, counters and decisions too',
+      summary:
+        'Server-sent events: lock, release, proof, fleet-proof, status; with `live`, counters, decisions and cohorts too',
       parameters: [
         {
           name: 'live',
           in: 'query',
           required: false,
           schema: text,
-          description: 'Any value: counters each second; decisions for auditors and responders',
+          description:
+            'Any value: counters each second; for auditors and responders also decisions, and cohorts: the busiest client stacks of the last minute, told every two seconds',
         },
       ],
       responses: { 200: other('text/event-stream', 'Events'), ...refused(401, 503) },

@@ -14,6 +14,7 @@ import type { ProofVerifier } from '../ports/proof-verifier.ts'
 import type { TokenVerifier } from '../ports/token-verifier.ts'
 import type { UpstreamClient } from '../ports/upstream-client.ts'
 import type { Detector } from '../throttle/detector.ts'
+import type { CohortTally } from './cohort-tally.ts'
 import type { Carriers } from './credentials.ts'
 import type { ImpactRing } from './impact-ring.ts'
 import type { Delays } from './delays.ts'
@@ -72,6 +73,8 @@ export interface Gateway {
   readonly detectors: readonly Detector[]
   /** Detectors of people; absent: nobody counts them. */
   readonly people?: PeopleGuard
+  /** Absent: nobody is told which client stacks are busiest. */
+  readonly cohorts?: Pick<CohortTally, 'count'>
   /** Absent: nobody is slowed down. */
   readonly delays?: Delays
   readonly addresses: Addresses

@@ -1,5 +1,4 @@
 // Shapes of the control plane's JSON answers (contract, 5): what control/ writes and cli/ reads.
-import type { DecisionLabel } from '../core/decision.ts'
 import type { ClockStanding, GatewayCondition } from '../core/fleet-messages.ts'
 import type { LockMode, LockSource } from '../core/lock.ts'
 import type { SeenCheckpoint } from '../core/order.ts'
@@ -320,61 +319,6 @@ export interface OrderAccepted {
     readonly gateways?: FleetProofView['gateways']
     readonly missingGateways?: readonly MissingGateway[]
   }
-}
-
-/** One exchange that has ended, as the event `decisions` tells it; people by pseudonym alone. */
-export interface DecisionView {
-  /** Epoch milliseconds. */
-  readonly time: number
-  readonly id: string
-  readonly client: string
-  readonly method: string
-  readonly route?: string
-  readonly path: string
-  readonly decision: DecisionLabel
-  readonly reason?: string
-  readonly lock?: string
-  readonly status?: number
-  readonly durationMs?: number
-  readonly principal?: string
-  readonly session?: string
-  readonly subjects?: readonly string[]
-}
-
-export interface DecisionsEvent {
-  readonly decisions: readonly DecisionView[]
-  /** More than are told in full. */
-  readonly untold: number
-}
-
-/** What was decided in one second, by decision; what is absent is none. */
-export interface RateSecond {
-  /** Epoch milliseconds. */
-  readonly at: number
-  readonly decisions: Readonly<Partial<Record<DecisionLabel, number>>>
-}
-
-export interface RouteRate {
-  readonly route: string
-  readonly allowed: number
-  readonly refused: number
-}
-
-export interface RatesView {
-  readonly now: string
-  /** Up to 900, oldest first. */
-  readonly seconds: readonly RateSecond[]
-  /** Of the last minute, busiest first. */
-  readonly routes: readonly RouteRate[]
-}
-
-/** A gateway of the fleet has proven an order, so many milliseconds after it was accepted here. */
-export interface FleetProofEvent {
-  readonly id: string
-  readonly gateway: string
-  readonly elapsedMs: number
-  readonly proven: number
-  readonly total: number
 }
 
 export interface ReleasePending {

@@ -1,4 +1,5 @@
 // What the main thread and a data-plane worker say to each other. Tables go by a port of their own (gateway/lock-view).
+import type { Distinct } from '../core/distinct.ts'
 import type { Impact, ImpactQuestion } from '../core/impact.ts'
 import type { Residual } from '../core/residual.ts'
 import type { AnomalyRecord } from '../core/audit-record.ts'
@@ -21,6 +22,24 @@ interface LearnedBudget {
   readonly minutes: number
   readonly count: number
   readonly source: string
+}
+
+/** Requests of one client stack (throttle/cohort): user agent without its numbers, and the names of the fields in their order. */
+export interface CohortCount {
+  readonly agent: string
+  readonly fields: string
+  readonly requests: number
+  readonly refused: number
+  readonly addresses: Distinct
+  /** Whose records were asked for or answered, by pseudonym. */
+  readonly people: Distinct
+}
+
+export interface CohortCounts {
+  /** The busiest first. */
+  readonly cohorts: readonly CohortCount[]
+  /** Of all stacks beside these. */
+  readonly others: Pick<CohortCount, 'requests' | 'refused'>
 }
 
 /** `Config` and `Batch` are opaque here: the composition roots agree on them. */
@@ -50,6 +69,8 @@ export type FromWorker<Batch, Announcement> =
   | { readonly type: 'anomaly'; readonly anomaly: AnomalyRecord }
   /** What the detectors have counted, for the fleet (throttle/deltas). */
   | { readonly type: 'counted'; readonly deltas: Int32Array<ArrayBuffer> }
+  /** By client stack, while somebody watches. */
+  | { readonly type: 'cohorts'; readonly counts: CohortCounts }
   | {
       readonly type: 'proof'
       readonly id: number

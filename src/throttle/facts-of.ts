@@ -111,7 +111,8 @@ export function stackOf(userAgent: string | undefined, fieldNames: readonly stri
 const families = new Map<string, string>()
 const FAMILIES_MAX = 2_000
 
-function familyOf(userAgent: string): string {
+/** The user agent without its numbers. */
+export function familyOf(userAgent: string): string {
   const known = families.get(userAgent)
   if (known !== undefined) return known
   const family = userAgent.slice(0, 256).replaceAll(/\d[\d._]*/g, '#')

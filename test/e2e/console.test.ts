@@ -165,6 +165,25 @@ const PAGES = ['state', 'live', 'release', 'sessions', 'trail', 'fleet', 'incide
     expect(await desk.page.locator('main img, main script, main svg').count()).toBe(0)
   })
 
+  test('one tool from anywhere is one row among the cohorts, and is locked from there by its user agent', async () => {
+    await desk.page.goto(at('live'))
+    const row = desk.page.locator('section[aria-labelledby=top-cohorts] tbody tr', { hasText: 'scraper/# (crawl; #)' })
+    const cells = (): Promise<readonly string[]> => row.locator('td').allTextContents()
+    await eventually(async () => {
+      for (const version of ['1.2', '3']) {
+        const headers = { 'user-agent': `scraper/${version} (crawl; ${version})` }
+        await fetch(`${gateway.url}/api/v2/partner/98765432${version.length}0`, { headers })
+        await fetch(`${gateway.url}/api/v2/nowhere`, { headers })
+      }
+      return (await row.count()) === 1 && Number((await cells())[0]) >= 4
+    }, 15_000)
+    const [requests, refused, addresses, persons] = (await cells()).map(Number)
+    expect([refused, addresses, persons]).toEqual([Number(requests) / 2, 1, 2])
+    await row.getByRole('button').click()
+    expect(await desk.page.locator('dialog textarea[name=userAgents]').inputValue()).toBe('scraper/* (crawl; *)')
+    await desk.page.keyboard.press('Escape')
+  })
+
   test('a session is looked up, says what it has read, and is ended by an order signed in the page', async () => {
     const token = gateway.issuer.token({ record_ids: ['4711'] })
     const read = (): Promise<Response> =>

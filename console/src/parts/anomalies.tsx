@@ -8,6 +8,7 @@ import { state } from '../state.ts'
 import { useStore } from '../store.ts'
 import { Moment, Text } from './moment.tsx'
 import { openOverlay } from './overlays.ts'
+import { networkOf } from './scope-picker.tsx'
 
 /** As `GET /api/v1/anomalies` tells it: how often this caller and detector met, and when last. */
 type Finding = AnomalyRecord & { readonly count: number; readonly lastAt: number }
@@ -91,5 +92,5 @@ function Row({ finding }: { finding: Finding }) {
 function callerOf({ principal, session, client }: Finding): LockScope {
   if (principal !== undefined) return { principals: [principal] }
   if (session !== undefined) return { sessions: [session] }
-  return { cidrs: [`${client}/${client.includes(':') ? 128 : 32}`] }
+  return { cidrs: [networkOf(client)] }
 }

@@ -2,7 +2,7 @@
 import { useEffect, useRef } from 'preact/hooks'
 import uPlot from 'uplot'
 import 'uplot/dist/uPlot.min.css'
-import type { RateSecond } from '../../../src/ports/control-api.ts'
+import type { RateSecond } from '../../../src/ports/live-views.ts'
 import { state } from '../state.ts'
 import { useStore } from '../store.ts'
 import { clockText } from '../time.ts'

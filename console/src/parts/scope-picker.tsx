@@ -46,9 +46,13 @@ export function draftOf(scope: LockScope | undefined): Draft {
   }
 }
 
-const linesOf = (text: string): readonly string[] =>
+/** The network of one address. */
+export const networkOf = (address: string): string => `${address}/${address.includes(':') ? 128 : 32}`
+
+/** A user agent may have commas of its own. */
+const linesOf = (name: ListName, text: string): readonly string[] =>
   text
-    .split(/[\n,]/)
+    .split(name === 'userAgents' ? '\n' : /[\n,]/)
     .map((line) => line.trim())
     .filter((line) => line !== '')
 const PSEUDONYM = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]{20,}$/
@@ -62,7 +66,7 @@ export async function scopeOf(draft: Draft): Promise<LockScope | 'empty' | { rea
   if (draft.all) return { all: true }
   const lists: Partial<Record<ListName, readonly string[]>> = {}
   for (const name of LIST_NAMES) {
-    const lines = linesOf(draft.lists[name])
+    const lines = linesOf(name, draft.lists[name])
     if (lines.length === 0) continue
     const named = name in PEOPLE ? await pseudonymsOf(PEOPLE[name as keyof typeof PEOPLE], lines) : lines
     if ('problem' in named) return named

@@ -7,7 +7,7 @@ import type { DataPlane, ProveRequest, WorkerProof, WorkerReport, WorkerState } 
 import type { ImpactSource } from '../../ports/impact-source.ts'
 import type { Logger } from '../../ports/logger.ts'
 import type { AskOtp, OtpQuestion } from '../../ports/otp.ts'
-import type { FromWorker, PeopleUpdate } from '../../ports/worker-protocol.ts'
+import type { CohortCounts, FromWorker, PeopleUpdate } from '../../ports/worker-protocol.ts'
 import { WorkerSlot } from './worker-slot.ts'
 
 export interface WorkerPoolOptions<Batch, Announcement> {
@@ -33,6 +33,7 @@ export interface WorkerPoolOptions<Batch, Announcement> {
   readonly onBatch: (batch: Batch) => void
   readonly onAnomaly?: (anomaly: AnomalyRecord) => void
   readonly onCounted?: (deltas: Int32Array) => void
+  readonly onCohorts?: (counts: CohortCounts) => void
   readonly onSeries: (thread: number, announcement: Announcement) => void
   readonly askOtp?: AskOtp
 }
@@ -228,6 +229,7 @@ export class WorkerPool<Config, Batch, Announcement> implements DataPlane, Impac
     if (message.type === 'durable') for (const batch of message.batches) this.#options.onBatch(batch)
     else if (message.type === 'anomaly') this.#options.onAnomaly?.(message.anomaly)
     else if (message.type === 'counted') this.#options.onCounted?.(message.deltas)
+    else if (message.type === 'cohorts') this.#options.onCohorts?.(message.counts)
     else if (message.type === 'series') this.#options.onSeries(slot.thread, message.announcement)
     else if (message.type === 'otp') this.#answer(slot, message.id, message.question)
     else this.#notify()

@@ -126,13 +126,13 @@ export class WorkerSlot<Config, Batch, Announcement> {
 }
 
 type Message<Batch, Announcement> = FromWorker<Batch, Announcement>
-type Passed = { readonly type: 'durable' | 'series' | 'anomaly' | 'counted' | 'otp' }
+type Passed = { readonly type: 'durable' | 'series' | 'anomaly' | 'counted' | 'cohorts' | 'otp' }
 
 /** What the pool passes on, and no slot keeps. */
 function isPassed<Batch, Announcement>(
   message: Message<Batch, Announcement>,
 ): message is Extract<Message<Batch, Announcement>, Passed> {
-  return ['durable', 'series', 'anomaly', 'counted', 'otp'].includes(message.type)
+  return ['durable', 'series', 'anomaly', 'counted', 'cohorts', 'otp'].includes(message.type)
 }
 
 function trailProblemOf({

@@ -1,5 +1,5 @@
 // Gateway by gateway, as each proves an order that was accepted here: what a responder watches after a freeze.
-import type { FleetProofEvent } from '../../ports/control-api.ts'
+import type { FleetProofEvent } from '../../ports/live-views.ts'
 import type { ControlDeps } from '../control-deps.ts'
 import type { FleetParts } from '../fleet/fleet.ts'
 

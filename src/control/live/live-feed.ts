@@ -1,12 +1,14 @@
 // What the data plane decides, as its records come to the main thread: told to whoever listens, and looked into for nobody else.
 import { entriesOf } from '../../audit/wal-block.ts'
 import type { AuditRecord, RequestRecord } from '../../core/audit-record.ts'
-import type { DecisionView, DecisionsEvent } from '../../ports/control-api.ts'
+import type { DecisionView, DecisionsEvent } from '../../ports/live-views.ts'
 
 /** Decisions that one tick tells in full; the others are counted. At four ticks a second: 2,000 a second. */
 const TOLD_MAX = 500
 
 export interface LiveFeed {
+  /** One Int32, shared with the workers: how many listen. */
+  readonly listening: SharedArrayBuffer
   /** A durable block of a worker's write-ahead log. Never throws. */
   add(block: Uint8Array): void
   /** Tells what came since the last tick; to be called four times a second. */
@@ -17,9 +19,14 @@ export interface LiveFeed {
 
 export function createLiveFeed(): LiveFeed {
   const listeners = new Set<(event: DecisionsEvent) => void>()
+  const listening = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT)
+  const tellWorkers = (): void => {
+    Atomics.store(new Int32Array(listening), 0, listeners.size)
+  }
   let told: DecisionView[] = []
   let untold = 0
   return {
+    listening,
     add(block) {
       if (listeners.size === 0) return
       for (const entry of entriesOf(Buffer.from(block.buffer, block.byteOffset, block.byteLength))) {
@@ -39,8 +46,10 @@ export function createLiveFeed(): LiveFeed {
     },
     listen(listener) {
       listeners.add(listener)
+      tellWorkers()
       return () => {
         listeners.delete(listener)
+        tellWorkers()
         if (listeners.size > 0) return
         told = []
         untold = 0

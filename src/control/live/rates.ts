@@ -1,7 +1,7 @@
 // The last quarter of an hour of decisions, second by second, out of the counters that the workers keep for the metrics anyway.
 import type { DecisionLabel } from '../../core/decision.ts'
 import type { Clock } from '../../ports/clock.ts'
-import type { RateSecond, RatesView, RouteRate } from '../../ports/control-api.ts'
+import type { RateSecond, RatesView, RouteRate } from '../../ports/live-views.ts'
 import { formatInstant } from '../instants.ts'
 
 const SECONDS_MAX = 900

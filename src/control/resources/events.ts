@@ -1,7 +1,7 @@
 // Server-sent events: locks, releases and proofs as they come; to who asks for them, also what is decided meanwhile.
 import type { Response } from 'express'
 import { mayAudit } from '../../core/responder.ts'
-import type { DecisionsEvent, FleetProofEvent } from '../../ports/control-api.ts'
+import type { DecisionsEvent, FleetProofEvent } from '../../ports/live-views.ts'
 import type { ControlDeps } from '../control-deps.ts'
 import type { LeaseChange } from '../fleet/fleet.ts'
 import type { DeskChange } from '../ledger-keeper.ts'
@@ -63,8 +63,8 @@ export function eventResource(
   }
 }
 
-/** Counters for every reader; single decisions, which have addresses in them, for those who may also search the trail. */
-function tellLive({ live, rates }: ControlDeps, response: Response, caller: Caller): readonly (() => void)[] {
+/** Counters for every reader; single decisions and client stacks, which callers put together, for those who may also search the trail. */
+function tellLive({ live, cohorts, rates }: ControlDeps, response: Response, caller: Caller): readonly (() => void)[] {
   const stopRates = rates?.listen((second) => {
     send(response, 'counters', second)
   })
@@ -79,7 +79,12 @@ function tellLive({ live, rates }: ControlDeps, response: Response, caller: Call
         }
       })
     : undefined
-  return [stopRates, stopLive].filter((stop) => stop !== undefined)
+  const stopCohorts = maySee
+    ? cohorts?.listen((event) => {
+        if (response.writableLength <= BEHIND_BYTES) send(response, 'cohorts', event)
+      })
+    : undefined
+  return [stopRates, stopLive, stopCohorts].filter((stop) => stop !== undefined)
 }
 
 /** In a fleet: when this gateway takes its posture, and when it leaves it. */

@@ -38,6 +38,7 @@ export function settle(exchange: Exchange, gateway: Gateway): void {
   }
   try {
     if (exchange.facts !== undefined) settlePeople(exchange, gateway)
+    gateway.cohorts?.count(exchange)
     gateway.telemetry.settled({
       route: exchange.route?.id ?? 'none',
       method: methodLabel(exchange.method),

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { expect, test } from '@jest/globals'
 import { openWriteAheadLog } from '../../../src/audit/write-ahead.ts'
 import { createLiveFeed } from '../../../src/control/live/live-feed.ts'
-import type { DecisionsEvent } from '../../../src/ports/control-api.ts'
+import type { DecisionsEvent } from '../../../src/ports/live-views.ts'
 
 /** Blocks as a real write-ahead log hands them over. */
 async function blocksOf(records: readonly object[]): Promise<readonly Uint8Array[]> {
@@ -77,4 +77,13 @@ test('tells so many in full and counts the others; nothing waits for one who lef
   feed.listen((event) => heard.push(event))
   feed.tick()
   expect(heard).toHaveLength(1)
+})
+
+test('the workers see in shared memory whether anybody listens', () => {
+  const feed = createLiveFeed()
+  const listening = new Int32Array(feed.listening)
+  const stops = [feed.listen(() => undefined), feed.listen(() => undefined)]
+  expect(listening[0]).toBe(2)
+  for (const stop of stops) stop()
+  expect(listening[0]).toBe(0)
 })
