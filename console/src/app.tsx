@@ -1,6 +1,6 @@
 // The shell: banner, pages, settings, and the dialog that is open.
 import { Component, type ComponentChildren, type ComponentType } from 'preact'
-import { useEffect, useState } from 'preact/hooks'
+import { useEffect } from 'preact/hooks'
 import { translate, useWords, type MessageKey } from './messages/messages.ts'
 import { FleetPage } from './pages/fleet-page.tsx'
 import { IncidentsPage } from './pages/incidents-page.tsx'
@@ -8,6 +8,7 @@ import { KeyPage } from './pages/key-page.tsx'
 import { ReleasePage } from './pages/release-page.tsx'
 import { StatePage } from './pages/state-page.tsx'
 import { Banner, kindOf } from './parts/banner.tsx'
+import { later } from './parts/later.tsx'
 import { Overlays } from './parts/open-overlay.tsx'
 import { openOverlay } from './parts/overlays.ts'
 import { PAGES, placeOf, type Page } from './router.ts'
@@ -15,15 +16,6 @@ import { signOut } from './session.ts'
 import { saveSettings } from './settings.ts'
 import { state } from './state.ts'
 import { useStore } from './store.ts'
-
-/** Those with charts and proofs come when they are asked for: the first paint stays small. */
-const later = (load: () => Promise<ComponentType>): ComponentType =>
-  function Later() {
-    const t = useWords()
-    const [Page, setPage] = useState<ComponentType>()
-    useEffect(() => void load().then((loaded) => setPage(() => loaded)), [])
-    return Page === undefined ? <p>{t('loading')}</p> : <Page />
-  }
 
 const VIEWS: Readonly<Record<Page, ComponentType>> = {
   state: StatePage,

@@ -16,6 +16,14 @@ const PAGES: Readonly<Record<string, Page>> = {
 }
 const CHORD_MS = 1500
 
+/** Of who is signed in. */
+const ACTIONS: Readonly<Record<string, () => void>> = {
+  f: () => openOverlay({ kind: 'freeze' }),
+  x: () => openOverlay({ kind: 'explain' }),
+  p: () => dispatchEvent(new Event('portcullis:pause')),
+  '/': () => document.querySelector<HTMLElement>('[data-focus=filter]')?.focus(),
+}
+
 export function watchKeys(): void {
   let chordAt = -Infinity
   addEventListener('keydown', (event) => {
@@ -29,9 +37,7 @@ export function watchKeys(): void {
     else if (session === undefined) return
     else if (isChord && PAGES[event.key] !== undefined) go(PAGES[event.key] ?? 'state')
     else if (event.key === 'g') chordAt = event.timeStamp
-    else if (event.key === 'f') openOverlay({ kind: 'freeze' })
-    else if (event.key === 'p') dispatchEvent(new Event('portcullis:pause'))
-    else if (event.key === '/') document.querySelector<HTMLElement>('[data-focus=filter]')?.focus()
+    else if (ACTIONS[event.key] !== undefined) ACTIONS[event.key]?.()
     else return
     event.preventDefault()
   })

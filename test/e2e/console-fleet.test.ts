@@ -1,5 +1,6 @@
 // The story whole: two responders in two browsers, three gateways, a real Redis. Notice, impact, freeze, proof, whose, propose, approve,
 // thaw, report, verify.
+import { createHash } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -28,6 +29,9 @@ const people = [
   makePerson('chief', 'commander'),
 ] as const
 const [, lead, chief] = people
+const SECRET = 'a secret of thirty-two characters.'
+const NEXT = 'another secret of thirty-two characters.'
+const ALERT_TOKEN = 'alertmanager-brings-this'
 
 const missing = missingRedis()
 if (missing !== undefined) console.warn(`SKIPPED: the console over a fleet was not tried, since ${missing}`)
@@ -53,6 +57,10 @@ if (missing !== undefined) console.warn(`SKIPPED: the console over a fleet was n
     }
     const served = (path: string): Promise<number[]> =>
       Promise.all(gateways.map(async (gateway) => (await gateway.get(path)).status))
+    const secretFileOf = (index: number): string => path.join(home, `fleet-${index}.secret`)
+    /** One secret a line: the first vouches, all are believed. */
+    const writeSecret = (index: number, ...secrets: readonly string[]): void =>
+      writeFileSync(secretFileOf(index), secrets.join('\n'), { mode: 0o600 })
     const go = (who: Visitor, index: number, page: string): Promise<unknown> =>
       who.page.goto(`http://127.0.0.1:${gatewayAt(index).controlPort}/console/#/${page}`)
 
@@ -60,17 +68,22 @@ if (missing !== undefined) console.warn(`SKIPPED: the console over a fleet was n
       browser = await startBrowser()
       redis = await startRedis()
       upstream = await startRawUpstream()
-      const secretFile = path.join(home, 'fleet.secret')
-      writeFileSync(secretFile, 'a secret of thirty-two characters.', { mode: 0o600 })
-      for (let index = 0; index < 3; index += 1)
+      for (let index = 0; index < 3; index += 1) {
+        writeSecret(index, SECRET)
         gateways.push(
           await prepareGateway({
             upstreamPort: upstream.port,
             routes: ROUTES,
             people,
-            store: `{ kind: redis, dir: ./data, lease: 2s, redis: { url: "${redis.url}", fleet: ${FLEET}, secretFile: "${secretFile}" } }`,
+            store: `{ kind: redis, dir: ./data, lease: 2s, redis: { url: "${redis.url}", fleet: ${FLEET}, secretFile: "${secretFileOf(index)}" } }`,
           }),
         )
+      }
+      const { configFile } = gatewayAt(0)
+      const token = createHash('sha256').update(ALERT_TOKEN).digest('hex')
+      const alerts = `  alertmanager: { token: { sha256: "${token}" }, rules: [{ match: { alertname: RecordScraping }, action: propose, mode: read-only, scope: { tags: [pii] } }] }\n`
+      const config = readFileSync(configFile, 'utf8')
+      writeFileSync(configFile, config.replace('  releaseApprovals: 2\n', `  releaseApprovals: 2\n${alerts}`))
       await gatewayAt(0).start('/healthz')
       await gatewayAt(0).order(signOrder(lead, { kind: 'genesis', reason: 'a new fleet' }, { aud: FLEET }))
       await Promise.all([gatewayAt(1).start('/healthz'), gatewayAt(2).start('/healthz')])
@@ -119,6 +132,43 @@ if (missing !== undefined) console.warn(`SKIPPED: the console over a fleet was n
         .locator('tbody tr', { hasText: /✓ proven.*± \d+.*by Redis.*healthy/ })
         .nth(2)
         .waitFor()
+    })
+
+    test('while the secret is replaced, the page names who still stands by the old one, until nobody does', async () => {
+      const desk = visitorAt(0)
+      const said = desk.page.locator('[data-old-secret]')
+      expect(await said.count()).toBe(0)
+      for (const index of [0, 1]) writeSecret(index, NEXT, SECRET)
+      writeSecret(2, SECRET, NEXT)
+      await desk.page.locator('[data-old-secret="1"]').waitFor({ timeout: 20_000 })
+      const names = await desk.page.locator('tbody tr', { hasText: 'old fleet secret' }).locator('th').allTextContents()
+      expect(names).toEqual([expect.stringContaining(`127.0.0.1:${gatewayAt(2).controlPort}`)])
+      expect(await said.textContent()).toMatch(
+        /Stand by the old fleet secret: portcullis\/gateway-[0-9a-f]{12}\. Keep its line/,
+      )
+      writeSecret(2, NEXT, SECRET)
+      await said.waitFor({ state: 'detached', timeout: 20_000 })
+    })
+
+    test('a lock that an alert suggests stands on the page, and holds nothing until somebody looks and signs', async () => {
+      const desk = visitorAt(0)
+      await go(desk, 0, 'state')
+      const alert = { status: 'firing', labels: { alertname: 'RecordScraping' }, fingerprint: 'aa11' }
+      const response = await fetch(`http://127.0.0.1:${gatewayAt(0).controlPort}/api/v1/alertmanager`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', authorization: `Bearer ${ALERT_TOKEN}` },
+        body: JSON.stringify({ version: '4', alerts: [{ ...alert, startsAt: new Date().toISOString() }] }),
+      })
+      expect(response.status).toBe(200)
+      const card = desk.page.locator('section[aria-labelledby=suggestions]')
+      await card.waitFor()
+      expect(await card.textContent()).toMatch(/RecordScraping.*Reading passes.*Tags: pii/)
+      await card.getByRole('button', { name: /Look and lock/ }).click()
+      const dialog = desk.page.locator('dialog#freeze')
+      expect(await dialog.locator('select[name=mode]').inputValue()).toBe('read-only')
+      expect(await dialog.getByRole('checkbox', { name: 'pii' }).isChecked()).toBe(true)
+      await desk.page.keyboard.press('Escape')
+      expect(await desk.page.locator('.banner.open').count()).toBe(1)
     })
 
     test('the desk sees the impact, freezes, and watches each of the three prove it', async () => {

@@ -184,6 +184,78 @@ const PAGES = ['state', 'live', 'release', 'sessions', 'trail', 'fleet', 'incide
     await desk.page.keyboard.press('Escape')
   })
 
+  test('a request is explained by keyboard: who decides, on whose word; what names a person is asked for by pseudonym', async () => {
+    const [lead] = gateway.people.filter(({ role }) => role === 'commander')
+    if (lead === undefined) throw new Error('nobody leads')
+    const words = { kind: 'lock', mode: 'deny', incident: 'INC-9' }
+    const scopes = [{ tags: ['partner'] }, { cidrs: ['10.66.0.0/16'] }] as const
+    for (const [index, scope] of scopes.entries())
+      await gateway.order(signOrder(lead, { ...words, scope, reason: `explained ${index}` }), '?wait=1s')
+    await desk.page.goto(at('state'))
+    await desk.page.locator('.lock', { hasText: 'explained 1' }).waitFor()
+    const sent: string[] = []
+    desk.page.on('request', (request) => {
+      if (request.url().endsWith('/explain')) sent.push(request.postData() ?? '')
+    })
+    await desk.page.keyboard.press('x')
+    await desk.page.locator('dialog#explain [name=explain-path]').waitFor()
+    await desk.page.keyboard.type('/api/v2/partner/9876543211')
+    await desk.page.locator('[name=explain-subjects]').fill('9876543211')
+    await desk.page.locator('[name=explain-address]').fill('10.66.0.9')
+    await desk.page.keyboard.press('Enter')
+    const answer = desk.page.locator('dialog#explain [data-verdict=refused]')
+    await answer.waitFor()
+    expect(await answer.textContent()).toMatch(
+      /REFUSED by a lock.*GET on partner\.lookup.*Decided by.*explained 0.*by lead.*Reached by as well.*explained 1/,
+    )
+    const { subjects } = JSON.parse(sent.at(-1) ?? '{}') as { subjects: string[] }
+    expect([subjects.length, subjects[0]]).toEqual([1, await desk.page.locator('[name=explain-subjects]').inputValue()])
+    expect(subjects[0]).toMatch(/^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]{20,}$/)
+    // Another route is reached by nothing but the network, from where it is.
+    await desk.page.locator('[name=explain-route]').selectOption('facilities')
+    await desk.page.locator('[name=explain-address]').fill('192.0.2.1')
+    await desk.page.keyboard.press('Enter')
+    await desk.page.locator('dialog#explain [data-verdict="passes the locks"]').waitFor()
+    expect(await desk.page.locator('dialog#explain').textContent()).toContain('No lock reaches it.')
+    for (const each of await violations(desk)) expect(each).toBe('no violation')
+    await desk.page.keyboard.press('Escape')
+    await desk.page.keyboard.press('?')
+    expect(await desk.page.locator('dialog#help').textContent()).toMatch(/x\s*Explain a request/)
+    await desk.page.keyboard.press('Escape')
+  })
+
+  test('a lock that only observes tells on the page whom it would have refused', async () => {
+    const [lead] = gateway.people.filter(({ role }) => role === 'commander')
+    if (lead === undefined) throw new Error('nobody leads')
+    const words = { kind: 'lock', mode: 'observe', incident: 'INC-9', reason: 'what would it cost' }
+    await gateway.order(signOrder(lead, { ...words, scope: { routes: ['facilities'] } }), '?wait=1s')
+    for (let count = 0; count < 3; count += 1) await gateway.get('/api/v2/facilities')
+    await desk.page.goto(at('state'))
+    const card = desk.page.locator('.lock', { hasText: 'what would it cost' })
+    await card
+      .getByText(/Would have refused since: 3 requests, 0 sessions, 0 people, 1 addresses/)
+      .waitFor({ timeout: 20_000 })
+    expect(await card.textContent()).toMatch(/Observe only Routes: facilities/)
+  })
+
+  test('a row of the stream is explained as it was decided, and by what stands now', async () => {
+    await desk.page.goto(at('live'))
+    await desk.page.locator('input[type=search]').fill('decision:locked route:partner.lookup')
+    const row = desk.page.locator('.stream tbody tr', { hasText: 'partner.lookup' }).first()
+    await eventually(async () => {
+      await gateway.get('/api/v2/partner/9876543212')
+      return (await row.count()) > 0
+    }, 10_000)
+    await desk.page.getByRole('button', { name: /Pause/ }).click()
+    await row.locator('select').selectOption('explain')
+    const dialog = desk.page.locator('dialog#explain')
+    await dialog.locator('[data-verdict=refused]').waitFor()
+    expect(await dialog.textContent()).toMatch(/locked · 503 · reason: locked.*Decided by.*explained 0/)
+    await desk.page.keyboard.press('Escape')
+    await desk.page.getByRole('button', { name: /Go on/ }).click()
+    await desk.page.locator('input[type=search]').fill('')
+  })
+
   test('a session is looked up, says what it has read, and is ended by an order signed in the page', async () => {
     const token = gateway.issuer.token({ record_ids: ['4711'] })
     const read = (): Promise<Response> =>

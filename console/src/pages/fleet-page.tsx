@@ -2,6 +2,7 @@
 import type { GatewayView, ResponderView } from '../../../src/ports/control-api.ts'
 import { useWords, type MessageKey } from '../messages/messages.ts'
 import { Moment, Text } from '../parts/moment.tsx'
+import { WideTable } from '../parts/table.tsx'
 import { state } from '../state.ts'
 import { useStore } from '../store.ts'
 import { useAnswer } from '../use-answer.ts'
@@ -15,27 +16,15 @@ export function FleetPage() {
       <h1>
         {t('fleet')} {status.fleet.name !== undefined && <Text of={status.fleet.name} />}
       </h1>
-      <div class="scroll" tabIndex={0} role="region" aria-label={t('fleet')}>
-        <table>
-          <thead>
-            <tr>
-              <th scope="col">{t('gateway')}</th>
-              <th scope="col">{t('stateCol')}</th>
-              <th scope="col">{t('epoch')}</th>
-              <th scope="col">{t('lease')}</th>
-              <th scope="col">{t('workers')}</th>
-              <th scope="col">{t('clockOffset')}</th>
-              <th scope="col">{t('trailHealth')}</th>
-              <th scope="col">{t('lastSeen')}</th>
-            </tr>
-          </thead>
-          <tbody>
-            {status.fleet.gateways.map((gateway) => (
-              <Row key={gateway.name} gateway={gateway} epoch={status.epoch} />
-            ))}
-          </tbody>
-        </table>
-      </div>
+      <WideTable
+        label={t('fleet')}
+        heads={['gateway', 'stateCol', 'epoch', 'lease', 'workers', 'clockOffset', 'trailHealth', 'lastSeen']}
+      >
+        {status.fleet.gateways.map((gateway) => (
+          <Row key={gateway.name} gateway={gateway} epoch={status.epoch} />
+        ))}
+      </WideTable>
+      <OldSecret gateways={status.fleet.gateways} />
       <Responders />
     </>
   )
@@ -46,6 +35,18 @@ function stateName({ state: member, proven }: GatewayView): readonly [MessageKey
   if (member === 'forgotten') return ['isForgotten', 'hint']
   if (member === 'missing') return ['isMissing', 'bad']
   return proven ? ['isProven', 'good'] : ['notProven', 'bad']
+}
+
+/** While the fleet's secret is replaced: who would no longer be believed without the old one. */
+function OldSecret({ gateways }: { gateways: readonly GatewayView[] }) {
+  const t = useWords()
+  const names = gateways.filter(({ voucher }) => voucher === 'old').map(({ name }) => name)
+  if (names.length === 0) return null
+  return (
+    <p class="card warn-edge" role="status" data-old-secret={names.length}>
+      ⚠ <Text of={t('oldSecretHint', { names: names.join(', ') })} max={2000} />
+    </p>
+  )
 }
 
 function Row({ gateway, epoch }: { gateway: GatewayView; epoch: number }) {
@@ -67,6 +68,7 @@ function Row({ gateway, epoch }: { gateway: GatewayView; epoch: number }) {
           {look === 'bad' ? '✗ ' : look === 'good' ? '✓ ' : ''}
           {t(name)}
         </strong>
+        {gateway.voucher === 'old' && <div class="warn">⚠ {t('oldSecret')}</div>}
       </td>
       <td>
         {gateway.epoch} {behind > 0 && look !== 'hint' && <span class="bad">({t('behind', { n: behind })})</span>}
@@ -139,40 +141,28 @@ function Responders() {
   return (
     <section>
       <h2 id="responders">{t('responders')}</h2>
-      <div class="scroll" tabIndex={0} role="region" aria-label={t('responders')}>
-        <table>
-          <thead>
-            <tr>
-              <th scope="col">{t('responders')}</th>
-              <th scope="col">{t('role')}</th>
-              <th scope="col">{t('livesIn')}</th>
-              <th scope="col">{t('keyCol')}</th>
-            </tr>
-          </thead>
-          <tbody>
-            {answer.body.responders.map((each) => (
-              <tr key={each.key}>
-                <th scope="row">
-                  <Text of={each.keyId === undefined ? each.name : `${each.name}#${each.keyId}`} />
-                </th>
-                <td>
-                  {t(ROLE_NAMES[each.role])}
-                  {each.retired !== undefined && (
-                    <span class="bad">
-                      {' '}
-                      {t('retired')} <Moment at={each.retired} />
-                    </span>
-                  )}
-                </td>
-                <td>{t(homeOf(each))}</td>
-                <td>
-                  <code class="wrap">{each.key}</code>
-                </td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
+      <WideTable label={t('responders')} heads={['responders', 'role', 'livesIn', 'keyCol']}>
+        {answer.body.responders.map((each) => (
+          <tr key={each.key}>
+            <th scope="row">
+              <Text of={each.keyId === undefined ? each.name : `${each.name}#${each.keyId}`} />
+            </th>
+            <td>
+              {t(ROLE_NAMES[each.role])}
+              {each.retired !== undefined && (
+                <span class="bad">
+                  {' '}
+                  {t('retired')} <Moment at={each.retired} />
+                </span>
+              )}
+            </td>
+            <td>{t(homeOf(each))}</td>
+            <td>
+              <code class="wrap">{each.key}</code>
+            </td>
+          </tr>
+        ))}
+      </WideTable>
     </section>
   )
 }

@@ -4,17 +4,17 @@ import type { PendingRelease, ResponderView, ThawStageView } from '../../../src/
 import { useAnswer } from '../use-answer.ts'
 import { useWords, type Translate } from '../messages/messages.ts'
 import { give } from '../orders.ts'
+import { scopeText } from '../parts/lock-facts.tsx'
 import { Id, Moment, Text } from '../parts/moment.tsx'
-import { KIND_NAMES } from '../parts/open-overlay.tsx'
 import { openOverlay } from '../parts/overlays.ts'
+import { KIND_NAMES, SignedBy } from '../parts/proposal.tsx'
 import { ProofPanel } from '../parts/proof.tsx'
+import { SaidLine, useGiving } from '../parts/said.tsx'
 import { StageEditor, thawOf, type Plan } from '../parts/stage-editor.tsx'
-import { plain } from '../plain.ts'
 import { placeOf } from '../router.ts'
 import { state } from '../state.ts'
 import { useStore } from '../store.ts'
 import { spanText } from '../time.ts'
-import { scopeText } from './state-page.tsx'
 
 export function ReleasePage() {
   const t = useWords()
@@ -73,13 +73,7 @@ function ProposalCard({ proposal, people }: { proposal: PendingRelease; people: 
         </p>
       )}
       <Stages stages={proposal.stages ?? []} />
-      <p>
-        {t('signedBy', {
-          names: proposal.approvals.map((name) => plain(name)).join(', '),
-          n: proposal.approvals.length,
-          total: proposal.required,
-        })}
-      </p>
+      <SignedBy proposal={proposal} />
       <p>
         <strong>{t('waitsFor', { n: awaited, names: [...new Set(others)].join(', ') || t('waitsForAnyone') })}</strong>
       </p>
@@ -136,7 +130,7 @@ function NewProposal({ people }: { people: readonly ResponderView[] }) {
   const [chosen, setChosen] = useState<readonly string[]>(linked === null ? [] : [linked])
   const [reason, setReason] = useState('')
   const [plan, setPlan] = useState<Plan>()
-  const [said, setSaid] = useState<{ readonly isGood: boolean; readonly text: string }>()
+  const { said, isBusy, run } = useGiving()
   const locks = (status?.locks ?? []).filter(({ source }) => source === 'order' || source === 'freeze')
   if (session?.keyId === undefined)
     return (
@@ -146,24 +140,18 @@ function NewProposal({ people }: { people: readonly ResponderView[] }) {
         <pre>portcullis release --all --reason "…"</pre>
       </section>
     )
-  const propose = async (): Promise<void> => {
-    setSaid(undefined)
+  const propose = (): Promise<void> => {
     const checkpoint = status?.audit.checkpoint
-    const given = await give({
-      kind: 'release',
-      locks: chosen,
-      reason: reason.trim(),
-      epoch: status?.epoch,
-      ...(checkpoint === undefined ? {} : { checkpoint }),
-      ...(plan === undefined ? {} : { thaw: thawOf(plan) }),
-    })
-    if (given.outcome === 'pending')
-      setSaid({
-        isGood: true,
-        text: t('proposed', { id: given.pending.id.slice(0, 8), n: given.pending.required - given.pending.approvals }),
-      })
-    else if (given.outcome === 'accepted') setSaid({ isGood: true, text: t('done', { n: given.accepted.epoch }) })
-    else setSaid({ isGood: false, text: t('refusedOrder', { detail: given.problem.detail }) })
+    return run(() =>
+      give({
+        kind: 'release',
+        locks: chosen,
+        reason: reason.trim(),
+        epoch: status?.epoch,
+        ...(checkpoint === undefined ? {} : { checkpoint }),
+        ...(plan === undefined ? {} : { thaw: thawOf(plan) }),
+      }),
+    )
   }
   return (
     <form
@@ -186,8 +174,7 @@ function NewProposal({ people }: { people: readonly ResponderView[] }) {
                 setChosen(event.currentTarget.checked ? [...chosen, lock.id] : chosen.filter((id) => id !== lock.id))
               }
             />{' '}
-            <Id of={lock.id} /> <Text of={scopeText(lock.scope, t('everything'))} /> ·{' '}
-            <Text of={lock.reason} max={80} />
+            <Id of={lock.id} /> <Text of={scopeText(lock.scope, t)} /> · <Text of={lock.reason} max={80} />
           </label>
         ))}
       </fieldset>
@@ -203,13 +190,9 @@ function NewProposal({ people }: { people: readonly ResponderView[] }) {
         />
       </label>
       <StageEditor plan={plan} onChange={setPlan} people={people} own={session.name ?? ''} />
-      {said !== undefined && (
-        <p class={said.isGood ? 'good' : 'bad'} role="alert">
-          {said.text}
-        </p>
-      )}
+      <SaidLine said={said} />
       <div class="actions">
-        <button type="submit" class="primary" disabled={chosen.length === 0}>
+        <button type="submit" class="primary" disabled={isBusy || chosen.length === 0}>
           {t('propose')}
         </button>
       </div>

@@ -3,31 +3,17 @@ import type { LockView, StatusView } from '../../../src/ports/control-api.ts'
 import { gatewayNow } from '../api.ts'
 import { useWords, type MessageKey } from '../messages/messages.ts'
 import { give } from '../orders.ts'
-import { Id, Moment, Text } from '../parts/moment.tsx'
+import { isOrdered, LockFacts, MODE_NAMES } from '../parts/lock-facts.tsx'
+import { Moment, Text } from '../parts/moment.tsx'
 import { openOverlay } from '../parts/overlays.ts'
 import { ProofPanel } from '../parts/proof.tsx'
+import { Suggestions } from '../parts/suggestions.tsx'
 import { go } from '../router.ts'
 import { state } from '../state.ts'
 import { useStore, useTick } from '../store.ts'
 import { spanText } from '../time.ts'
 
 const WITHDRAW_MS = 60_000
-
-const SOURCES: Readonly<Record<LockView['source'], MessageKey>> = {
-  order: 'sourceOrder',
-  file: 'sourceFile',
-  config: 'sourceConfig',
-  freeze: 'sourceFreeze',
-  drill: 'sourceDrill',
-}
-
-const MODE_NAMES: Readonly<Record<LockView['mode'], MessageKey>> = {
-  deny: 'deny',
-  'read-only': 'readOnly',
-  'step-up': 'stepUp',
-  throttle: 'throttleMode',
-  observe: 'observe',
-}
 
 export function StatePage() {
   const t = useWords()
@@ -49,6 +35,7 @@ export function StatePage() {
           </ul>
         </section>
       )}
+      {(status.suggestions ?? []).length > 0 && <Suggestions list={status.suggestions ?? []} />}
       <section aria-labelledby="locks">
         <h2 id="locks">
           {t('locks')} ({status.locks.length})
@@ -57,6 +44,11 @@ export function StatePage() {
         {status.locks.map((lock) => (
           <LockCard key={lock.id} lock={lock} />
         ))}
+        <div class="actions start">
+          <button type="button" onClick={() => openOverlay({ kind: 'explain' })}>
+            {t('explain')} <kbd aria-hidden="true">x</kbd>
+          </button>
+        </div>
       </section>
       <div class="columns">
         <TrailCard status={status} />
@@ -67,49 +59,16 @@ export function StatePage() {
   )
 }
 
-export function scopeText(scope: LockView['scope'], everything: string): string {
-  if (scope.all === true) return everything
-  return Object.entries(scope)
-    .map(([name, list]) => `${name}: ${Array.isArray(list) ? list.join(', ') : ''}`)
-    .join(' · ')
-}
-
 function LockCard({ lock }: { lock: LockView }) {
   const t = useWords()
   useTick(1000)
   const session = useStore(state, (all) => all.session)
-  const now = gatewayNow()
-  const ageMs = now - Date.parse(lock.since)
-  const isOrdered = lock.source === 'order' || lock.source === 'freeze'
+  const ageMs = gatewayNow() - Date.parse(lock.since)
   const isOwn = lock.by !== undefined && lock.by === session?.name && ageMs < WITHDRAW_MS
   return (
     <article class={`card lock mode-${lock.mode}`} aria-label={`${t(MODE_NAMES[lock.mode])} ${lock.id.slice(0, 8)}`}>
-      <h3>
-        <span class="badge">{t(MODE_NAMES[lock.mode])}</span> <Text of={scopeText(lock.scope, t('everything'))} />
-      </h3>
-      <p>
-        <Text of={lock.reason} max={500} />
-      </p>
-      <p class="hint">
-        <Id of={lock.id} /> · {t('incident')} <Text of={lock.incident} /> · {t(SOURCES[lock.source])}
-        {lock.by !== undefined && (
-          <>
-            {' '}
-            · <Text of={t('by', { name: lock.by })} />
-          </>
-        )}{' '}
-        · <SinceText since={lock.since} span={spanText(ageMs)} />
-        {lock.until !== undefined && <UntilText until={lock.until} now={now} />}
-        {isOrdered && (
-          <>
-            {' · '}
-            <a href={`#/trail?order=${lock.id}`}>{t('itsRecord')}</a>
-          </>
-        )}
-      </p>
-      <p class="hint">{t('covers', { routes: lock.covers.join(', ') })}</p>
-      {lock.thaw !== undefined && <ThawText thaw={lock.thaw} />}
-      {isOrdered && session?.keyId !== undefined && (
+      <LockFacts lock={lock} />
+      {isOrdered(lock) && session?.keyId !== undefined && (
         <div class="actions">
           {isOwn && lock.source === 'order' && (
             <button
@@ -121,7 +80,11 @@ function LockCard({ lock }: { lock: LockView }) {
               {t('takeBack')} ({Math.ceil((WITHDRAW_MS - ageMs) / 1000)} s)
             </button>
           )}
-          <button type="button" class="quiet" onClick={() => openOverlay({ kind: 'freeze', scope: lock.scope })}>
+          <button
+            type="button"
+            class="quiet"
+            onClick={() => openOverlay({ kind: 'freeze', scope: lock.scope, mode: lock.mode })}
+          >
             {t('extend')}
           </button>
           <button type="button" class="quiet" onClick={() => go('release', { lock: lock.id })}>
@@ -130,49 +93,6 @@ function LockCard({ lock }: { lock: LockView }) {
         </div>
       )}
     </article>
-  )
-}
-
-function SinceText({ since, span }: { since: string; span: string }) {
-  const t = useWords()
-  const [before = '', after = ''] = t('since', { span }).split('{moment}')
-  return (
-    <>
-      {before}
-      <Moment at={since} />
-      {after}
-    </>
-  )
-}
-
-function UntilText({ until, now }: { until: string; now: number }) {
-  const t = useWords()
-  const leftMs = Date.parse(until) - now
-  const [before = '', after = ''] = (leftMs > 0 ? t('until', { span: spanText(leftMs) }) : t('past')).split('{moment}')
-  return (
-    <span class={leftMs > 0 ? '' : 'bad'}>
-      {' '}
-      · {before}
-      <Moment at={until} />
-      {after}
-    </span>
-  )
-}
-
-function ThawText({ thaw }: { thaw: NonNullable<LockView['thaw']> }) {
-  const t = useWords()
-  const { refrozen, stage, stages, next } = thaw
-  const text =
-    refrozen === undefined
-      ? t('thawing', { n: stage ?? 0, total: stages.length })
-      : t('refrozen', { why: refrozen.why })
-  const [before = '', after = ''] = text.split('{moment}')
-  return (
-    <p class={refrozen === undefined ? 'good' : 'bad'}>
-      {before}
-      <Moment at={refrozen?.at ?? next ?? thaw.deadline} />
-      {after}
-    </p>
   )
 }
 

@@ -2,11 +2,11 @@
 import { useState } from 'preact/hooks'
 import { ask, gatewayNow, type Problem } from '../api.ts'
 import { useWords, type Translate } from '../messages/messages.ts'
-import { Moment, Text } from '../parts/moment.tsx'
+import { Text } from '../parts/moment.tsx'
 import { OneRecord } from '../parts/one-record.tsx'
+import { Records, type RecordPage } from '../parts/records.tsx'
 import { useRoutes } from '../parts/scope-picker.tsx'
-
-type Found = Readonly<Record<string, unknown>>
+import { WideTable } from '../parts/table.tsx'
 
 const DAY_MS = 86_400_000
 
@@ -32,7 +32,7 @@ function Search() {
   const [to, setTo] = useState(() => local(gatewayNow() + 60_000))
   const [pseudonym, setPseudonym] = useState('')
   const [said, setSaid] = useState('')
-  const [found, setFound] = useState<readonly Found[]>()
+  const [found, setFound] = useState<RecordPage['records']>()
   const search = async (): Promise<void> => {
     setSaid(t('searching'))
     setFound(undefined)
@@ -48,12 +48,17 @@ function Search() {
       setSaid(saidOf(named.problem, t))
       return
     }
-    const answer = await ask<Found>('audit/search', { [kind]: name, from: `${from}:00Z`, to: `${to}:00Z`, limit: 200 })
+    const answer = await ask<RecordPage>('audit/search', {
+      [kind]: name,
+      from: `${from}:00Z`,
+      to: `${to}:00Z`,
+      limit: 200,
+    })
     if (!answer.ok) {
       setSaid(saidOf(answer.problem, t))
       return
     }
-    const list = listOf(answer.body)
+    const list = answer.body.records
     setFound(list)
     setSaid(list.length === 0 ? t('noneFound') : t('found', { n: list.length }))
   }
@@ -112,7 +117,13 @@ function Search() {
         )}{' '}
         {said}
       </p>
-      {found !== undefined && found.length > 0 && <Results found={found} />}
+      {found !== undefined && found.length > 0 && (
+        <Records
+          label={t('found', { n: found.length })}
+          columns={['decision', 'route', 'client', 'principal']}
+          records={found}
+        />
+      )}
     </form>
   )
 }
@@ -123,73 +134,18 @@ function saidOf(problem: Problem, t: Translate): string {
   return t('failed', { detail: problem.detail })
 }
 
-function listOf(body: Found): readonly Found[] {
-  const list = Array.isArray(body)
-    ? body
-    : [body.records, body.results, body.entries].find((each) => Array.isArray(each))
-  return Array.isArray(list) ? (list as readonly Found[]) : []
+interface Person {
+  readonly subject: string
+  readonly reads: number
+  readonly withoutOtp: number
 }
-
-/** Some searches wrap each record beside its place in the log. */
-function recordOf(found: Found): Found {
-  return typeof found.record === 'object' && found.record !== null ? (found.record as Found) : found
-}
-
-function Results({ found }: { found: readonly Found[] }) {
-  const t = useWords()
-  return (
-    <div class="scroll" tabIndex={0} role="region" aria-label={t('found', { n: found.length })}>
-      <table>
-        <thead>
-          <tr>
-            <th scope="col">#</th>
-            <th scope="col">{t('time')}</th>
-            <th scope="col">{t('decision')}</th>
-            <th scope="col">{t('route')}</th>
-            <th scope="col">{t('client')}</th>
-            <th scope="col">{t('principal')}</th>
-          </tr>
-        </thead>
-        <tbody>
-          {found.map((each, at) => {
-            const { time, decision, route, client, principal } = recordOf(each)
-            return (
-              <tr key={String(at)}>
-                <td>
-                  {typeof each.index === 'number' ? <a href={`#/trail?record=${each.index}`}>{each.index}</a> : ''}
-                </td>
-                <td>{typeof time === 'number' || typeof time === 'string' ? <Moment at={time} /> : ''}</td>
-                <td>
-                  <Text of={textOf(decision)} />
-                </td>
-                <td>
-                  <Text of={textOf(route)} />
-                </td>
-                <td>
-                  <Text of={textOf(client)} />
-                </td>
-                <td>
-                  <code>
-                    <Text of={textOf(principal)} max={30} />
-                  </code>
-                </td>
-              </tr>
-            )
-          })}
-        </tbody>
-      </table>
-    </div>
-  )
-}
-
-const textOf = (value: unknown): string => (typeof value === 'string' || typeof value === 'number' ? String(value) : '')
 
 interface WhoseBody {
   readonly reads: number
   readonly withoutOtp: number
   readonly unnamed: number
   readonly subjects: number
-  readonly list: readonly Found[]
+  readonly list: readonly Person[]
 }
 
 function Whose() {
@@ -261,32 +217,21 @@ function Whose() {
   )
 }
 
-function Subjects({ list }: { list: readonly Found[] }) {
+function Subjects({ list }: { list: readonly Person[] }) {
   const t = useWords()
   return (
-    <div class="scroll" tabIndex={0} role="region" aria-label={t('people')}>
-      <table>
-        <thead>
-          <tr>
-            <th scope="col">{t('people')}</th>
-            <th scope="col">{t('reads')}</th>
-            <th scope="col">{t('withoutOtp')}</th>
-          </tr>
-        </thead>
-        <tbody>
-          {list.map((each) => (
-            <tr key={textOf(each.subject)}>
-              <th scope="row">
-                <code>
-                  <Text of={textOf(each.subject)} />
-                </code>
-              </th>
-              <td>{textOf(each.reads)}</td>
-              <td>{textOf(each.withoutOtp)}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <WideTable label={t('people')} heads={['people', 'reads', 'withoutOtp']}>
+      {list.map((each) => (
+        <tr key={each.subject}>
+          <th scope="row">
+            <code>
+              <Text of={each.subject} />
+            </code>
+          </th>
+          <td>{each.reads}</td>
+          <td>{each.withoutOtp}</td>
+        </tr>
+      ))}
+    </WideTable>
   )
 }

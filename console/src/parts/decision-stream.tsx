@@ -1,26 +1,18 @@
 // Decisions as they come: filtered by the address of the page, paused, and acted on.
 import { useEffect, useState } from 'preact/hooks'
 import type { DecisionView } from '../../../src/ports/live-views.ts'
-import { useWords, type MessageKey } from '../messages/messages.ts'
+import { useWords } from '../messages/messages.ts'
 import { go, note, placeOf } from '../router.ts'
 import { decisions, state } from '../state.ts'
 import { useStore, useTick } from '../store.ts'
 import { clockText } from '../time.ts'
+import { DECISION_NAMES } from './decision-names.ts'
 import { Text } from './moment.tsx'
 import { openOverlay } from './overlays.ts'
 import { networkOf } from './scope-picker.tsx'
+import { WideTable } from './table.tsx'
 
 const ROWS_MAX = 60
-
-export const DECISION_NAMES: Readonly<Record<DecisionView['decision'], MessageKey>> = {
-  allow: 'dAllow',
-  locked: 'dLocked',
-  unauthenticated: 'dUnauthenticated',
-  forbidden: 'dForbidden',
-  throttled: 'dThrottled',
-  rejected: 'dRejected',
-  error: 'dError',
-}
 
 /** Words that must all stand in the row; `field:text` must stand in that field. */
 export function matches(decision: DecisionView, filter: string): boolean {
@@ -88,50 +80,38 @@ export function DecisionStream() {
           ? t('shown', { n: rows.length, total: decisions.seen, untold: decisions.untold })
           : t('paused', { n: decisions.seen - paused.seen })}
       </p>
-      <div class="scroll" tabIndex={0} role="region" aria-label={t('decisions')}>
-        <table class="stream">
-          <thead>
-            <tr>
-              <th scope="col">{t('time')}</th>
-              <th scope="col">{t('decision')}</th>
-              <th scope="col">{t('status')}</th>
-              <th scope="col">{t('method')}</th>
-              <th scope="col">{t('path')}</th>
-              <th scope="col">{t('route')}</th>
-              <th scope="col">{t('client')}</th>
-              <th scope="col">{t('act')}</th>
-            </tr>
-          </thead>
-          <tbody>
-            {rows.map((row) => (
-              <tr key={row.id} class={row.decision === 'allow' ? '' : 'no'}>
-                <td>{clockText(row.time, zone)}</td>
-                <td>
-                  {row.decision === 'allow' ? '✓ ' : '✗ '}
-                  {t(DECISION_NAMES[row.decision])}
-                </td>
-                <td>{row.status ?? ''}</td>
-                <td>
-                  <Text of={row.method} max={10} />
-                </td>
-                <td>
-                  <code>
-                    <Text of={row.path} max={60} />
-                  </code>
-                </td>
-                <td>
-                  <Text of={row.route ?? '–'} max={40} />
-                </td>
-                <td>
-                  <Text of={row.client} max={45} />
-                </td>
-                <td>{paused !== undefined && <Act row={row} />}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-        {rows.length === 0 && <p>{t('noDecisions')}</p>}
-      </div>
+      <WideTable
+        label={t('decisions')}
+        class="stream"
+        heads={['time', 'decision', 'status', 'method', 'path', 'route', 'client', 'act']}
+        after={rows.length === 0 && <p>{t('noDecisions')}</p>}
+      >
+        {rows.map((row) => (
+          <tr key={row.id} class={row.decision === 'allow' ? '' : 'no'}>
+            <td>{clockText(row.time, zone)}</td>
+            <td>
+              {row.decision === 'allow' ? '✓ ' : '✗ '}
+              {t(DECISION_NAMES[row.decision])}
+            </td>
+            <td>{row.status ?? ''}</td>
+            <td>
+              <Text of={row.method} max={10} />
+            </td>
+            <td>
+              <code>
+                <Text of={row.path} max={60} />
+              </code>
+            </td>
+            <td>
+              <Text of={row.route ?? '–'} max={40} />
+            </td>
+            <td>
+              <Text of={row.client} max={45} />
+            </td>
+            <td>{paused !== undefined && <Act row={row} />}</td>
+          </tr>
+        ))}
+      </WideTable>
     </section>
   )
 }
@@ -146,7 +126,8 @@ function Act({ row }: { row: DecisionView }) {
       onChange={(event) => {
         const { value } = event.currentTarget
         event.currentTarget.value = ''
-        if (value === 'route') openOverlay({ kind: 'freeze', scope: { routes: [row.route ?? ''] } })
+        if (value === 'explain') openOverlay({ kind: 'explain', of: row })
+        else if (value === 'route') openOverlay({ kind: 'freeze', scope: { routes: [row.route ?? ''] } })
         else if (value === 'client') openOverlay({ kind: 'freeze', scope: { cidrs: [networkOf(row.client)] } })
         else if (value === 'person') openOverlay({ kind: 'freeze', scope: { subjects: row.subjects ?? [] } })
         else if (value === 'session') openOverlay({ kind: 'revoke', session: row.session ?? '' })
@@ -154,6 +135,7 @@ function Act({ row }: { row: DecisionView }) {
       }}
     >
       <option value="">{t('act')}</option>
+      {row.route !== undefined && <option value="explain">{t('explainWhy')}</option>}
       {row.route !== undefined && <option value="route">{t('lockRoute')}</option>}
       <option value="client">{t('lockClient')}</option>
       {row.subjects !== undefined && <option value="person">{t('lockPerson')}</option>}

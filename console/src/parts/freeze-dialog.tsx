@@ -1,5 +1,6 @@
 // Two deliberate actions: the dialog is opened, and the order is given. Between them stand the impact, the reason and the incident.
 import { useState } from 'preact/hooks'
+import type { LockMode } from '../../../src/core/lock.ts'
 import type { LockScope } from '../../../src/core/scope.ts'
 import { gatewayNow } from '../api.ts'
 import { useWords } from '../messages/messages.ts'
@@ -116,13 +117,19 @@ function Fields({ words, onChange }: { words: Words; onChange: (words: Words) =>
   )
 }
 
-export function FreezeDialog({ scope, onClose }: { scope?: LockScope | undefined; onClose: () => void }) {
+interface Props {
+  readonly scope: LockScope | undefined
+  readonly mode: LockMode | undefined
+  readonly onClose: () => void
+}
+
+export function FreezeDialog({ scope, mode: suggested, onClose }: Props) {
   const t = useWords()
   const [draft, setDraft] = useState(() => draftOf(scope))
   const [words, setWords] = useState<Words>(() => ({
     reason: remembered()[0] ?? '',
     incident: incidentNow(),
-    mode: 'deny',
+    mode: suggested ?? 'deny',
     ttl: '',
   }))
   const { reason, incident, mode, ttl } = words

@@ -7,6 +7,7 @@ import { Dialog } from './dialog.tsx'
 
 const KEYS: readonly (readonly [string, MessageKey])[] = [
   ['f', 'kFreeze'],
+  ['x', 'kExplain'],
   ['g', 'kPages'],
   ['/', 'kFilter'],
   ['p', 'kPause'],

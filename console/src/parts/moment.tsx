@@ -28,3 +28,15 @@ export function Id({ of }: { of: string }) {
     </code>
   )
 }
+
+/** A sentence of the catalogue with a {moment} in it, wherever the language puts it. */
+export function MomentIn({ text, at }: { text: string; at: string | number }) {
+  const [before = '', after] = text.split('{moment}')
+  return (
+    <>
+      {before}
+      {after !== undefined && <Moment at={at} />}
+      {after}
+    </>
+  )
+}

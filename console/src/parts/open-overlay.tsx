@@ -1,7 +1,7 @@
-// The dialog that is open: freeze, approve, revoke, help.
+// The dialog that is open: freeze, approve, revoke, answer, explain, help.
 import { useState } from 'preact/hooks'
 import type { PendingRelease } from '../../../src/ports/control-api.ts'
-import { useWords, type MessageKey } from '../messages/messages.ts'
+import { useWords } from '../messages/messages.ts'
 import { give } from '../orders.ts'
 import { plain } from '../plain.ts'
 import { state } from '../state.ts'
@@ -10,15 +10,21 @@ import { AnswerDialog } from './answer-dialog.tsx'
 import { Dialog } from './dialog.tsx'
 import { FreezeDialog, incidentNow } from './freeze-dialog.tsx'
 import { HelpDialog } from './help.tsx'
-import { Text } from './moment.tsx'
+import { later } from './later.tsx'
+import { MODE_NAMES, scopeText } from './lock-facts.tsx'
+import { Id, Text } from './moment.tsx'
 import { closeOverlay, overlays } from './overlays.ts'
+import { KIND_NAMES, SignedBy } from './proposal.tsx'
 import { ProofPanel } from './proof.tsx'
+import { SaidLine, useGiving, type Giving } from './said.tsx'
+
+const ExplainDialog = later(async () => (await import('./explain-dialog.tsx')).ExplainDialog)
 
 export function Overlays() {
   const open = useStore(overlays, (all) => all.open)
   switch (open?.kind) {
     case 'freeze':
-      return <FreezeDialog scope={open.scope} onClose={closeOverlay} />
+      return <FreezeDialog scope={open.scope} mode={open.mode} onClose={closeOverlay} />
     case 'help':
       return <HelpDialog onClose={closeOverlay} />
     case 'revoke':
@@ -27,82 +33,98 @@ export function Overlays() {
       return <ApproveDialog proposal={open.proposal} />
     case 'answer':
       return <AnswerDialog anomaly={open.anomaly} sentence={open.sentence} />
+    case 'explain':
+      return <ExplainDialog of={open.of} />
     case undefined:
       return null
   }
 }
 
-export const KIND_NAMES: Readonly<Record<PendingRelease['kind'], MessageKey>> = {
-  release: 'kindRelease',
-  exempt: 'kindExempt',
-  enrol: 'kindEnrol',
-  retire: 'kindRetire',
+/** What was said of the order, and the way out or on: the one that gives it goes once it is given. */
+function Ending({
+  giving: { said, isBusy },
+  name,
+  look,
+}: {
+  giving: Giving
+  name: string
+  look: 'danger' | 'primary'
+}) {
+  const t = useWords()
+  const isDone = said?.isGood === true
+  return (
+    <>
+      <SaidLine said={said} />
+      <div class="actions">
+        <button type="button" class="quiet" onClick={closeOverlay}>
+          {t(isDone ? 'close' : 'cancel')}
+        </button>
+        {!isDone && (
+          <button type="submit" class={look} disabled={isBusy}>
+            {name}
+          </button>
+        )}
+      </div>
+    </>
+  )
 }
 
 function ApproveDialog({ proposal }: { proposal: PendingRelease }) {
   const t = useWords()
-  const [said, setSaid] = useState<{ readonly isGood: boolean; readonly text: string }>()
-  const [isBusy, setBusy] = useState(false)
-  const approve = async (): Promise<void> => {
-    setBusy(true)
+  const giving = useGiving()
+  const approve = (): Promise<void> => {
     const { status } = state.get()
     const checkpoint = status?.audit.checkpoint
-    const given = await give({
-      kind: 'approve',
-      release: proposal.id,
-      ...(status === undefined ? {} : { epoch: status.epoch }),
-      ...(checkpoint === undefined ? {} : { checkpoint }),
-    })
-    setBusy(false)
-    if (given.outcome === 'accepted') setSaid({ isGood: true, text: t('done', { n: given.accepted.epoch }) })
-    else if (given.outcome === 'pending')
-      setSaid({
-        isGood: true,
-        text: t('proposed', { id: given.pending.id.slice(0, 8), n: given.pending.required - given.pending.approvals }),
-      })
-    else setSaid({ isGood: false, text: t('refusedOrder', { detail: given.problem.detail }) })
+    return giving.run(() =>
+      give({
+        kind: 'approve',
+        release: proposal.id,
+        ...(status === undefined ? {} : { epoch: status.epoch }),
+        ...(checkpoint === undefined ? {} : { checkpoint }),
+      }),
+    )
   }
   return (
     <Dialog id="approve" title={t('approveTitle', { kind: t(KIND_NAMES[proposal.kind]) })} onClose={closeOverlay}>
-      <p>
-        <code>{proposal.id}</code>
-      </p>
-      <p>
-        <Text of={proposal.reason} />
-      </p>
-      <p>
-        {t('signedBy', {
-          names: proposal.approvals.map((name) => plain(name)).join(', '),
-          n: proposal.approvals.length,
-          total: proposal.required,
-        })}
-      </p>
-      {proposal.locks.length > 0 && (
-        <ul>
-          {proposal.locks.map((id) => (
-            <li key={id}>
-              <code>{plain(id)}</code>
-            </li>
-          ))}
-        </ul>
-      )}
-      {said !== undefined && (
-        <p class={said.isGood ? 'good' : 'bad'} role="alert">
-          {said.text}
+      <form
+        onSubmit={(event) => {
+          event.preventDefault()
+          void approve()
+        }}
+      >
+        <p>
+          <code class="wrap">{proposal.id}</code>
         </p>
-      )}
-      <ProofPanel />
-      <div class="actions">
-        <button type="button" class="quiet" onClick={closeOverlay}>
-          {said?.isGood === true ? t('close') : t('cancel')}
-        </button>
-        {said?.isGood !== true && (
-          <button type="button" class="primary" disabled={isBusy} onClick={() => void approve()}>
-            {t('approveConfirm')}
-          </button>
-        )}
-      </div>
+        <p>
+          <Text of={proposal.reason} />
+        </p>
+        <SignedBy proposal={proposal} />
+        <Opened ids={proposal.locks} />
+        <ProofPanel />
+        <Ending giving={giving} name={t('approveConfirm')} look="primary" />
+      </form>
     </Dialog>
+  )
+}
+
+/** What is signed for is read before it is signed. */
+function Opened({ ids }: { ids: readonly string[] }) {
+  const t = useWords()
+  const [locks] = useState(() => state.get().status?.locks ?? [])
+  return (
+    <ul>
+      {ids.map((id) => {
+        const lock = locks.find((each) => each.id === id)
+        return (
+          <li key={id}>
+            <Id of={id} />{' '}
+            {lock !== undefined && (
+              <Text of={`${t(MODE_NAMES[lock.mode])} · ${scopeText(lock.scope, t)} · ${lock.reason}`} max={400} />
+            )}
+          </li>
+        )
+      })}
+    </ul>
   )
 }
 
@@ -110,14 +132,11 @@ function RevokeDialog({ session }: { session: string | undefined }) {
   const t = useWords()
   const [reason, setReason] = useState('')
   const [incident, setIncident] = useState(incidentNow)
-  const [said, setSaid] = useState<{ readonly isGood: boolean; readonly text: string }>()
-  const revoke = async (): Promise<void> => {
+  const giving = useGiving('revoked')
+  const revoke = (): Promise<void> => {
     const whose =
       session === undefined ? { before: new Date(Date.now() + state.get().clockOffsetMs).toISOString() } : { session }
-    const given = await give({ kind: 'revoke', ...whose, reason: reason.trim(), incident: incident.trim() })
-    if (given.outcome === 'accepted') setSaid({ isGood: true, text: t('revoked', { n: given.accepted.epoch }) })
-    else if (given.outcome === 'refused')
-      setSaid({ isGood: false, text: t('refusedOrder', { detail: given.problem.detail }) })
+    return giving.run(() => give({ kind: 'revoke', ...whose, reason: reason.trim(), incident: incident.trim() }))
   }
   return (
     <Dialog id="revoke" title={t('revokeTitle')} onClose={closeOverlay}>
@@ -144,21 +163,7 @@ function RevokeDialog({ session }: { session: string | undefined }) {
             />
           </label>
         </div>
-        {said !== undefined && (
-          <p class={said.isGood ? 'good' : 'bad'} role="alert">
-            {said.text}
-          </p>
-        )}
-        <div class="actions">
-          <button type="button" class="quiet" onClick={closeOverlay}>
-            {t('close')}
-          </button>
-          {said?.isGood !== true && (
-            <button type="submit" class="danger">
-              {t('revoke')}
-            </button>
-          )}
-        </div>
+        <Ending giving={giving} name={t('revoke')} look="danger" />
       </form>
     </Dialog>
   )

@@ -81,7 +81,7 @@ export async function scopeOf(draft: Draft): Promise<LockScope | 'empty' | { rea
 }
 
 /** What is a pseudonym stays; identifiers become some. */
-async function pseudonymsOf(
+export async function pseudonymsOf(
   kind: string,
   lines: readonly string[],
 ): Promise<readonly string[] | { readonly problem: string }> {

@@ -10,6 +10,7 @@ import { useAnswer } from '../use-answer.ts'
 import { Text } from './moment.tsx'
 import { openOverlay } from './overlays.ts'
 import { networkOf } from './scope-picker.tsx'
+import { Heads } from './table.tsx'
 
 const ROUTES_MAX = 10
 const CLIENTS_MAX = 8
@@ -131,15 +132,7 @@ function TopList({ id, title, columns, isEmpty, hint, children }: TopListProps) 
         <p>{t('noneYet')}</p>
       ) : (
         <table class="top">
-          <thead>
-            <tr>
-              {columns.map((column) => (
-                <th key={column} scope="col">
-                  {t(column)}
-                </th>
-              ))}
-            </tr>
-          </thead>
+          <Heads of={columns} />
           <tbody>{children}</tbody>
         </table>
       )}
