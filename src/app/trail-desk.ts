@@ -7,7 +7,16 @@ import { STRETCH } from '../audit/search/build-index.ts'
 import type { Config, ExportConfig } from '../config/config.ts'
 import type { Query, SessionsQuery, WhoseQuery } from '../core/trail-query.ts'
 import type { Logger } from '../ports/logger.ts'
-import type { FoundPage, FoundPeople, FoundSessions, PageRequest, TrailSearch } from '../ports/trail-search.ts'
+import type {
+  FoundPage,
+  FoundPeople,
+  FoundSessions,
+  MergedPeople,
+  NamedPeople,
+  PageRequest,
+  PeopleFile,
+  TrailSearch,
+} from '../ports/trail-search.ts'
 
 export interface TrailReaderStart {
   readonly auditDir: string
@@ -19,15 +28,22 @@ export interface TrailReaderStart {
   readonly exports: Readonly<Record<string, ExportConfig>>
 }
 
-type Found = FoundPage | FoundPeople | FoundSessions
+type Found = FoundPage | FoundPeople | FoundSessions | PeopleFile | MergedPeople
 
 export type ToTrailReader =
   | { readonly id: number; readonly type: 'page'; readonly query: Query; readonly request: PageRequest }
   | { readonly id: number; readonly type: 'whose'; readonly query: WhoseQuery; readonly limit: number }
+  | { readonly id: number; readonly type: 'people'; readonly query: WhoseQuery }
+  | {
+      readonly id: number
+      readonly type: 'mergePeople'
+      readonly files: readonly NamedPeople[]
+      readonly limit: number
+    }
   | { readonly id: number; readonly type: 'sessions'; readonly query: SessionsQuery; readonly limit: number }
 
 export type FromTrailReader =
-  | { readonly id: number; readonly value: Found }
+  | { readonly id: number; readonly value: object }
   | { readonly id: number; readonly problem: string }
   | { readonly export: string; readonly state: ExporterState }
   | { readonly indexed: number }
@@ -102,10 +118,10 @@ export function openTrailDesk({ config, origin, logger, size }: TrailDeskDeps): 
       const asker = waiting.get(message.id)
       waiting.delete(message.id)
       if ('problem' in message) asker?.reject(new Error(message.problem))
-      else asker?.resolve(message.value)
+      else asker?.resolve(message.value as Found)
     }
   }
-  const ask = <T>(question: Question): Promise<T> => {
+  const ask: Ask = <T>(question: Question): Promise<T> => {
     if (isStopped) return Promise.reject(new Error('the gateway is stopping'))
     if (waiting.size >= WAITING_MAX) return Promise.reject(new Error('too many searches wait already: ask again later'))
     lastId += 1
@@ -122,14 +138,24 @@ export function openTrailDesk({ config, origin, logger, size }: TrailDeskDeps): 
   }, LOOK_EVERY_MS).unref()
   return {
     exports,
-    page: (query, request) => ask<FoundPage>({ type: 'page', query, request }),
-    whose: (query, limit) => ask<FoundPeople>({ type: 'whose', query, limit }),
-    sessions: (query, limit) => ask<FoundSessions>({ type: 'sessions', query, limit }),
+    ...searchBy(ask),
     async stop() {
       isStopped = true
       clearInterval(timer)
       if (child !== undefined) await killed(child)
     },
+  }
+}
+
+type Ask = <T>(question: Question) => Promise<T>
+
+function searchBy(ask: Ask): TrailSearch {
+  return {
+    page: (query, request) => ask<FoundPage>({ type: 'page', query, request }),
+    whose: (query, limit) => ask<FoundPeople>({ type: 'whose', query, limit }),
+    people: (query) => ask<PeopleFile>({ type: 'people', query }),
+    mergePeople: (files, limit) => ask<MergedPeople>({ type: 'mergePeople', files, limit }),
+    sessions: (query, limit) => ask<FoundSessions>({ type: 'sessions', query, limit }),
   }
 }
 

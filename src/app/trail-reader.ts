@@ -11,6 +11,7 @@ import { createStreamSink } from '../adapters/redis/export-stream.ts'
 import { createExporter, type Exporter } from '../audit/export/exporter.ts'
 import { compressOld } from '../audit/retention.ts'
 import { buildIndex, readIndexState } from '../audit/search/build-index.ts'
+import { mergePeopleFiles, peoplePath, writePeople } from '../audit/search/people-file.ts'
 import { createSearcher, type Searcher } from '../audit/search/searcher.ts'
 import type { ExportConfig } from '../config/config.ts'
 import type { ExportSink } from '../ports/export-sink.ts'
@@ -65,15 +66,7 @@ async function answer(message: ToTrailReader): Promise<void> {
   try {
     whyNot = undefined
     const opened = await openSearcher()
-    if (message.type === 'page') {
-      const { hits, ...page } = await opened.page(message.query, message.request)
-      const found = hits.map(({ index: at, entry }) => ({ index: at, entry: entry.toString() }))
-      post({ id, value: { ...page, hits: found, ...fallback() } })
-    } else if (message.type === 'whose') {
-      post({ id, value: { ...(await opened.whose(message.query, message.limit)), ...fallback() } })
-    } else {
-      post({ id, value: { ...(await opened.sessions(message.query, message.limit)), ...fallback() } })
-    }
+    post({ id, value: { ...(await valueOf(message, opened)), ...fallback() } })
   } catch (error) {
     post({ id, problem: error instanceof Error ? error.message : String(error) })
   }
@@ -81,6 +74,24 @@ async function answer(message: ToTrailReader): Promise<void> {
   if (whyNot !== undefined && searcher !== undefined) {
     await (await searcher).close()
     searcher = undefined
+  }
+}
+
+async function valueOf(message: ToTrailReader, opened: Searcher): Promise<object> {
+  switch (message.type) {
+    case 'page': {
+      const { hits, ...page } = await opened.page(message.query, message.request)
+      return { ...page, hits: hits.map(({ index: at, entry }) => ({ index: at, entry: entry.toString() })) }
+    }
+    case 'whose':
+      return opened.whose(message.query, message.limit)
+    case 'people':
+      mkdirSync(start.indexDir, { recursive: true, mode: 0o700 })
+      return writePeople(peoplePath(start.indexDir), opened.people(message.query))
+    case 'mergePeople':
+      return mergePeopleFiles(message.files, message.limit)
+    case 'sessions':
+      return opened.sessions(message.query, message.limit)
   }
 }
 

@@ -1,6 +1,6 @@
 // Proofs that a record is in the log, in one file that verifies anywhere: C2SP tlog-proof.
 import { join } from 'node:path'
-import { openCheckpoint, parseCheckpoint } from './checkpoint.ts'
+import { type Checkpoint, openCheckpoint, parseCheckpoint } from './checkpoint.ts'
 import { type Files, nodeFiles } from './files.ts'
 import { createInclusionProof, type Hash, isIncluded, leafHash } from './merkle.ts'
 import { parseBase64, parseNote, type Refused, type Vkey } from './note.ts'
@@ -48,13 +48,16 @@ function parseHash(line: string): Hash | undefined {
 }
 
 /** The checkpoint of a trail with its size. Throws an Error where there is none that can be read. */
-export async function readCheckpoint(dir: string, files: Files = nodeFiles): Promise<{ note: string; size: number }> {
+export async function readCheckpoint(
+  dir: string,
+  files: Files = nodeFiles,
+): Promise<Checkpoint & { readonly note: string }> {
   const note = (await files.read(join(dir, 'checkpoint')))?.toString()
   if (note === undefined) throw new Error(`${dir} has no checkpoint: it is no trail`)
   const parsed = parseNote(note)
   const checkpoint = 'problem' in parsed ? parsed : parseCheckpoint(parsed.text)
   if ('problem' in checkpoint) throw new Error(`the checkpoint in ${dir} cannot be read: ${checkpoint.problem}`)
-  return { note, size: checkpoint.size }
+  return { note, ...checkpoint }
 }
 
 /** The proof of an entry under the checkpoint that the trail has now. Throws an Error where a tile is missing, a RangeError beyond the end. */

@@ -1,4 +1,5 @@
 // Reads a trail's entries in order, for search and export. It checks nothing: that is the verifier's work.
+import type { TrailHead } from '../core/people-lines.ts'
 import { readBundleFile } from './bundle-file.ts'
 import { type Files, nodeFiles } from './files.ts'
 import { readMinimumIndex } from './minimum-index.ts'
@@ -39,6 +40,12 @@ export async function readExtent(dir: string, files: Files = nodeFiles): Promise
   return { minimum: Math.min(size, await readMinimumIndex(dir, files)), size }
 }
 
+/** Which trail it is, and what its checkpoint covers. Rejects with an Error of one line where there is none that can be read. */
+export async function readHead(dir: string, files: Files = nodeFiles): Promise<TrailHead> {
+  const { origin, size, root } = await readCheckpoint(dir, files)
+  return { gateway: origin, size, root: Buffer.from(root, 'latin1').toString('base64') }
+}
+
 /** A bundle of a trail that may be growing: a partial one is replaced by a wider one, or by the full one. */
 export async function readBundle(files: Files, dir: string, index: number, size: number): Promise<Bundle> {
   const name = { level: 'entries', index, width: widthAt(size, 'entries', index) } as const
@@ -48,7 +55,11 @@ export async function readBundle(files: Files, dir: string, index: number, size:
     if (width > name.width) found = await readBundleFile(files, dir, { ...name, width })
   }
   if (found === undefined) throw new Error(`${tilePath(name)} is missing`)
-  return { first: index * TILE_WIDTH, bytes: found.bytes, bounds: boundsOf(found.bytes).bounds }
+  const { bounds } = boundsOf(found.bytes)
+  // A damaged one must not pass for one in which nothing was found.
+  if (bounds.length / 2 < name.width)
+    throw new Error(`${tilePath(name)} has ${bounds.length / 2} entries and should have ${name.width}`)
+  return { first: index * TILE_WIDTH, bytes: found.bytes, bounds }
 }
 
 /** The entry at `index` of the log as a view into the bundle that holds it. Throws an Error where the bundle ends before it. */

@@ -2,7 +2,14 @@
 import { readFileSync } from 'node:fs'
 import { Option, type Command } from 'commander'
 import { isExposed, parseControls, type ControlAddress } from './control-address.ts'
-import { createTransport, type Answer, type Answered, type ControlRequest, type Transport } from './exchange.ts'
+import {
+  createTransport,
+  type Answer,
+  type Answered,
+  type ControlRequest,
+  type Received,
+  type Transport,
+} from './exchange.ts'
 import { CommandFailure, EXIT, usageFailure } from './failure.ts'
 import { fleetNames } from './fleet-names.ts'
 import { authorizeByKey } from './login.ts'
@@ -49,6 +56,10 @@ export interface Client {
   sign(order: Readonly<Record<string, unknown>>): Promise<SignedOrder>
   /** One authorised exchange. Never rejects for what the other side does. */
   ask(control: ControlAddress, request: ControlRequest): Promise<Answer>
+  /** The same for an answer of lines, which goes into the file. */
+  receive(control: ControlAddress, request: ControlRequest, file: string): Promise<Answer | Received>
+  /** Whether it signs in with a key: a login is good at one address alone, where a token is good for whoever sees it. */
+  readonly signsIn: boolean
   /** The first control plane that answers, tried in turn; its refusal ends the command. */
   read(path: string, more?: Pick<ControlRequest, 'headers' | 'timeoutMs'>): Promise<Answered>
 }
@@ -78,12 +89,15 @@ export function createClient(flags: ClientFlags, machine: Machine, printer: Prin
       )
     return authorizeByKey(transport, control, await readKey(), moment())
   }
-  const ask: Client['ask'] = async (control, request) => {
+  const authorized = async <T>(
+    control: ControlAddress,
+    request: ControlRequest,
+    send: (request: ControlRequest) => Promise<T>,
+  ): Promise<T | Answer> => {
     const headers = await authorize(control)
-    return isAnswer(headers)
-      ? headers
-      : transport.send(control, { ...request, headers: { ...request.headers, ...headers } })
+    return isAnswer(headers) ? headers : send({ ...request, headers: { ...request.headers, ...headers } })
   }
+  const ask: Client['ask'] = (control, request) => authorized(control, request, (each) => transport.send(control, each))
   return {
     controls,
     key: readKey,
@@ -95,6 +109,8 @@ export function createClient(flags: ClientFlags, machine: Machine, printer: Prin
       return signOrder(signingKey, order, moment(), aud.length === 0 ? {} : { aud })
     },
     ask,
+    receive: (control, request, file) => authorized(control, request, (each) => transport.receive(control, each, file)),
+    signsIn: (token === undefined || token === '') && keyFile !== undefined,
     read: (path, more = {}) =>
       readInTurn(controls, printer, (control) => ask(control, { ...more, method: 'GET', path })),
   }

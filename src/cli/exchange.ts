@@ -1,5 +1,6 @@
 // One exchange with a control plane: JSON there and back, bounded in time and size, and each way to fail in one clear line.
 import type { IncomingMessage, RequestOptions } from 'node:http'
+import { pipeline } from 'node:stream/promises'
 import type { ControlAddress } from './control-address.ts'
 
 export const ANSWER_TIMEOUT_MS = 5000
@@ -30,31 +31,51 @@ export type Answered = Exclude<Answer, { unreachable: string }>
 export interface Transport {
   /** Never rejects. */
   send(control: ControlAddress, request: ControlRequest): Promise<Answer>
+  /** An answer of lines (NDJSON) goes into the file, however long it is; any other is one as of `send`. Never rejects. */
+  receive(control: ControlAddress, request: ControlRequest, file: string): Promise<Answer | Received>
+}
+
+export interface Received {
+  readonly control: ControlAddress
+  readonly file: string
 }
 
 /** `ca`: PEM of the authorities to trust besides the system's own, for control planes with a private certificate. */
 export function createTransport(ca?: string): Transport {
+  const ask = async <T>(
+    control: ControlAddress,
+    request: ControlRequest,
+    read: (response: IncomingMessage) => Promise<T>,
+  ): Promise<T | { readonly control: ControlAddress; readonly unreachable: string }> => {
+    const timeoutMs = request.timeoutMs ?? ANSWER_TIMEOUT_MS
+    try {
+      return await read(await open(control, request, timeoutMs, ca))
+    } catch (error) {
+      return { control, unreachable: failureText(control, error, timeoutMs) }
+    }
+  }
+  const whole = async (control: ControlAddress, response: IncomingMessage): Promise<Answer> =>
+    readAnswer(control, response, await textOf(response))
   return {
-    async send(control, request) {
-      const timeoutMs = request.timeoutMs ?? ANSWER_TIMEOUT_MS
-      try {
-        const { response, text } = await roundTrip(control, request, timeoutMs, ca)
-        return readAnswer(control, response, text)
-      } catch (error) {
-        return { control, unreachable: failureText(control, error, timeoutMs) }
-      }
-    },
+    send: (control, request) => ask(control, request, (response) => whole(control, response)),
+    receive: (control, request, file) =>
+      ask<Answer | Received>(control, request, async (response) => {
+        if (response.statusCode !== 200 || !isLines(response)) return whole(control, response)
+        const { createWriteStream } = await import('node:fs')
+        await pipeline(response, createWriteStream(file, { mode: 0o600 }))
+        return { control, file }
+      }),
   }
 }
 
-async function roundTrip(
+async function open(
   control: ControlAddress,
   request: ControlRequest,
   timeoutMs: number,
   ca: string | undefined,
-): Promise<{ response: IncomingMessage; text: string }> {
+): Promise<IncomingMessage> {
   const secure = control.startsWith('https:')
-  const { request: open } = secure ? await import('node:https') : await import('node:http')
+  const { request: begin } = secure ? await import('node:https') : await import('node:http')
   const payload = request.body === undefined ? undefined : Buffer.from(JSON.stringify(request.body))
   const options: RequestOptions & { ca?: string[] } = {
     method: request.method,
@@ -68,21 +89,29 @@ async function roundTrip(
     ...(secure && ca !== undefined ? { ca: [...(await systemAuthorities()), ca] } : {}),
   }
   return new Promise((resolve, reject) => {
-    const outgoing = open(new URL(request.path, control), options, (response) => {
-      const chunks: Buffer[] = []
-      let bytes = 0
-      response.on('data', (chunk: Buffer) => {
-        bytes += chunk.byteLength
-        if (bytes > ANSWER_BYTES_MAX) response.destroy(new Error(`the answer is longer than ${ANSWER_BYTES_MAX} bytes`))
-        else chunks.push(chunk)
-      })
-      response.on('error', reject)
-      response.on('end', () => {
-        resolve({ response, text: Buffer.concat(chunks).toString('utf8') })
-      })
-    })
+    const outgoing = begin(new URL(request.path, control), options, resolve)
     outgoing.on('error', reject)
     outgoing.end(payload)
+  })
+}
+
+function isLines(response: IncomingMessage): boolean {
+  return response.headers['content-type'] === 'application/x-ndjson'
+}
+
+function textOf(response: IncomingMessage): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = []
+    let bytes = 0
+    response.on('data', (chunk: Buffer) => {
+      bytes += chunk.byteLength
+      if (bytes > ANSWER_BYTES_MAX) response.destroy(new Error(`the answer is longer than ${ANSWER_BYTES_MAX} bytes`))
+      else chunks.push(chunk)
+    })
+    response.on('error', reject)
+    response.on('end', () => {
+      resolve(Buffer.concat(chunks).toString('utf8'))
+    })
   })
 }
 

@@ -60,6 +60,17 @@ export const AUDIT_PATHS = {
       },
     },
   },
+  '/api/v1/audit/people': {
+    post: {
+      summary:
+        'The same with everybody, a line each in the order of their names, to be made one answer over several trails',
+      ...body({ routes: listOf(text), clients: listOf(text), from: text, to: text }),
+      responses: {
+        200: other('application/x-ndjson', 'The trail with its counts, callers, people, and how many lines those were'),
+        ...refused(400, 401, 403, 503),
+      },
+    },
+  },
   '/api/v1/audit/erasures': {
     post: {
       summary: 'Deletes keys of recorded detail, so that nobody reads it again; recorded first. `rehearse` only counts',

@@ -17,6 +17,7 @@ import { auditLogResources } from './resources/audit-log.ts'
 import { consoleResources } from './resources/console.ts'
 import { auditProofResource } from './resources/audit-proof.ts'
 import { auditSearchResources } from './resources/audit-search.ts'
+import { auditWhoseResources } from './resources/audit-whose.ts'
 import { docsResources } from './resources/docs.ts'
 import { eventResource } from './resources/events.ts'
 import { explainResource } from './resources/explain.ts'
@@ -78,6 +79,7 @@ function resourcesOf(deps: ControlDeps, sessions: Sessions): readonly Resource[]
     ...auditLogResources(deps),
     auditProofResource(deps),
     ...auditSearchResources(deps),
+    ...auditWhoseResources(deps),
     auditErasureResource(deps),
     eventResource(deps, (authorization) => callerOf(authorization, sessions)),
     ratesResource(deps),

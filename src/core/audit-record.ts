@@ -216,6 +216,8 @@ export interface AccessRecord extends Common {
   readonly action: 'search' | 'whose' | 'sessions' | 'export'
   readonly state: 'begun' | 'ended'
   readonly by: string
+  /** In a fleet: the gateway that was asked, and has passed the signed question on. */
+  readonly via?: string
   /** What was asked; people by pseudonym alone. */
   readonly query: object
   readonly results?: number

@@ -155,6 +155,14 @@ function hasAmong(wanted: readonly string[], values: unknown): boolean {
 /** Whose records were read: through which routes, by which clients (an application or an address), when. */
 export type WhoseQuery = Pick<Query, 'routes' | 'clients' | 'from' | 'to'>
 
+/** What is wrong with a query as a question of whose records were read; undefined where it is one. */
+export function whoseProblem(query: Query): string | undefined {
+  const isOther = LISTS.some((name) => name !== 'routes' && name !== 'clients' && query[name] !== undefined)
+  return isOther || (query.routes === undefined && query.clients === undefined)
+    ? 'give routes, clients, or both, and from and to where you like; nothing else'
+    : undefined
+}
+
 /** One whose record was read, by pseudonym. */
 export interface SubjectReads {
   readonly subject: string
@@ -164,6 +172,9 @@ export interface SubjectReads {
   /** Epoch milliseconds. */
   readonly first: number
   readonly last: number
+  /** Indexes in the log, the least and the greatest, of the records that these reads count by. */
+  readonly firstEntry: number
+  readonly lastEntry: number
 }
 
 /**

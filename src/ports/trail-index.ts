@@ -1,5 +1,13 @@
 import type { RecordShape } from '../core/record-shape.ts'
-import type { Query, SessionsAnswer, SessionsQuery, WhoseAnswer, WhoseQuery } from '../core/trail-query.ts'
+import type { TrailCounts } from '../core/people-lines.ts'
+import type {
+  Query,
+  SessionsAnswer,
+  SessionsQuery,
+  SubjectReads,
+  WhoseAnswer,
+  WhoseQuery,
+} from '../core/trail-query.ts'
 
 /** Entries of the log, `from` and before `to`. */
 export interface Span {
@@ -26,10 +34,20 @@ interface IndexSearch extends IndexPart {
   readonly limit: number
 }
 
-export interface IndexWhose extends IndexPart {
+export interface IndexPeople extends IndexPart {
   readonly query: WhoseQuery
+}
+
+export interface IndexWhose extends IndexPeople {
   /** Of the list; all else is counted whole. */
   readonly limit: number
+}
+
+/** Each caller and each person in the order of their names: first all of the one, then all of the other, before anything else is asked. */
+export interface TrailPeople {
+  readonly counts: TrailCounts
+  principals(): AsyncIterable<string>
+  people(): AsyncIterable<SubjectReads>
 }
 
 export interface IndexSessions extends IndexPart {
@@ -56,6 +74,7 @@ export interface TrailIndex {
   /** Ids of the locks that orders of the incidents have placed. */
   locksOf(incidents: readonly string[], part: IndexPart): Promise<readonly string[]>
   whose(request: IndexWhose): Promise<WhoseAnswer>
+  people(request: IndexPeople): Promise<TrailPeople>
   sessions(request: IndexSessions): Promise<SessionsAnswer>
   /** Writes a file of lines as Parquet for others, all members as columns. */
   convert(lines: string, out: string): Promise<void>

@@ -7,9 +7,12 @@ import { openTrailIndex } from '../../src/adapters/duckdb/trail-index.ts'
 import { signCheckpoint } from '../../src/audit/checkpoint.ts'
 import { brokenLines, recordAccess } from '../../src/audit/search/access-log.ts'
 import { buildIndex, readIndexState, STRETCH } from '../../src/audit/search/build-index.ts'
+import { mergePeople } from '../../src/audit/search/merge-people.ts'
+import { readPeople, writePeople } from '../../src/audit/search/people-file.ts'
 import { createSearcher, type Searcher } from '../../src/audit/search/searcher.ts'
 import { TileStore } from '../../src/audit/tile-store.ts'
-import { parseQuery, type Query } from '../../src/core/trail-query.ts'
+import type { PeopleLine } from '../../src/core/people-lines.ts'
+import { parseQuery, type Query, type WhoseQuery } from '../../src/core/trail-query.ts'
 import type { TrailIndex } from '../../src/ports/trail-index.ts'
 import { createPlace, createSigner, type Place, removePlaces, unsyncedFiles } from './trail.ts'
 
@@ -78,6 +81,12 @@ afterAll(async () => {
   index.close()
 })
 
+async function linesOf(searcher: Searcher, query: WhoseQuery): Promise<readonly PeopleLine[]> {
+  const lines: PeopleLine[] = []
+  for await (const line of searcher.people(query)) lines.push(line)
+  return lines
+}
+
 const all = Array.from({ length: ENTRIES }, (_, i) => i)
 
 describe('both ways', () => {
@@ -124,6 +133,18 @@ describe('both ways', () => {
     ]) {
       const one = await indexed.whose(query, 50)
       expect([query, one]).toEqual([query, await plain.whose(query, 50)])
+      expect([query, await linesOf(indexed, query)]).toEqual([query, await linesOf(plain, query)])
+      const file = join(place.root, 'people.lines')
+      await writePeople(file, indexed.people(query))
+      const merged = await mergePeople([{ name: file, lines: readPeople(file) }], 50)
+      const { list, size, ...counts } = one
+      expect(merged).toMatchObject({ ...counts, size })
+      expect(merged.list).toEqual(
+        list.map(({ subject, ...reads }) => {
+          const { firstEntry: _first, lastEntry: _last, ...told } = reads
+          return { subject, ...told, trails: [{ gateway: 'gw.example/audit', ...reads }] }
+        }),
+      )
     }
     expect(fallbacks).toEqual([])
   }, 120_000)

@@ -3,7 +3,8 @@ import { spawnSync } from 'node:child_process'
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import { createPlace, removePlaces, writeTrail } from '../audit/trail.ts'
+import { copyPlace, createPlace, createSigner, type Place, removePlaces, writeTrail } from '../audit/trail.ts'
+import type { FleetWhose } from '../../src/core/people-lines.ts'
 import { emptyFolder, json, run } from './support.ts'
 
 afterAll(removePlaces)
@@ -148,7 +149,7 @@ test('the trails of a fleet are searched as one, in order of their times, each u
     (_, i) =>
       `{"time":${1_800_000_000_000 + 2 * i},"seq":${i},"kind":"request","gateway":"other","worker":"w1","id":"o${i}","route":"route.1","decision":"allow","status":200}`,
   )
-  await writeTrail(other, [entries])
+  await writeTrail(other, [entries], createSigner('gw.example/other', 2))
   const built = await audit(cwd, 'index', dir, other.dir)
   expect(built.code === 0 || built.stderr.includes('no index can be built')).toBe(true)
   const found = async (...more: readonly string[]) => {
@@ -167,4 +168,83 @@ test('the trails of a fleet are searched as one, in order of their times, each u
   expect(await audit(cwd, 'search', '--also-dir', other.dir)).toMatchObject({ code: 2 })
   expect(await audit(cwd, 'search', '--dir', dir, '--pii', 'aadhar')).toMatchObject({ code: 2 })
   expect(await audit(cwd, 'index', dir, other.dir, '--index-dir', cwd)).toMatchObject({ code: 2 })
+})
+
+describe('three trails of a fleet, copied to one place', () => {
+  const subject = (i: number): string => `k.${String(i).padStart(22, 'u')}`
+  const places: Place[] = []
+  let dirs: readonly string[]
+
+  beforeAll(async () => {
+    for (const at of [0, 1, 2]) {
+      const place = createPlace()
+      // Each has twenty people, ten of whom the next one has too; every third read is without OTP.
+      const entries = Array.from(
+        { length: 60 },
+        (_, i) =>
+          `{"time":${1_800_000_000_000 + 1000 * at + i},"seq":${i},"kind":"request","gateway":"gw${at}","worker":"w1","phase":"outcome","id":"t${at}r${i}","route":"record.read","application":"app","principal":"k.${'p'.padEnd(22, String(i % 2))}","subjects":["${subject(10 * at + (i % 20))}"],"otp":${i % 3 !== 0},"decision":"allow","epoch":1,"status":200}`,
+      )
+      await writeTrail(place, [entries], createSigner(`portcullis/gateway-${at}`, at + 1))
+      places.push(place)
+    }
+    dirs = places.flatMap(({ dir: each }, at) => [at === 0 ? '--dir' : '--also-dir', each])
+  })
+
+  test('count a person whom two of them name once, and say which trail and which entries each row is of', async () => {
+    const cwd = emptyFolder()
+    const { code, stdout } = await audit(cwd, 'whose', ...dirs, '--route', 'record.read', '--json', '--limit', '0')
+    expect(code).toBe(0)
+    const answer = json(stdout) as unknown as FleetWhose
+    expect(answer).toMatchObject({ subjects: 40, subjectsWithoutOtp: 40, principals: 2, reads: 180, withoutOtp: 60 })
+    expect(answer).toMatchObject({ first: 1_800_000_000_000, last: 1_800_000_002_059, missing: [] })
+    expect(answer.trails.map(({ gateway, subjects, size }) => [gateway, subjects, size])).toEqual(
+      [0, 1, 2].map((at) => [`portcullis/gateway-${at}`, 20, 60]),
+    )
+    const shared = answer.list.find((each) => each.subject === subject(12))
+    expect(shared).toMatchObject({
+      reads: 6,
+      trails: [
+        { gateway: 'portcullis/gateway-0', reads: 3, firstEntry: 12, lastEntry: 52 },
+        { gateway: 'portcullis/gateway-1', reads: 3, firstEntry: 2, lastEntry: 42 },
+      ],
+    })
+    // The row's entry, from the trail that it names, proven under the root that the answer gives.
+    const proven = await audit(cwd, 'prove', '42', '--dir', places[1]?.dir ?? '')
+    expect(proven.code).toBe(0)
+    expect(readFileSync(join(cwd, 'entry-42.json'), 'utf8')).toContain(subject(12))
+    expect(readFileSync(join(cwd, 'entry-42.tlog-proof'), 'utf8')).toContain(String(answer.trails[1]?.root))
+    const lines = await audit(cwd, 'whose', ...dirs, '--route', 'record.read', '--ndjson')
+    const people = lines.stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => json(line).subject)
+    expect(people).toEqual(Array.from({ length: 40 }, (_, i) => subject(i)).sort())
+    const shown = await audit(cwd, 'whose', ...dirs, '--route', 'record.read')
+    expect(shown.stdout).toMatch(/40 people.*180 reads of 2 callers[^]*portcullis\/gateway-2 +20 +60/)
+    for (const { dir: each } of places) expect(readFileSync(`${each}.access.ndjson`, 'utf8')).toContain('"whose"')
+  })
+
+  test('refuse a second copy of one of them, and end where one cannot be read, which is named', async () => {
+    const cwd = emptyFolder()
+    const [one, two] = places
+    if (one === undefined || two === undefined) throw new Error('no places')
+    const copy = copyPlace(one)
+    const twice = await audit(cwd, 'whose', '--dir', one.dir, '--also-dir', copy.dir, '--route', 'record.read')
+    expect([twice.code, twice.stdout]).toEqual([2, ''])
+    expect(twice.stderr).toContain(`${one.dir} and ${copy.dir} are both the trail of portcullis/gateway-0`)
+    const broken = copyPlace(two)
+    writeFileSync(join(broken.dir, 'tile/entries/000.p/60'), 'x')
+    const ended = await audit(cwd, 'whose', '--dir', one.dir, '--also-dir', broken.dir, '--route', 'record.read')
+    expect([ended.code, ended.stdout]).toEqual([1, ''])
+    expect(ended.stderr).toContain(broken.dir)
+  })
+
+  test('are exported each by itself, with the proofs and the verifier of each', async () => {
+    const cwd = emptyFolder()
+    const { code, stdout } = await audit(cwd, 'export', ...dirs, '--route', 'record.read', '--out', 'pack', '--json')
+    expect([code, json(stdout)]).toMatchObject([0, { records: 180 }])
+    expect(readdirSync(join(cwd, 'pack')).sort()).toEqual(['gateway-0', 'gateway-1', 'gateway-2'])
+    for (const each of ['gateway-0', 'gateway-1', 'gateway-2'])
+      expect(spawnSync(process.execPath, [`pack/${each}/verify.mjs`, `pack/${each}`], { cwd }).status).toBe(0)
+  })
 })

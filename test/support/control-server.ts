@@ -49,6 +49,8 @@ export async function createServerRig(options: RigOptions & Partial<ControlDeps>
     search: {
       page: () => Promise.reject(new Error('no trail')),
       whose: () => Promise.reject(new Error('no trail')),
+      people: () => Promise.reject(new Error('no trail')),
+      mergePeople: () => Promise.reject(new Error('no trail')),
       sessions: () => Promise.reject(new Error('no trail')),
     },
     audit: () => ({ healthy: true, size: 7, checkpointAgeSeconds: 0.5, vkey: 'gw-1+00000000+AAAA' }),

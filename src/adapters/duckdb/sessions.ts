@@ -2,7 +2,7 @@
 import type { DuckDBConnection } from '@duckdb/node-api'
 import type { SessionsAnswer } from '../../core/trail-query.ts'
 import type { IndexSessions } from '../../ports/trail-index.ts'
-import { conditionOf } from './conditions.ts'
+import { dropTables, makeExchanges } from './exchanges.ts'
 
 type Request = Omit<IndexSessions, 'files' | 'tail'>
 
@@ -12,18 +12,11 @@ export async function readSessions(
   source: string,
   request: Request,
 ): Promise<SessionsAnswer> {
-  const sql = conditionOf({ ...request.query, kinds: ['request'] }, [], request)
-  await connection.run('DROP TABLE IF EXISTS kept')
-  // Of the records of one exchange the last one holds.
-  await connection.run(
-    `CREATE TEMP TABLE kept AS SELECT max("index") AS "index" FROM (SELECT * FROM ${source} WHERE ${sql}) GROUP BY id`,
-  )
-  await connection.run('DROP TABLE IF EXISTS uses')
-  await connection.run(
-    `CREATE TEMP TABLE uses AS
-     SELECT session, time, coalesce(status >= 400, false) AS refused, coalesce(otp, false) AS otp, principal, application, client, route, subjects
-     FROM (SELECT * FROM ${source} WHERE ${sql} AND session IS NOT NULL) SEMI JOIN kept USING ("index")`,
-  )
+  await makeExchanges(connection, {
+    ...{ source, question: request, name: 'uses', where: 'session IS NOT NULL' },
+    select:
+      'session, time, coalesce(status >= 400, false) AS refused, coalesce(otp, false) AS otp, principal, application, client, route, subjects',
+  })
   const counted = await connection.runAndReadAll('SELECT count(DISTINCT session) FROM uses')
   const list = await connection.runAndReadAll(
     `WITH shown AS (SELECT session, max(time) AS last FROM uses GROUP BY session ORDER BY last DESC, session LIMIT ${request.limit}),
@@ -35,7 +28,7 @@ export async function readSessions(
      FROM uses SEMI JOIN shown USING (session) LEFT JOIN read USING (session)
      GROUP BY session ORDER BY last DESC, session`,
   )
-  for (const table of ['kept', 'uses']) await connection.run(`DROP TABLE ${table}`)
+  await dropTables(connection, 'uses')
   return {
     sessions: Number(counted.getRows()[0]?.[0] ?? 0),
     list: list

@@ -6,7 +6,7 @@ import type { TrailIndex } from '../../ports/trail-index.ts'
 import { COLUMN_NAMES, fromLines, fromPart, fromShapedLines, sqlText } from './columns.ts'
 import { conditionOf } from './conditions.ts'
 import { readSessions } from './sessions.ts'
-import { readWhose } from './whose.ts'
+import { readPeople, readWhose } from './whose.ts'
 
 export interface TrailIndexOptions {
   /** Outside of the trail; made where it is missing. */
@@ -79,6 +79,7 @@ function createIndex(dir: string, instance: DuckDBInstance, connection: DuckDBCo
       return reader.getRows().map(([lock]) => String(lock))
     },
     whose: ({ files, tail, ...request }) => readWhose(connection, fromPart(files.map(pathOf), tail), request),
+    people: ({ files, tail, ...request }) => readPeople(connection, fromPart(files.map(pathOf), tail), request),
     sessions: ({ files, tail, ...request }) => readSessions(connection, fromPart(files.map(pathOf), tail), request),
     convert: (lines, out) =>
       copy(

@@ -8,15 +8,16 @@ import {
   type WhoseAnswer,
   type WhoseQuery,
 } from '../../core/trail-query.ts'
+import type { PeopleLine, TrailHead } from '../../core/people-lines.ts'
 import type { IndexPart, TrailIndex } from '../../ports/trail-index.ts'
 import { type Files, messageOf, nodeFiles } from '../files.ts'
 import { parseRecord } from '../locate.ts'
-import { type Bundle, entryAt, readBundle, readExtent } from '../reader.ts'
+import { type Bundle, entryAt, readBundle, readExtent, readHead } from '../reader.ts'
 import { TILE_WIDTH } from '../tiles.ts'
 import { openPart } from './build-index.ts'
 import { type Hit, scanTrail } from './scan.ts'
 import { sessionsByScan } from './sessions.ts'
-import { locksByScan, whoseByScan } from './whose.ts'
+import { locksByScan, peopleByScan, whoseByScan } from './whose.ts'
 
 export interface SearcherOptions {
   /** The trail. */
@@ -36,7 +37,7 @@ interface PageOptions {
   readonly limit: number
 }
 
-interface Page {
+interface Page extends Partial<TrailHead> {
   readonly hits: readonly Hit[]
   /** Where the next page goes on; undefined where there is nothing more. */
   readonly next?: number
@@ -47,6 +48,8 @@ interface Page {
 export interface Searcher {
   page(query: Query, options: PageOptions): Promise<Page>
   whose(query: WhoseQuery, limit: number): Promise<WhoseAnswer & { readonly size: number }>
+  /** The same as lines in the order of names, for one answer over several trails (core/people-lines). */
+  people(query: WhoseQuery): AsyncGenerator<PeopleLine>
   sessions(query: SessionsQuery, limit: number): Promise<SessionsAnswer & { readonly size: number }>
   close(): Promise<void>
 }
@@ -59,7 +62,8 @@ export function createSearcher(options: SearcherOptions): Searcher {
   const parts = createParts(options, files)
   return {
     async page(query, page) {
-      const { size } = await readExtent(dir, files)
+      const head = await readHead(dir, files).catch(() => NO_TRAIL)
+      const { size } = head
       const range = rangeOf(page, size)
       const hits = await parts.use(
         async (index, part) => {
@@ -68,7 +72,7 @@ export function createSearcher(options: SearcherOptions): Searcher {
             ...{ query, locksOfIncidents: locks, newestFirst: page.newestFirst === true, limit: page.limit },
             ...part,
             from: Math.max(part.from, range.from ?? 0),
-            before: Math.min(part.before, range.before ?? part.before),
+            before: Math.min(part.before, range.before),
           })
           return readHits(files, dir, found, query, new Set(locks))
         },
@@ -86,7 +90,7 @@ export function createSearcher(options: SearcherOptions): Searcher {
         },
       )
       const last = hits.at(-1)
-      return { hits, size, ...(last === undefined || hits.length < page.limit ? {} : { next: last.index }) }
+      return { hits, ...head, ...(last === undefined || hits.length < page.limit ? {} : { next: last.index }) }
     },
     async whose(query, limit) {
       const { size } = await readExtent(dir, files)
@@ -100,6 +104,7 @@ export function createSearcher(options: SearcherOptions): Searcher {
       )
       return { ...answer, size }
     },
+    people: (query) => peopleLines(options, files, parts, query),
     async sessions(query, limit) {
       const { size } = await readExtent(dir, files)
       const answer = await parts.use(
@@ -112,9 +117,36 @@ export function createSearcher(options: SearcherOptions): Searcher {
   }
 }
 
-function rangeOf({ after, newestFirst }: PageOptions, size: number): { from?: number; before?: number } {
-  if (after === undefined) return {}
-  return newestFirst === true ? { before: Math.min(after, size) } : { from: after + 1 }
+async function* peopleLines(
+  { dir, onProgress }: SearcherOptions,
+  files: Files,
+  parts: Parts,
+  query: WhoseQuery,
+): AsyncGenerator<PeopleLine> {
+  const head = await readHead(dir, files)
+  // What has come since is not under the checkpoint that the head names.
+  const before = head.size
+  const found = await parts.use(
+    (index, part) => index.people({ ...part, before: Math.min(part.before, before), query }),
+    () => peopleByScan(dir, query, { files, before, ...(onProgress === undefined ? {} : { onProgress }) }),
+  )
+  const { counts } = found
+  yield { trail: { ...head, ...counts, ...(parts.fallback === undefined ? {} : { fallback: parts.fallback }) } }
+  for await (const principal of found.principals()) yield { principal }
+  yield* found.people()
+  yield { end: counts.principals + counts.subjects }
+}
+
+/** Nothing has been sealed yet. */
+const NO_TRAIL = { size: 0 }
+
+/** What has come since the checkpoint was read is not under it. */
+function rangeOf(
+  { after, newestFirst }: PageOptions,
+  size: number,
+): { readonly from?: number; readonly before: number } {
+  if (after === undefined) return { before: size }
+  return newestFirst === true ? { before: Math.min(after, size) } : { from: after + 1, before: size }
 }
 
 async function locksByScanIf({ dir }: SearcherOptions, { incidents }: Query): Promise<ReadonlySet<string>> {
@@ -145,6 +177,8 @@ async function readHits(
 }
 
 interface Parts {
+  /** Why the index is not used, where there is one. */
+  readonly fallback: string | undefined
   use<T>(byIndex: (index: TrailIndex, part: IndexPart) => Promise<T>, byScan: () => Promise<T>): Promise<T>
   close(): Promise<void>
 }
@@ -152,19 +186,22 @@ interface Parts {
 /** Keeps the file of the newest entries as long as the trail has not grown. */
 function createParts({ dir, index: given, onFallback }: SearcherOptions, files: Files): Parts {
   let opened: { readonly part: IndexPart; readonly size: number } | undefined
-  let isBroken = false
+  let fallback: string | undefined
   scratchNumber += 1
   const scratch = given === undefined ? '' : join(given.scratchDir, `tail-${process.pid}-${scratchNumber}.lines`)
   return {
+    get fallback() {
+      return fallback
+    },
     async use(byIndex, byScan) {
-      if (given === undefined || isBroken) return byScan()
+      if (given === undefined || fallback !== undefined) return byScan()
       try {
         const { size } = await readExtent(dir, files)
         if (opened?.size !== size) opened = { part: await openPart(dir, given.index, scratch, files), size }
         return await byIndex(given.index, opened.part)
       } catch (error) {
-        isBroken = true
-        onFallback?.(messageOf(error))
+        fallback = messageOf(error)
+        onFallback?.(fallback)
         return byScan()
       }
     },

@@ -4,7 +4,8 @@ import type { Command } from 'commander'
 import { examples, type Context, type Define } from '../command.ts'
 import { CommandFailure, EXIT, usageFailure, type ExitCode } from '../failure.ts'
 import { reasonOf } from '../signing-key.ts'
-import { indexDirOf, openIndexForBuilding } from './trail-access.ts'
+import { openIndexForBuilding } from './offline-trail.ts'
+import { indexDirOf } from './trail-access.ts'
 import { checkDir } from './where.ts'
 
 interface IndexFlags {

@@ -6,9 +6,10 @@ import { Option, type Command } from 'commander'
 import { examples, type Context, type Define } from '../command.ts'
 import { CommandFailure, EXIT, usageFailure, type ExitCode } from '../failure.ts'
 import { reasonOf } from '../signing-key.ts'
+import { findRecords } from './found-records.ts'
 import { addQueryOptions, queryOf, type QueryFlags } from './query-options.ts'
-import { limitOf, pagesOf } from './search.ts'
-import { addAccessOptions, openAccess, type AccessFlags } from './trail-access.ts'
+import { limitOf } from './search.ts'
+import { addAccessOptions, dirsOf, openTrails, type AccessFlags } from './trail-access.ts'
 
 const FORMATS = ['ndjson', 'ocsf', 'csv', 'parquet'] as const
 
@@ -41,48 +42,76 @@ export const define: Define = (command, context) => {
 }
 
 async function exportTrail(flags: ExportFlags, context: Context): Promise<ExitCode> {
-  const { dir, out, format } = checked(flags)
-  const query = await queryOf(flags, dir, context)
-  const access = await openAccess(flags, 'export', query, context)
-  const found = pagesOf(access, query, { limit: limitOf(flags.limit, 0), newestFirst: false })
+  const { dirs, out, format } = checked(flags)
+  const query = await queryOf(flags, flags.dir, context)
+  const paging = { limit: limitOf(flags.limit, 0), newestFirst: false }
+  const opened = await openTrails(flags, 'export', query, context)
   let count = 0
   try {
-    if (format === 'parquet') count = await toParquet(found, out, dir, context)
-    else if (out === '-') count = await toStdout(found, format, context)
-    else count = await toPack(found, { dir, out, format, proofs: flags.proofs !== false }, context)
+    if (out === '-' && format !== 'parquet')
+      count = await toStdout(findRecords(opened, query, paging).records, format, context)
+    else
+      for (const { dir, to } of await placesOf(dirs, out)) {
+        const trails = opened.trails.filter(({ name }) => name === dir)
+        const found = findRecords({ ...opened, trails }, query, paging).records
+        count +=
+          format === 'parquet'
+            ? await toParquet(found, to, dir, context)
+            : await toPack(found, { dir, out: to, format, proofs: flags.proofs !== false }, context)
+      }
   } catch (error) {
     throw error instanceof CommandFailure ? error : new CommandFailure(EXIT.failed, `${out}: ${reasonOf(error)}`)
   } finally {
-    await access.close(count)
+    await opened.close(count)
   }
   context.printer.progress('')
   print({ ...flags, out, format }, count, context)
   return EXIT.done
 }
 
+/** One trail goes into the directory itself; of several each into one of its own there, named like its gateway, with all that proves it. */
+async function placesOf(
+  dirs: readonly string[],
+  out: string,
+): Promise<readonly { readonly dir: string; readonly to: string }[]> {
+  if (dirs.length === 1) return dirs.map((dir) => ({ dir, to: out }))
+  const { readHead } = await import('../../audit/reader.ts')
+  await mkdir(out, { mode: 0o700 })
+  return Promise.all(
+    dirs.map(async (dir) => {
+      const { gateway } = await readHead(dir)
+      return { dir, to: join(out, gateway.replace(/^.*\//, '').replaceAll(/[^\w.-]/g, '_')) }
+    }),
+  )
+}
+
 interface Checked {
-  readonly dir: string
+  readonly dirs: readonly string[]
   readonly out: string
   readonly format: ExportFlags['format']
 }
 
-function checked({ dir, out, format }: ExportFlags): Checked {
-  if (dir === undefined) throw usageFailure('--dir DIR: an export is made from the trail itself, or a copy of it')
+function checked(flags: ExportFlags): Checked {
+  const { out, format } = flags
+  const dirs = dirsOf(flags)
+  if (dirs.length === 0) throw usageFailure('--dir DIR: an export is made from the trail itself, or a copy of it')
   if (out === undefined) throw usageFailure('--out DIR: say where the export goes, or - for stdout')
   if (out !== '-' && existsSync(out))
     throw new CommandFailure(EXIT.failed, `${out} exists, and is not overwritten: name another`)
   if (out === '-' && format === 'parquet') throw usageFailure('--format parquet cannot go to stdout: name a directory')
-  return { dir, out, format }
+  return { dirs, out, format }
 }
 
 function print(flags: ExportFlags & { readonly out: string }, records: number, { printer }: Context): void {
-  const { out, format, json, proofs } = flags
+  const { out, format, json, proofs, alsoDir = [] } = flags
   if (out === '-') printer.note(`${records} records`)
   else if (json === true) printer.json({ out, format, records })
   else {
     printer.out({ style: 'green', text: 'EXPORTED' }, `  ${records} records to ${out}`)
-    if (format === 'ndjson' && proofs !== false)
-      printer.out(`  check it    node ${join(out, 'verify.mjs')} ${out} --key VKEY`)
+    if (format === 'ndjson' && proofs !== false) {
+      const each = alsoDir.length === 0 ? out : join(out, 'GATEWAY')
+      printer.out(`  check it    node ${join(each, 'verify.mjs')} ${each} --key VKEY`)
+    }
   }
 }
 

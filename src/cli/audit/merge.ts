@@ -1,17 +1,17 @@
 // Records of several trails, a fleet's, as one stream in the order of their times.
-import type { FoundEntry } from './trail-access.ts'
+import type { FoundRecord } from './found-records.ts'
 
 interface Source {
-  readonly found: AsyncIterator<FoundEntry>
-  head: FoundEntry | undefined
+  readonly found: AsyncIterator<FoundRecord>
+  head: FoundRecord | undefined
   time: number
 }
 
 /** Each of the streams is in the order of its own log. Of equal times the first stream's comes first, newest first last. */
 export async function* mergeByTime(
-  streams: readonly AsyncIterable<FoundEntry>[],
+  streams: readonly AsyncIterable<FoundRecord>[],
   newestFirst: boolean,
-): AsyncGenerator<FoundEntry> {
+): AsyncGenerator<FoundRecord> {
   const sources: Source[] = streams.map((each) => ({ found: each[Symbol.asyncIterator](), head: undefined, time: 0 }))
   for (const source of sources) await advance(source)
   for (;;) {

@@ -1,13 +1,14 @@
 // portcullis audit search: records by time, route, decision, session, client, lock, incident, and by people.
 import type { Command } from 'commander'
 import { examples, type Context, type Define } from '../command.ts'
-import { EXIT, usageFailure, type ExitCode } from '../failure.ts'
-import { plain, table } from '../print.ts'
+import type { TrailHead } from '../../core/people-lines.ts'
+import { usageFailure, type ExitCode } from '../failure.ts'
+import { plain, table, type Printer } from '../print.ts'
 import { addClientOptions } from '../client.ts'
-import { repeatable } from '../repeatable.ts'
-import { mergeByTime } from './merge.ts'
+import { findRecords, type FoundRecords, type Paging } from './found-records.ts'
+import { exitCodeOf, printMissing } from './missing.ts'
 import { addQueryOptions, queryOf, type QueryFlags } from './query-options.ts'
-import { addAccessOptions, openAccess, type AccessFlags, type FoundEntry, type TrailAccess } from './trail-access.ts'
+import { addAccessOptions, openTrails, type AccessFlags, type FoundEntry, type Trails } from './trail-access.ts'
 
 interface SearchFlags extends QueryFlags, AccessFlags {
   readonly limit?: string
@@ -15,22 +16,14 @@ interface SearchFlags extends QueryFlags, AccessFlags {
   readonly ndjson?: boolean
   readonly detail?: boolean
   readonly keys?: string
-  readonly alsoDir?: readonly string[]
 }
 
-const PAGE = 1000
 const LIMIT = 1000
 
 export const define: Define = (command, context) => {
   const search: Command = command.command('search').description('find records, by what they say or by whom they are of')
   addQueryOptions(search)
   addAccessOptions(search)
-    .addOption(
-      repeatable(
-        '--also-dir <dir>',
-        'with --dir: the trail of another gateway of the fleet; all in order of their times',
-      ),
-    )
     .option('--limit <n>', `as many at most; 0 is all (default: ${LIMIT}, with --ndjson all)`)
     .option('--newest', 'the newest first')
     .option('--detail', 'open what routes have recorded in detail, where its keys are still there')
@@ -57,94 +50,77 @@ async function searchTrail(flags: SearchFlags, context: Context): Promise<ExitCo
       '--ndjson prints records byte for byte as the trail has them: with --detail print a table, or --json',
     )
   const told = isDetailed ? { ...query, detail: true } : query
-  const opened: TrailAccess[] = []
+  const opened = await openTrails(flags, 'search', told, context)
   let count = 0
   try {
-    for (const dir of dirsOf(flags)) opened.push(await openAccess({ ...flags, ...dir }, 'search', told, context))
-    const newestFirst = flags.newest === true
-    const streams = opened.map((access) =>
-      pagesOf(access, query, { limit, newestFirst, ...(isDetailed ? { detail: true } : {}) }),
-    )
-    const [only] = streams
-    const found = streams.length === 1 && only !== undefined ? only : firstOf(mergeByTime(streams, newestFirst), limit)
-    count = flags.json === true ? await printJson(found, query, context) : await printRows(found, flags, limit, context)
+    const paging = { limit, newestFirst: flags.newest === true, ...(isDetailed ? { detail: true as const } : {}) }
+    const found = findRecords(opened, query, paging)
+    count = await (flags.json === true
+      ? printJson(found, query, opened, context)
+      : printRows(found, flags, paging, context))
+    printMissing(opened, context.printer)
   } finally {
-    for (const access of opened) await access.close(count)
+    await opened.close(count)
   }
-  return EXIT.done
-}
-
-/** One trail, or several of a fleet. */
-function dirsOf({ dir, alsoDir = [], index, indexDir }: SearchFlags): readonly { readonly dir?: string }[] {
-  if (alsoDir.length === 0) return [dir === undefined ? {} : { dir }]
-  if (dir === undefined) throw usageFailure('--also-dir goes with --dir: the first trail')
-  if (indexDir !== undefined && index !== false)
-    throw usageFailure('--index-dir names one index: with --also-dir each trail has its own beside it')
-  return [dir, ...alsoDir].map((each) => ({ dir: each }))
-}
-
-/** `limit` 0 is all. */
-async function* firstOf(found: AsyncIterable<FoundEntry>, limit: number): AsyncGenerator<FoundEntry> {
-  let left = limit === 0 ? Infinity : limit
-  for await (const each of found) {
-    yield each
-    left -= 1
-    if (left === 0) return
-  }
+  return exitCodeOf(opened)
 }
 
 /** Returns how many there were, as the next one does. */
-async function printJson(found: AsyncIterable<FoundEntry>, query: object, { printer }: Context): Promise<number> {
-  const records: object[] = []
-  for await (const { index, entry, detail } of found)
-    records.push({ index, record: JSON.parse(entry) as unknown, ...(detail === undefined ? {} : { detail }) })
-  printer.json({ query, records })
-  return records.length
+async function printJson(
+  { records, heads }: FoundRecords,
+  query: object,
+  { missing }: Trails,
+  { printer }: Context,
+): Promise<number> {
+  const found: object[] = []
+  for await (const { index, entry, detail, gateway } of records)
+    found.push({
+      ...{ index, record: JSON.parse(entry) as unknown },
+      ...(gateway === undefined ? {} : { gateway }),
+      ...(detail === undefined ? {} : { detail }),
+    })
+  printer.json({ query, records: found, trails: [...heads.values()], missing })
+  return found.length
 }
 
 async function printRows(
-  found: AsyncIterable<FoundEntry>,
+  { records, heads }: FoundRecords,
   { ndjson = false, detail: isDetailed = false }: SearchFlags,
-  limit: number,
+  { limit }: Paging,
   { printer }: Context,
 ): Promise<number> {
   let count = 0
   const rows: string[][] = []
-  for await (const { index, entry, detail } of found) {
+  for await (const { index, entry, detail, gateway = '' } of records) {
     count += 1
     if (ndjson) printer.document(`${entry}\n`)
-    else rows.push([...rowOf(index, entry), ...(isDetailed ? [detailText(detail)] : [])])
+    else rows.push([plain(gateway), ...rowOf(index, entry), ...(isDetailed ? [detailText(detail)] : [])])
   }
-  if (!ndjson) for (const line of table(isDetailed ? [...HEADING, 'detail'] : HEADING, rows)) printer.out(...line)
+  const heading = ['gateway', ...HEADING, ...(isDetailed ? ['detail'] : [])]
+  // Of one trail the gateway says nothing.
+  const from = heads.size > 1 ? 0 : 1
+  if (!ndjson) {
+    for (const line of table(
+      heading.slice(from),
+      rows.map((row) => row.slice(from)),
+    ))
+      printer.out(...line)
+    if (heads.size > 1) printTrails([...heads.values()], printer)
+  }
   printer.note(`${count} records${limit > 0 && count >= limit ? `: the first ${limit}, see --limit` : ''}`)
   return count
+}
+
+/** Under which checkpoint of each trail all that was found stands. */
+export function printTrails(heads: readonly TrailHead[], printer: Printer): void {
+  const rows = heads.map(({ gateway, size, root }) => [plain(gateway), String(size), root])
+  for (const line of table(['trail', 'entries', 'root of its checkpoint'], rows)) printer.out(...line)
 }
 
 export function limitOf(text: string | undefined, byDefault: number): number {
   if (text === undefined) return byDefault
   if (!/^\d{1,9}$/.test(text)) throw usageFailure(`--limit ${text}: give a number; 0 is all`)
   return Number(text)
-}
-
-/** Page after page, each as it comes; `limit` 0 is all. */
-export async function* pagesOf(
-  access: Pick<TrailAccess, 'page'>,
-  query: Parameters<TrailAccess['page']>[0],
-  { limit, newestFirst, detail }: { readonly limit: number; readonly newestFirst: boolean; readonly detail?: true },
-): AsyncGenerator<FoundEntry> {
-  let left = limit === 0 ? Infinity : limit
-  let after: number | undefined
-  while (left > 0) {
-    const { hits, next } = await access.page(query, {
-      ...{ limit: Math.min(PAGE, left), newestFirst },
-      ...(after === undefined ? {} : { after }),
-      ...(detail === undefined ? {} : { detail }),
-    })
-    yield* hits
-    left -= hits.length
-    if (next === undefined) return
-    after = next
-  }
 }
 
 function detailText(detail: FoundEntry['detail']): string {

@@ -1,20 +1,20 @@
 // How a command searches: offline in a directory, with a line in the log beside it, or through the control plane, which records it.
-import { existsSync, mkdirSync } from 'node:fs'
 import type { Command } from 'commander'
-import { listWithoutPeople } from '../../core/pii.ts'
-import type { DetailReader, OpenedDetail } from '../../audit/detail/detail-reader.ts'
+import type { OpenedDetail } from '../../audit/detail/detail-reader.ts'
+import type { MissingTrail, PeopleLine } from '../../core/people-lines.ts'
 import type { Query, WhoseAnswer, WhoseQuery } from '../../core/trail-query.ts'
 import type { FoundPage, PageRequest } from '../../ports/trail-search.ts'
-import type { TrailIndex } from '../../ports/trail-index.ts'
-import { createClient, type ClientFlags } from '../client.ts'
+import type { ClientFlags } from '../client.ts'
 import type { Context } from '../command.ts'
-import { CommandFailure, EXIT, usageFailure } from '../failure.ts'
-import { refusalLines } from '../refusal.ts'
-import { reasonOf } from '../signing-key.ts'
-import { checkDir, DIR_OPTION } from './where.ts'
+import { CommandFailure, usageFailure } from '../failure.ts'
+import { repeatable } from '../repeatable.ts'
+import { DIR_OPTION } from './where.ts'
 
 export interface AccessFlags extends ClientFlags {
   readonly dir?: string
+  readonly alsoDir?: readonly string[]
+  /** The control planes that were named, and not the rest of their fleet. */
+  readonly alone?: boolean
   readonly indexDir?: string
   /** False by --no-index. */
   readonly index?: boolean
@@ -27,6 +27,8 @@ export interface AccessFlags extends ClientFlags {
 export function addAccessOptions(command: Command): Command {
   return command
     .option(...DIR_OPTION)
+    .addOption(repeatable('--also-dir <dir>', 'with --dir: the trail of another gateway of the fleet, as one with it'))
+    .option('--alone', 'ask the control planes that are named, and not the rest of their fleet')
     .option('--index-dir <dir>', 'with --dir: the index, as portcullis audit index makes it (default: DIR.index)')
     .option('--no-index', 'with --dir: read the trail itself, slowly')
     .option(
@@ -42,176 +44,88 @@ export interface FoundEntry {
   readonly detail?: OpenedDetail
 }
 
-interface DetailedPage extends Omit<FoundPage, 'hits'> {
+export interface DetailedPage extends Omit<FoundPage, 'hits'> {
   readonly hits: readonly FoundEntry[]
 }
 
 export interface TrailAccess {
+  /** What to call it: the directory, or the address of its control plane. */
+  readonly name: string
+  /** Of the gateway, where a fleet has told it; and its address. */
+  readonly known?: Pick<MissingTrail, 'gateway' | 'address'>
   page(query: Query, request: PageRequest & { readonly detail?: true }): Promise<DetailedPage>
   whose(query: WhoseQuery, limit: number): Promise<WhoseAnswer & { readonly size: number }>
+  /** Resolves once what a control plane sends is here, and whole. */
+  people(query: WhoseQuery): Promise<AsyncIterable<PeopleLine>>
   /** Records how it ended, and lets go of everything. */
   close(results: number): Promise<void>
 }
 
-type Action = 'search' | 'whose' | 'export'
+/** One trail, or all those of a fleet that can be asked. */
+export interface Trails {
+  readonly trails: readonly TrailAccess[]
+  /** Grows while trails are asked. */
+  readonly missing: MissingTrail[]
+  close(results: number): Promise<void>
+}
 
-/** Records the use before anything is shown. Throws CommandFailure where it cannot be recorded. */
-export async function openAccess(
+export type TrailAction = 'search' | 'whose' | 'export'
+
+/** Records the use of each before anything is shown. Throws CommandFailure where it cannot be recorded, or nobody can be asked. */
+export async function openTrails(
   flags: AccessFlags,
-  action: Action,
+  action: TrailAction,
   query: object,
   context: Context,
-): Promise<TrailAccess> {
-  return flags.dir === undefined ? openRemote(flags, context) : openOffline(flags.dir, flags, action, query, context)
+): Promise<Trails> {
+  const dirs = dirsOf(flags)
+  if (dirs.length === 0) return (await import('./remote-trails.ts')).openRemote(flags, context)
+  const { openOffline, refuseSameTrail } = await import('./offline-trail.ts')
+  await refuseSameTrail(dirs)
+  const trails: TrailAccess[] = []
+  const close = async (results: number): Promise<void> => {
+    for (const trail of trails) await trail.close(results)
+  }
+  try {
+    for (const dir of dirs) trails.push(await openOffline(dir, flags, action, query, context))
+  } catch (error) {
+    await close(0)
+    throw error
+  }
+  return { trails, missing: [], close }
+}
+
+/** None where a control plane is asked. */
+export function dirsOf({ dir, alsoDir = [], index, indexDir, keys }: AccessFlags): readonly string[] {
+  if (alsoDir.length === 0) return dir === undefined ? [] : [dir]
+  if (dir === undefined) throw usageFailure('--also-dir goes with --dir: the first trail')
+  if (indexDir !== undefined && index !== false)
+    throw usageFailure('--index-dir names one index: with --also-dir each trail has its own beside it')
+  if (keys !== undefined)
+    throw usageFailure('--keys names the keys of one trail: with --also-dir each has its own beside it')
+  return [dir, ...alsoDir]
+}
+
+/**
+ * What a control plane of several refuses or loses makes it a missing one, and the others are asked all the same; where it is the only
+ * one the command ends with it.
+ */
+export async function orMissing<T>(
+  { trails, missing }: Trails,
+  trail: TrailAccess,
+  ask: () => Promise<T>,
+): Promise<T | undefined> {
+  try {
+    return await ask()
+  } catch (error) {
+    // A directory that cannot be read ends the command: it is here to be mended.
+    if (!(error instanceof CommandFailure) || trails.length === 1 || trail.known === undefined) throw error
+    missing.push({ ...trail.known, why: error.lines.join('; ') })
+    return undefined
+  }
 }
 
 /** The default place of the index of a trail: beside it, since nothing else may lie in its directory. */
 export function indexDirOf(dir: string, flags: AccessFlags): string {
   return flags.indexDir ?? `${dir.replace(/\/+$/, '')}.index`
-}
-
-async function openOffline(
-  dir: string,
-  flags: AccessFlags,
-  action: Action,
-  query: object,
-  { machine, printer }: Context,
-): Promise<TrailAccess> {
-  checkDir(dir)
-  const { accessLogOf, recordAccess } = await import('../../audit/search/access-log.ts')
-  const { createSearcher } = await import('../../audit/search/searcher.ts')
-  const { accountName } = await machine.forensics()
-  const log = flags.accessLog ?? accessLogOf(dir)
-  const note = (state: 'begun' | 'ended', results?: number): void => {
-    try {
-      recordAccess(log, {
-        ...{ time: machine.now(), by: accountName(), action, state, query: plainQuery(query) },
-        ...(results === undefined ? {} : { results }),
-      })
-    } catch (error) {
-      throw new CommandFailure(
-        EXIT.failed,
-        `${log}: this use of the trail cannot be recorded (${reasonOf(error)}): name a file for that with --access-log`,
-      )
-    }
-  }
-  const details = flags.detail === true ? await openKeys(dir, flags) : undefined
-  note('begun')
-  const index = await openIndexOf(dir, flags, { machine, printer })
-  const searcher = createSearcher({
-    dir,
-    ...(index === undefined ? {} : { index: { index, scratchDir: indexDirOf(dir, flags) } }),
-    onFallback: (why) => {
-      printer.note({ style: 'yellow', text: `the index cannot be used, the trail itself is read: ${why}` })
-    },
-    onProgress: (done, total) => {
-      printer.progress(`read ${done} of ${total} entries`)
-    },
-  })
-  return {
-    async page(asked, request) {
-      const { hits, ...page } = await searcher.page(asked, request)
-      printer.progress('')
-      const found: FoundEntry[] = []
-      for (const { index: at, entry, record } of hits) {
-        const detail = await details?.open(record)
-        found.push({ index: at, entry: entry.toString(), ...(detail === undefined ? {} : { detail }) })
-      }
-      return { ...page, hits: found }
-    },
-    async whose(asked, limit) {
-      const answer = await searcher.whose(asked, limit)
-      printer.progress('')
-      return answer
-    },
-    async close(results) {
-      await searcher.close()
-      index?.close()
-      note('ended', results)
-    },
-  }
-}
-
-/** What somebody has put into the wrong place is not written down. */
-function plainQuery(query: object): object {
-  const entries = Object.entries(query).map(([name, value]: [string, unknown]) => [name, listWithoutPeople(value)])
-  return Object.fromEntries(entries) as object
-}
-
-async function openKeys(dir: string, { keys }: AccessFlags): Promise<DetailReader> {
-  const { createDetailReader } = await import('../../audit/detail/detail-reader.ts')
-  const place = keys ?? `${dir.replace(/\/+$/, '')}.keys`
-  try {
-    return await createDetailReader(place)
-  } catch (error) {
-    throw usageFailure(`--detail: ${reasonOf(error)}: name the directory of the keys with --keys`)
-  }
-}
-
-/** The index, where there is one and the package that reads it. */
-async function openIndexOf(
-  dir: string,
-  flags: AccessFlags,
-  { machine, printer }: Pick<Context, 'machine' | 'printer'>,
-): Promise<TrailIndex | undefined> {
-  const place = indexDirOf(dir, flags)
-  if (flags.index === false || (flags.indexDir === undefined && !existsSync(place))) return undefined
-  try {
-    return await (await machine.forensics()).openIndex(place)
-  } catch (error) {
-    printer.note({ style: 'yellow', text: `the index is not used: ${reasonOf(error)}` })
-    return undefined
-  }
-}
-
-/** Opens the index for building. Throws CommandFailure (1) without its engine. */
-export async function openIndexForBuilding(dir: string, flags: AccessFlags, { machine }: Context): Promise<TrailIndex> {
-  const place = indexDirOf(dir, flags)
-  try {
-    mkdirSync(place, { recursive: true, mode: 0o700 })
-    return await (await machine.forensics()).openIndex(place)
-  } catch (error) {
-    throw new CommandFailure(EXIT.failed, `${place}: no index can be built: ${reasonOf(error)}`)
-  }
-}
-
-const SEARCH_TIMEOUT_MS = 120_000
-
-function openRemote(flags: ClientFlags, { machine, printer }: Context): TrailAccess {
-  const client = createClient(flags, machine, printer)
-  const [control] = client.controls
-  const ask = async (path: string, body: object): Promise<unknown> => {
-    if (control === undefined) throw new CommandFailure(EXIT.failed, 'no control plane to ask')
-    const answer = await client.ask(control, { method: 'POST', path, body, timeoutMs: SEARCH_TIMEOUT_MS })
-    if ('unreachable' in answer) throw new CommandFailure(EXIT.failed, answer.unreachable)
-    if (answer.status !== 200) throw new CommandFailure(EXIT.failed, ...refusalLines(answer))
-    return answer.body
-  }
-  return {
-    async page(query, { limit, after, newestFirst, detail: isDetailed }) {
-      const body = (await ask('/api/v1/audit/search', {
-        ...{ ...query, limit },
-        ...(after === undefined ? {} : { after }),
-        ...(newestFirst === undefined ? {} : { newestFirst }),
-        ...(isDetailed === undefined ? {} : { detail: isDetailed }),
-      })) as RemotePage
-      const { records, ...page } = body
-      if (!Array.isArray(records))
-        throw new CommandFailure(EXIT.failed, `${control} answered with something else than records`)
-      return {
-        ...page,
-        hits: (records as RemotePage['records']).map(({ index, record, detail }) => ({
-          ...{ index, entry: JSON.stringify(record) },
-          ...(detail === undefined ? {} : { detail }),
-        })),
-      }
-    },
-    whose: async (query, limit) =>
-      (await ask('/api/v1/audit/whose', { ...query, limit })) as WhoseAnswer & { readonly size: number },
-    close: async () => undefined,
-  }
-}
-
-interface RemotePage extends Omit<FoundPage, 'hits'> {
-  readonly records: readonly { readonly index: number; readonly record: unknown; readonly detail?: OpenedDetail }[]
 }

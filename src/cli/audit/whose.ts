@@ -1,18 +1,22 @@
 // portcullis audit whose: whose records did a client read through a route, with or without a one-time password?
 import type { Command } from 'commander'
-import type { WhoseAnswer, WhoseQuery } from '../../core/trail-query.ts'
+import { mergePeople } from '../../audit/search/merge-people.ts'
+import type { FleetReads, FleetWhose } from '../../core/people-lines.ts'
+import type { SubjectReads, WhoseAnswer, WhoseQuery } from '../../core/trail-query.ts'
 import { addClientOptions } from '../client.ts'
 import { examples, type Context, type Define } from '../command.ts'
-import { EXIT, usageFailure, type ExitCode } from '../failure.ts'
+import { CommandFailure, EXIT, usageFailure, type ExitCode } from '../failure.ts'
 import { bothTimes } from '../moments.ts'
-import { table, type Printer } from '../print.ts'
+import { plain, table, type Printer } from '../print.ts'
 import { repeatable } from '../repeatable.ts'
 import { addTimeOptions, timeOf, type QueryFlags } from './query-options.ts'
+import { exitCodeOf, printMissing } from './missing.ts'
 import { limitOf } from './search.ts'
-import { addAccessOptions, openAccess, type AccessFlags } from './trail-access.ts'
+import { addAccessOptions, openTrails, orMissing, type AccessFlags, type Trails } from './trail-access.ts'
 
 interface WhoseFlags extends AccessFlags, Pick<QueryFlags, 'since' | 'until' | 'route' | 'client'> {
   readonly limit?: string
+  readonly ndjson?: boolean
 }
 
 const LIMIT = 100
@@ -26,8 +30,13 @@ export const define: Define = (command, context) => {
     .addOption(repeatable('--client <id>', 'by this application (azp, client_id) or address'))
   addTimeOptions(whose)
   addAccessOptions(whose).option('--limit <n>', `how many people are listed; 0 is all (default: ${LIMIT})`)
+  whose.option('--ndjson', 'print everybody, one a line, in the order of their names, as they come')
   addClientOptions(whose)
-  examples(whose, 'portcullis audit whose --route record.read --client partner-app --since 2026-06-01T00:00:00+05:30')
+  examples(
+    whose,
+    'portcullis audit whose --route record.read --client partner-app --since 2026-06-01T00:00:00+05:30',
+    'portcullis audit whose --dir ./gate-1 --also-dir ./gate-2 --also-dir ./gate-3 --client partner-app',
+  )
   whose.action(async (flags: WhoseFlags) => {
     context.finish(await askWhose(flags, context))
   })
@@ -44,20 +53,92 @@ async function askWhose(flags: WhoseFlags, context: Context): Promise<ExitCode> 
     ...(flags.until === undefined ? {} : { to: timeOf('--until', flags.until, now) }),
   }
   const limit = limitOf(flags.limit, LIMIT)
-  const access = await openAccess(flags, 'whose', query, context)
+  const opened = await openTrails(flags, 'whose', query, context)
   let subjects = 0
   try {
-    const answer = await access.whose(query, limit === 0 ? Number.MAX_SAFE_INTEGER : limit)
-    subjects = answer.subjects
-    if (flags.json === true) context.printer.json({ query, ...answer })
-    else printAnswer(answer, context.printer)
+    const most = limit === 0 ? Number.MAX_SAFE_INTEGER : limit
+    const [only] = opened.trails
+    // One trail alone counts by itself, in its index; several send everybody, since who stands in two of them is one person.
+    if (opened.trails.length === 1 && only !== undefined && flags.ndjson !== true) {
+      const answer = await only.whose(query, most)
+      subjects = answer.subjects
+      if (flags.json === true) context.printer.json({ query, ...answer, missing: opened.missing })
+      else printAnswer(answer, context.printer)
+    } else {
+      const answer = await askAll(opened, query, most, flags, context)
+      subjects = answer.subjects
+      if (flags.json === true) context.printer.json({ query, ...answer, missing: opened.missing })
+      else
+        printFleet(
+          answer,
+          flags.ndjson === true
+            ? {
+                ...context.printer,
+                out: (...line) => {
+                  context.printer.note(...line)
+                },
+              }
+            : context.printer,
+        )
+    }
+    printMissing(opened, context.printer)
   } finally {
-    await access.close(subjects)
+    await opened.close(subjects)
   }
-  return EXIT.done
+  return exitCodeOf(opened)
 }
 
-function printAnswer(answer: WhoseAnswer & { readonly size: number }, printer: Printer): void {
+/** Everybody of each trail, side by side, and then as one list. */
+async function askAll(
+  opened: Trails,
+  query: WhoseQuery,
+  limit: number,
+  flags: WhoseFlags,
+  { printer }: Context,
+): Promise<Omit<FleetWhose, 'missing'>> {
+  const asked = await Promise.all(
+    opened.trails.map(async (trail) => {
+      const lines = await orMissing(opened, trail, () => trail.people(query))
+      return lines === undefined ? [] : [{ name: trail.name, lines }]
+    }),
+  )
+  const sources = asked.flat()
+  if (sources.length === 0)
+    throw new CommandFailure(EXIT.failed, ...opened.missing.map(({ gateway, why }) => `${gateway}: ${why}`))
+  let count = 0
+  const answer = await mergePeople(sources, flags.ndjson === true ? 0 : limit, (person) => {
+    count += 1
+    if (flags.ndjson === true) printer.document(`${JSON.stringify(person)}\n`)
+    if (count % PROGRESS_EVERY === 0) printer.progress(`${count} people`)
+  })
+  printer.progress('')
+  return answer
+}
+
+const PROGRESS_EVERY = 10_000
+
+function printFleet(answer: Omit<FleetWhose, 'missing'>, printer: Printer): void {
+  printAnswer(answer, printer)
+  const rows = answer.trails.map(({ gateway, size, root, reads, withoutOtp, subjects }) => [
+    ...[plain(gateway), String(subjects), String(reads), String(withoutOtp)],
+    ...[String(size), root],
+  ])
+  const heading = ['trail', 'people', 'reads', 'without OTP', 'entries', 'root of its checkpoint']
+  for (const line of table(heading, rows)) printer.out(...line)
+  if (answer.keys.length < 2) return
+  printer.note(
+    { style: 'yellow', text: `names were made by ${answer.keys.length} keys` },
+    ': who stands under two of them is counted twice, so the people are at most so many',
+  )
+  for (const { key, gateways } of answer.keys) printer.note(`  ${key}  ${gateways.join(', ')}`)
+}
+
+type Printed = Omit<WhoseAnswer, 'list'> & {
+  readonly size: number
+  readonly list: readonly (Omit<SubjectReads, 'firstEntry' | 'lastEntry'> & Partial<Pick<FleetReads, 'trails'>>)[]
+}
+
+function printAnswer(answer: Printed, printer: Printer): void {
   const { reads, withoutOtp, subjects, subjectsWithoutOtp, unnamed, principals, first, last, list } = answer
   printer.out({ style: 'bold', text: `${subjects} people` }, `, by ${reads} reads of ${principals} callers`)
   printer.out(`  without OTP  ${subjectsWithoutOtp} people, by ${withoutOtp} reads`)
@@ -75,7 +156,10 @@ function printAnswer(answer: WhoseAnswer & { readonly size: number }, printer: P
     String(each.withoutOtp),
     iso(each.first),
     iso(each.last),
+    ...(each.trails === undefined ? [] : [String(each.trails.length)]),
   ])
-  for (const line of table(['person', 'reads', 'without OTP', 'first', 'last'], rows)) printer.out(...line)
+  const heading = ['person', 'reads', 'without OTP', 'first', 'last']
+  const isFleet = list[0]?.trails !== undefined
+  for (const line of table([...heading, ...(isFleet ? ['trails'] : [])], rows)) printer.out(...line)
   if (list.length < subjects) printer.note(`${subjects - list.length} more people: --limit 0 lists all`)
 }
