@@ -1,5 +1,6 @@
 // What the detectors of people go by in a worker: the config's part, and what the main thread has learned and exempted.
 import type { Config } from '../config/config.ts'
+import { clientName } from '../core/pseudonym.ts'
 import type { Limit } from '../core/time.ts'
 import type { PeopleSettings } from '../gateway/people-guard.ts'
 import type { Pseudonyms } from '../ports/pseudonyms.ts'
@@ -14,7 +15,12 @@ export function peopleSettingsOf(
 ): PeopleSettings {
   return {
     honey: new Set((throttle?.honey ?? []).map((identifier) => pseudonyms.of('subject', identifier))),
-    clients: new Map(Object.entries(throttle?.clients ?? {}).map(([name, limits]) => [name, limits.map(asBudget)])),
+    clients: new Map(
+      Object.entries(throttle?.clients ?? {}).map(([name, limits]) => [
+        clientName(name, pseudonyms),
+        limits.map(asBudget),
+      ]),
+    ),
     learned: before?.learned,
     exemptions: before?.exemptions ?? new Set(),
   }

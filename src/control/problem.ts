@@ -1,5 +1,6 @@
 // Every error of the control plane is one of these (RFC 9457, application/problem+json).
 import type { Response } from 'express'
+import { maskPeople } from '../core/pii.ts'
 
 /** The closed set of what can go wrong; each has a page at /docs/problems/<code>. */
 export const PROBLEMS = {
@@ -45,5 +46,10 @@ export function sendProblem(
   const instance = response.getHeader('X-Request-Id')
   response.status(status)
   response.setHeader('Content-Type', 'application/problem+json')
-  response.end(JSON.stringify({ type: PROBLEM_TYPE + code, title, status, detail, instance, ...members }))
+  response.end(JSON.stringify({ type: PROBLEM_TYPE + code, title, status, detail, instance, ...members }, masked))
+}
+
+/** What was sent may be repeated, so that it can be mended; a person's identifier in it is not. */
+function masked(_name: string, value: unknown): unknown {
+  return typeof value === 'string' ? maskPeople(value) : value
 }

@@ -61,14 +61,34 @@ function judgeWords({ order, sealed }: Statement): OrderRefusal | undefined {
   return problems.length === 0 ? undefined : refuse('bad', ...problems)
 }
 
-/** Words that hold an identifier of a person: they would stand in the trail for as long as it is kept. */
+/**
+ * Words that hold an identifier of a person: they would stand in the trail for as long as it is kept. A client that has one for a
+ * name is known by its pseudonym alone.
+ */
 export function wordProblems(order: object): readonly string[] {
-  return Object.entries(order).flatMap(([name, text]) => {
-    const what = (name === 'reason' || name === 'incident') && typeof text === 'string' ? personIn(text) : undefined
+  const { reason, incident, client, scope }: OrderWords = order
+  const words = [
+    ...[{ at: 'reason', text: reason, right: 'say it without, or by pseudonym' }],
+    ...[{ at: 'incident', text: incident, right: 'say it without, or by pseudonym' }],
+    ...[client, ...(scope?.clients ?? [])].map((text) => ({
+      ...{ at: client === undefined ? 'scope.clients' : 'client', text },
+      right: 'name the client as the trail does, by pseudonym',
+    })),
+  ]
+  return words.flatMap(({ at, text, right }) => {
+    const what = typeof text === 'string' ? personIn(text) : undefined
     return what === undefined
       ? []
-      : [`order.${name} holds what looks like ${what}, and it is kept with the trail: say it without, or by pseudonym`]
+      : [`order.${at} holds what looks like ${what}, and it is kept with the trail: ${right}`]
   })
+}
+
+/** What of an order is somebody's own words. */
+interface OrderWords {
+  readonly reason?: unknown
+  readonly incident?: unknown
+  readonly client?: unknown
+  readonly scope?: Pick<LockScope, 'clients'>
 }
 
 function judgeKind(

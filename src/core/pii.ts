@@ -109,7 +109,19 @@ export function withoutPeople(text: string): string {
   return what === undefined ? text : `(left out: it holds what looks like ${what})`
 }
 
-/** The same for each text of a list; what else is in it, and what is no list, stays as it is. */
+/** The text with each identifier in it as `…`: for messages that repeat what somebody has written. */
+export function maskPeople(text: string): string {
+  if (!MAY_NAME.test(text)) return text
+  return text
+    .replaceAll(AADHAAR, (found) => (isAadhaar(found.replaceAll(/\D/g, '')) ? MASK : found))
+    .replaceAll(MOBILE, MASK)
+    .replaceAll(PAN, MASK)
+    .replaceAll(EMAIL, MASK)
+}
+
+const MASK = '…'
+
+/** The same as `withoutPeople` for each text of a list; what else is in it, and what is no list, stays as it is. */
 export function listWithoutPeople(value: unknown): unknown {
   if (!Array.isArray(value)) return value
   return value.map((each: unknown) => (typeof each === 'string' ? withoutPeople(each) : each))

@@ -118,6 +118,14 @@ describe('the scope of a lock order', () => {
     expect(performance.now() - started).toBeLessThan(2_000)
   })
 
+  test('a client that is an identifier of a person is known by pseudonym, and refused by any other name', () => {
+    for (const clients of [['9876543210'], ['app', 'https://otp.example.in#someone@example.in']])
+      expect(aDesk().give('x', aLockOrder({ clients }), DESK)?.problems).toEqual([
+        expect.stringMatching(/^order\.scope\.clients holds what looks like an? .*by pseudonym$/),
+      ])
+    expect(aDesk().give('x', aLockOrder({ clients: ['k1.q1w2e3r4t5y6u7i8o9p0aA'] }), DESK)).toBeUndefined()
+  })
+
   test('known names, and dimensions that are not known beforehand, are taken', () => {
     expect(
       aDesk().give('x', aLockOrder({ routes: ['record'], tags: ['pii'], upstreams: ['cms'], clients: ['app'] }), DESK),

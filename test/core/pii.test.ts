@@ -1,7 +1,7 @@
 // What is taken for a person's identifier, and what is not. The numbers are published for tests: nobody has them.
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
-import { countPii, isAadhaar, type PiiCounts, personIn, withoutPeople } from '../../src/core/pii.ts'
+import { countPii, isAadhaar, maskPeople, type PiiCounts, personIn, withoutPeople } from '../../src/core/pii.ts'
 import { hasVerhoeffDigit, verhoeffDigit } from '../../src/core/verhoeff.ts'
 import { readShared } from '../audit/trail.ts'
 
@@ -109,4 +109,12 @@ test.each([
 ])('in %j a reader of the trail would find %s', (text, what) => {
   expect(personIn(text)).toBe(what)
   expect(withoutPeople(text)).toBe(what === undefined ? text : `(left out: it holds what looks like ${what})`)
+})
+
+test('of a message that repeats what was sent, all but the identifiers is left', () => {
+  expect(maskPeople('there is no "9876543210" or 9999 4105 7058: give from, ABCPD1234Z, a@b.example.in')).toBe(
+    'there is no "…" or …: give from, …, …',
+  )
+  for (const text of ['there is no "recrod", did you mean "record"?', '123456789012', '1796027413257'])
+    expect(maskPeople(text)).toBe(text)
 })

@@ -15,10 +15,20 @@ const PLANTED = [
   'planted-otp-123456',
 ]
 
+/** What an upstream in trouble may send. */
+const ODD_ANSWERS: Readonly<Record<string, string>> = {
+  head: 'HTTP/1.1 500 planted-citizen 5550012345\r\nSet-Cookie: m=5550012345\r\nContent-Length: 15\r\n\r\nplanted-citizen',
+  status: 'planted-citizen 5550012345\r\n\r\n',
+  field: 'HTTP/1.1 200 OK\r\nplanted-citizen 5550012345\r\n\r\n',
+  length: 'HTTP/1.1 200 OK\r\nContent-Length: 5550012345x\r\n\r\n',
+  chunk: 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5550012345zz;planted-citizen\r\n',
+  short: 'HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\nplanted-citizen 5550012345',
+}
+
 function sendRaw(port: number, bytes: string): Promise<void> {
   return new Promise((resolve) => {
     const socket = net.connect(port, '127.0.0.1', () => socket.write(bytes))
-    socket.on('data', () => undefined)
+    socket.on('data', () => socket.end())
     socket.on('close', () => {
       resolve()
     })
@@ -31,6 +41,11 @@ function sendRaw(port: number, bytes: string): Promise<void> {
 test('planted identifiers stand in no file, log, metric or answer', async () => {
   const upstream = await startRawUpstream((socket, head) => {
     const body = head.includes('/people') ? '[{"uid":"9999 4105 7058","mobile":"+91 98765 43210"}]' : '{"from":"real"}'
+    const odd = ODD_ANSWERS[/answer=(\w+)/.exec(head)?.[1] ?? '']
+    if (odd !== undefined) {
+      socket.end(odd)
+      return
+    }
     socket.write(`HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`)
   })
   const gateway = await startGateway({
@@ -78,6 +93,23 @@ test('planted identifiers stand in no file, log, metric or answer', async () => 
     // What comes back holds people too: they are counted, and nobody is written down.
     await fetch(`${gateway.url}/api/v2/people?near=5550012345`).then((answer) => answer.arrayBuffer())
     await ask('/api/v2/facilities', { headers: { authorization: 'Bearer planted-session' } })
+    // What carries them at the edges: bodies of other kinds, a handshake, an upstream that answers with them in its head or not at all.
+    const form = new FormData()
+    form.set('planted-citizen', '5550012345')
+    form.set('card', new Blob(['999941057058']), 'planted-citizen.pdf')
+    await ask('/api/v2/records', { method: 'POST', body: form })
+    for (const how of ['head', 'status', 'field', 'length', 'chunk', 'short'])
+      await fetch(`${gateway.url}/api/v2/people?answer=${how}&near=5550012345`)
+        .then((answer) => answer.arrayBuffer())
+        .catch(() => undefined)
+    await sendRaw(
+      gateway.port,
+      'GET /api/v2/facilities?near=5550012345 HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: planted-citizen\r\nSec-WebSocket-Protocol: planted-session\r\n\r\n',
+    )
+    await sendRaw(
+      gateway.port,
+      'POST /api/v2/records HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n3;m=5550012345\r\nabc\r\n0\r\nX-M: planted-citizen\r\nplanted citizen\r\n\r\n',
+    )
     await sendRaw(
       gateway.port,
       'GET /api/v2/records/999941057058 HTTP/1.1\r\nHost: 5550012345\r\nBad Header planted-citizen\r\n\r\n',
@@ -149,12 +181,25 @@ test('what proxies, responders and auditors write by mistake is kept out too', a
     await sendRaw(gateway.port, `${MOBILE} /api/v2/nowhere HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`)
     await sendRaw(gateway.port, `${MOBILE} /api/v2/facilities HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`)
 
+    // An issuer that names its clients by people.
+    for (const claims of [{ azp: MOBILE }, { client_id: 'someone@example.in' }]) {
+      const token = gateway.issuer.token({ ...claims, record_ids: ['r-1'] })
+      expect((await gateway.get('/api/v2/records/r-1', token)).status).toBe(200)
+    }
     const lock = { kind: 'lock', scope: { routes: ['facilities'] }, reason: 'x', incident: 'INC-1' }
-    for (const words of [{ reason: `asked for by ${MOBILE}` }, { incident: 'someone@example.in' }]) {
+    for (const words of [
+      { reason: `asked for by ${MOBILE}` },
+      { incident: 'someone@example.in' },
+      { scope: { clients: [MOBILE] } },
+    ]) {
       const refused = await gateway.order(signOrder(gateway.people[0]!, { ...lock, ...words }))
       expect([refused.status, await refused.text()]).toEqual([400, expect.stringContaining('holds what looks like a')])
     }
+    const unknown = await gateway.order(signOrder(gateway.people[0]!, { ...lock, scope: { routes: [MOBILE] } }))
+    expect([unknown.status, await unknown.text()]).toEqual([400, expect.stringContaining('there is no')])
     expect((await gateway.order(signOrder(gateway.people[0]!, lock))).status).toBe(201)
+    writeFileSync(path.join(gateway.home, 'locks.yaml'), `freeze: false\nroutes: { "${MOBILE}": open }\n`)
+    expect(await eventually(async () => gateway.log().includes('locks.yaml: routes: there is no'))).toBe(true)
     writeFileSync(
       path.join(gateway.home, 'locks.yaml'),
       `reason: asked for by ${MOBILE}\nincident: INC-2\nroutes: { record.write: deny }\n`,

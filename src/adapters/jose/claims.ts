@@ -1,5 +1,6 @@
 // What a token says, judged (RFC 7519, 4.1) and turned into a session. Nothing that it says appears in a message.
 import { createHash } from 'node:crypto'
+import { clientName } from '../../core/pseudonym.ts'
 import { isByOtp, type Confirmation, type Session } from '../../core/session.ts'
 import type { Instant } from '../../core/time.ts'
 import type { Pseudonyms } from '../../ports/pseudonyms.ts'
@@ -123,7 +124,7 @@ export function openSession(facts: SessionFacts, pseudonyms: Pseudonyms): Sessio
     issuer,
     principal: pseudonyms.of('principal', sub),
     session: pseudonyms.of('session', sessionName(facts)),
-    clients: clientNames(claims, issuer),
+    clients: clientNames(claims, issuer, pseudonyms),
     byOtp: isByOtp(methods, { amr: rules.otpAmr, acr: rules.otpAcr ?? [] }),
     ...methods,
     ...(authTime === undefined ? {} : { authTime }),
@@ -152,10 +153,12 @@ function confirmationOf(cnf: unknown): Confirmation | undefined {
   return { ...(jkt === undefined ? {} : { jkt }), ...(x5t === undefined ? {} : { x5t }) }
 }
 
-function clientNames(claims: Claims, issuer: string): readonly string[] {
+function clientNames(claims: Claims, issuer: string, pseudonyms: Pseudonyms): readonly string[] {
   const { azp, client_id: clientId } = claims as { azp?: string; client_id?: string }
-  const client = azp ?? clientId
-  return client === undefined ? [] : [client, `${issuer}#${client}`]
+  const given = azp ?? clientId
+  if (given === undefined) return []
+  const client = clientName(given, pseudonyms)
+  return [client, `${issuer}#${client}`]
 }
 
 /** Without a prototype: a binding that names `constructor` finds a claim of that name or none. */

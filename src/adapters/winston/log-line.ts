@@ -1,4 +1,5 @@
-// How one line of the log is written, such that no value can forge a line or steer a terminal.
+// How one line of the log is written, such that no value can forge a line, steer a terminal, or leave a person's identifier there.
+import { maskPeople } from '../../core/pii.ts'
 
 export interface LogLine {
   readonly time: string
@@ -40,7 +41,7 @@ function quote(value: unknown): string {
 }
 
 function clip(text: string): string {
-  return text.length > TEXT_MAX ? `${text.slice(0, TEXT_MAX)}…` : text
+  return maskPeople(text.length > TEXT_MAX ? `${text.slice(0, TEXT_MAX)}…` : text)
 }
 
 /** A value that JSON can write: errors by name and message, bigints as text, cycles and depths cut, getters that throw left out. */

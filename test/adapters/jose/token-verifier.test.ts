@@ -64,6 +64,15 @@ describe('a token that holds becomes a session', () => {
     expect(sessionOf(await verify(makeToken(key, claims))).clients).toEqual(clients)
   })
 
+  test.each(['9876543210', 'someone@example.in', '9999 4105 7058'])(
+    'of a client that is named by the identifier %s by its pseudonym',
+    async (azp) => {
+      const { verify } = openVerifier([key.jwk])
+      const name = pseudonyms.of('client', azp)
+      expect(sessionOf(await verify(makeToken(key, { azp }))).clients).toEqual([name, `${ISSUER}#${name}`])
+    },
+  )
+
   test.each([
     [['otp'], true],
     [['pwd', 'sms'], true],

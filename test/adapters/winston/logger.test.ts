@@ -35,6 +35,12 @@ describe('a line in JSON', () => {
     )
   })
 
+  test('holds no identifier of a person, wherever one was written', () => {
+    const { logger, text } = capture()
+    logger.warn('asked by 9876543210', { problems: ['no "ABCPD1234Z"'], error: new Error('to a@b.example.in') })
+    expect(text()).toContain('"message":"asked by …","problems":["no \\"…\\""],"error":"Error: to …"')
+  })
+
   test('stays one line, whatever the message and the values hold', () => {
     const { logger, lines } = capture()
     logger.warn('a\nb\r\n{"level":"error"}', { value: 'x\n{"time":"forged"}\u2028\u2029' })
