@@ -29,6 +29,8 @@ export interface OpenedTrail {
   readonly next?: Generation
   /** Positions are unknown: which entries of the write-ahead logs are sealed must be found by their hashes. */
   readonly isStateLost: boolean
+  /** The last run had sealed everything, and was about to remove its write-ahead logs. */
+  readonly isClearing: boolean
   readonly warnings: readonly string[]
 }
 
@@ -63,7 +65,11 @@ export async function openTrail(place: TrailPlace): Promise<OpenedTrail> {
   const { signed, next, warnings } = matchState(place, disk, state)
   const store = await loadStore(place, next ?? disk)
   const isStateLost = signed === undefined
-  return { store, note, signed: signed ?? disk, ...(next === undefined ? {} : { next }), isStateLost, warnings }
+  const isClearing = typeof state === 'object' && state.isClearing === true
+  return {
+    ...{ store, note, signed: signed ?? disk, isStateLost, isClearing, warnings },
+    ...(next === undefined ? {} : { next }),
+  }
 }
 
 const MEND =
@@ -103,7 +109,7 @@ async function begin(place: TrailPlace, vkey: Vkey, state: SealState | 'damaged'
   const note = signCheckpoint({ size: 0, root: emptyRoot }, signer)
   await replaceFile(files, join(dir, 'checkpoint'), Buffer.from(note))
   const store = await TileStore.load(files, dir, 0)
-  return { store, note, signed: EMPTY, isStateLost: false, warnings: [] }
+  return { store, note, signed: EMPTY, isStateLost: false, isClearing: false, warnings: [] }
 }
 
 /** Which generation of the state the disk shows. No `signed` where the state does not know this checkpoint. */

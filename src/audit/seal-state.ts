@@ -30,6 +30,8 @@ export interface SealState {
   readonly origin: string
   readonly signed: Generation
   readonly next?: Generation
+  /** All segments are sealed and about to be removed: one that is missing is missed by nobody. */
+  readonly isClearing?: true
 }
 
 export function hexOf(hash: Hash): string {

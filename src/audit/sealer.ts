@@ -159,7 +159,8 @@ export class Sealer {
   /** Seals everything and leaves no write-ahead log. All writers must have been closed before. Rejects where something is left. */
   async close(): Promise<void> {
     await this.#running
-    const flaws = await this.#intake.collect()
+    // What was posted comes first: of a file that somebody took away it is all that there is.
+    const flaws = [...(await this.#intake.settle()), ...(await this.#intake.collect())]
     const { problem } = await this.seal()
     if (problem !== undefined) throw new Error(`the audit trail was not sealed: ${problem}`)
     await this.#quarantine(flaws)
@@ -231,7 +232,8 @@ export class Sealer {
       await this.#store.removeLeftovers()
     }
     const filter = trail.isStateLost ? await createSealedTest(this.#files, this.#dir, this.size) : undefined
-    const flaws = await this.#intake.collect(filter)
+    const taken = trail.isClearing ? [] : await this.#intake.findTaken()
+    const flaws = [...taken, ...(await this.#intake.collect(filter))]
     const { added, problem } = await this.seal()
     if (problem !== undefined && !isOutOfRoom(problem)) throw new Error(`the audit trail cannot be sealed: ${problem}`)
     const describe = ({ detail, offset, ...name }: SegmentFlaw): string =>
@@ -275,9 +277,11 @@ export class Sealer {
 
   /** First the segments, then the positions that tell what of them is sealed; new segments may have the old names. */
   async #clear(): Promise<void> {
+    const { signer, stateFile } = this.#options
+    await writeState(this.#files, stateFile, { origin: signer.name, signed: this.#signed, isClearing: true })
     this.#signed = { ...this.#signed, positions: {} }
     await this.#intake.clear()
-    await writeState(this.#files, this.#options.stateFile, { origin: this.#options.signer.name, signed: this.#signed })
+    await writeState(this.#files, stateFile, { origin: signer.name, signed: this.#signed })
   }
 }
 

@@ -162,7 +162,8 @@ export class TileStore {
 
   /** Removes what an interrupted seal left: tiles beyond the log's end, and partial ones that have become stale. */
   async removeLeftovers(): Promise<void> {
-    for (const level of LEVELS) {
+    // The highest first: what stands for a tile must not outlive it, where this is stopped half way.
+    for (const level of LEVELS.toReversed()) {
       const first = Math.floor(this.size / leavesPerHash(level) / TILE_WIDTH)
       let isFound = true
       // Files are written in the order of their index. Some may still be missing after a power cut, hence the margin.

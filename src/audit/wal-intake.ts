@@ -4,7 +4,7 @@ import type { Files } from './files.ts'
 import { leafHash, type Hash } from './merkle.ts'
 import type { Position, Positions } from './seal-state.ts'
 import { hexOf } from './seal-state.ts'
-import { type BlockHead, entriesOf, headOf, readBlock, segmentTag } from './wal-block.ts'
+import { type BlockHead, entriesOf, headOf, readBlock, scanSegment, segmentTag } from './wal-block.ts'
 import {
   joinSegments,
   listSegments,
@@ -132,6 +132,23 @@ export class WalIntake {
     const flaws: SegmentFlaw[] = []
     for (const writer of (await listSegments(this.#files, this.#dir)).keys()) {
       flaws.push(...(await this.#catchUp(writer, undefined, isSealed)))
+    }
+    return flaws
+  }
+
+  /**
+   * At opening: segments that were sealed up to a place, and do not hold any more what stood there. A segment goes only once the
+   * log is in the one behind it, so somebody has taken it away, and what followed in it with it.
+   */
+  async findTaken(): Promise<readonly SegmentFlaw[]> {
+    const flaws: SegmentFlaw[] = []
+    for (const [writer, { segment, offset, run, chain }] of this.#received) {
+      const name = { writer, number: segment }
+      const bytes = await readSegment(this.#files, this.#dir, name)
+      const blocks = bytes === undefined ? [] : scanSegment(bytes, segmentTag(writer, segment)).blocks
+      if (blocks.some((block) => block.end === offset && block.run === run && hexOf(block.chain) === chain)) continue
+      const what = bytes === undefined ? 'this file was deleted or renamed' : 'this file is not what it was'
+      flaws.push({ ...name, kind: 'damaged', offset, detail: `${what}: records that followed here may be lost` })
     }
     return flaws
   }

@@ -65,6 +65,8 @@ const BATCH_BYTES_MAX = 1 << 20
 /** So many bytes are committed whether somebody waits for them or not. */
 const GATHERED_BYTES_MAX = 256 << 10
 const REST_MS_MAX = 5
+/** A commit that takes longer may be one that hangs. */
+const SLOW_MS = 250
 const BUFFER_BYTES = 64 << 10
 const DONE = Promise.resolve()
 
@@ -81,6 +83,9 @@ export class WriteAheadLog {
   #durableTicket = 0
   #chain: Hash = NO_CHAIN
   #segment: OpenSegment | undefined
+  /** The segment whose file was seen to be another hand's. */
+  #taken: OpenSegment | undefined
+  #isProbing = false
   #position = 0
   readonly #supply: SegmentSupply
   #isRetry = false
@@ -168,16 +173,26 @@ export class WriteAheadLog {
    * unhealthy tries whether it can be written again. Returns `healthy`.
    */
   async probe(): Promise<boolean> {
-    if (this.#isClosed || this.#commit !== undefined) return this.healthy
-    this.#supply.keepReady(this.#options.reserveSegments ?? 0)
+    if (this.#isClosed || this.#isProbing || this.#isSlow()) return this.healthy
+    if (this.#commit === undefined) this.#supply.keepReady(this.#options.reserveSegments ?? 0)
     const segment = this.#segment
     if (segment !== undefined && this.#problem === undefined) {
+      this.#isProbing = true
       const identity = await this.#files.identity(segment.path).catch(() => undefined)
-      if (identity === segment.identity || this.#isUsedOtherwise(segment)) return this.healthy
-      this.#fail(new Error(`${segment.path} was deleted or replaced`))
+      this.#isProbing = false
+      if (identity === segment.identity || this.#segment !== segment) return this.healthy
+      // Under load a commit is always on its way or rests: the next one writes elsewhere.
+      if (this.#commit === undefined) this.#fail(takenAway(segment))
+      else this.#taken = segment
     }
+    if (this.#commit !== undefined) return this.healthy
     await (this.#commit ??= this.#runCommit())
     return this.healthy
+  }
+
+  /** A disk that may hang is asked for nothing more: each question would take a thread of the pool with it. */
+  #isSlow(): boolean {
+    return this.#commitSince !== undefined && this.#options.now() - this.#commitSince > SLOW_MS
   }
 
   /** Commits what is queued and closes the files. Rejects with an AuditUnavailable where something could not be written. */
@@ -202,11 +217,6 @@ export class WriteAheadLog {
     if (this.#problem !== undefined) return
     this.#supply.keepReady(this.#options.reserveSegments ?? 0)
     await this.#supply.settled()
-  }
-
-  /** Whether something went on while a probe was away. */
-  #isUsedOtherwise(segment: OpenSegment): boolean {
-    return this.#commit !== undefined || this.#segment !== segment
   }
 
   #openBatch(): Batch {
@@ -322,6 +332,7 @@ export class WriteAheadLog {
   /** The segment that the next block goes to. A new one is prepared as soon as half of this one is used. */
   async #segmentFor(entriesBytes: number): Promise<OpenSegment> {
     let segment = this.#segment
+    if (segment !== undefined && segment === this.#taken) throw takenAway(segment)
     if (segment === undefined || this.#position + paddedLength(entriesBytes) > segment.bytes) {
       const next = await this.#supply.take()
       if (segment !== undefined) await this.#files.close(segment.fd).catch(() => undefined)
@@ -344,6 +355,10 @@ export class WriteAheadLog {
     this.#options.onFailure?.(this.#problem)
     for (const batch of this.#queue) batch.reject(this.#unavailable())
   }
+}
+
+function takenAway({ path }: OpenSegment): Error {
+  return new Error(`${path} was deleted or replaced`)
 }
 
 /** Opens the log in the thread that will write it. Open the sealer first: it takes over what a crash left in these files. */

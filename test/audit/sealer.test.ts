@@ -185,6 +185,26 @@ describe('sealing', () => {
     }
   })
 
+  test('takes what was posted from a segment that somebody has deleted, also at the very end', async () => {
+    for (const isSealedBefore of [false, true]) {
+      const place = createPlace()
+      const sealer = await openTestSealer(place)
+      const log = await openTestLog(place, 'w1', {
+        onDurable: (batch) => {
+          sealer.add(batch)
+        },
+      })
+      await appendAll(log, records('w1', 0, 21))
+      rmSync(join(place.dir, 'wal/w1-1.wal'))
+      await log.probe()
+      await appendAll(log, records('w1', 21, 7))
+      if (isSealedBefore) await sealer.seal()
+      await log.close()
+      await sealer.close()
+      expect(await readEntries(place)).toEqual(records('w1', 0, 28))
+    }
+  })
+
   test('goes on with the next run of a writer that died, and takes what the dead one had left', async () => {
     const place = createPlace()
     const sealer = await openTestSealer(place)
@@ -496,6 +516,45 @@ describe('opening', () => {
     expect(await verifyTrail(place.dir)).toMatchObject({ ok: true, warnings: [] })
   })
 
+  test.each([
+    [
+      'deleted',
+      'this file was deleted or renamed',
+      (path: string) => {
+        rmSync(path)
+      },
+    ],
+    [
+      'rolled back',
+      'this file is not what it was',
+      (path: string) => {
+        writeFileSync(path, readFileSync(path).fill(0, 512))
+      },
+    ],
+    [
+      'emptied',
+      'this file is not what it was',
+      (path: string) => {
+        writeFileSync(path, Buffer.alloc(1 << 16))
+      },
+    ],
+  ] as const)(
+    'a segment that was %s before a crash is told as a loss, whatever was in it',
+    async (_how, what, hurt) => {
+      const place = createPlace()
+      const sealer = await openTestSealer(place)
+      const batches = await leaveWal(place, 'w1', records('w1', 0, 21))
+      for (const batch of batches.slice(0, 2)) sealer.add(batch)
+      await sealer.seal()
+      hurt(join(place.dir, 'wal/w1-1.wal'))
+      const again = await openTestSealer(place)
+      expect(again.recovered.problems).toEqual([
+        `wal/w1-1.wal, offset ${batches[1]?.end}: ${what}: records that followed here may be lost`,
+      ])
+      expect((await openTestSealer(place)).recovered.problems).toEqual([])
+    },
+  )
+
   test('a damaged segment is kept as evidence, what is intact in it is sealed, and the loss is told', async () => {
     const place = createPlace()
     await leaveWal(place, 'w1', records('w1', 0, 21))
@@ -575,6 +634,8 @@ describe('a crash at any operation', () => {
     { acknowledged, signed }: { acknowledged: string[]; signed: string[] },
   ): Promise<void> {
     const again = await openTestSealer(place, { files: unsyncedFiles })
+    // A kill is no loss, and told as none.
+    expect([label, again.recovered.problems]).toEqual([label, []])
     const entries = await readEntries(place)
     expect([label, [...entries].sort()]).toEqual([label, [...acknowledged].sort()])
     for (const checkpoint of signed) {
@@ -616,7 +677,7 @@ describe('a crash at any operation', () => {
   test('is survived by a recovery that crashes itself at any operation', async () => {
     const operations = await countOperations((files) => work(createPlace(), files, []))
     let crashes = 0
-    for (let at = 5; at <= operations; at += 20) {
+    for (let at = 5; at <= operations; at += 8) {
       const place = createPlace()
       const done = await crash(place, at, 'half')
       const inner = await countOperations((files) => openTestSealer(copyPlace(place), { files }))

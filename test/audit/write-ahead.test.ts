@@ -394,6 +394,32 @@ test('a segment that was deleted or replaced is noticed by a probe, and left for
   }
 })
 
+test('it is noticed also under a load that never lets a commit end, and what waits is written elsewhere', async () => {
+  const place = createPlace()
+  let isIn = 0
+  const gate = { open: (): void => undefined }
+  const files: Files = {
+    ...nodeFiles,
+    datasync: async (fd) => {
+      isIn += 1
+      if (isIn === 2) await new Promise<void>((resolve) => (gate.open = resolve))
+      await nodeFiles.datasync(fd)
+    },
+  }
+  const log = await openTestLog(place, 'w1', { files, retryAfterMs: 0, now: () => 0 })
+  await appendAll(log, ['before'])
+  const inFlight = log.durable(log.append('in flight') ?? 0)
+  while (isIn < 2) await new Promise((resolve) => setImmediate(resolve))
+  rmSync(join(place.dir, 'wal/w1-1.wal'))
+  expect(await log.probe()).toBe(true)
+  const next = log.durable(log.append('next') ?? 0)
+  gate.open()
+  await inFlight
+  await expect(next).rejects.toMatchObject({ code: 'audit_unavailable' })
+  await log.close()
+  expect((await replay(place)).entries).toEqual(['next'])
+})
+
 const programs = { mount: 'mount', unmount: 'umount' }
 const isRoot = process.getuid?.() === 0
 ;(isRoot ? test : test.skip)(
