@@ -4,6 +4,8 @@ const SAMPLES_MAX = 60
 /** A disk that will be full sooner than this counts as full already, unless there is plenty: what is recorded now must still be sealed. */
 const SOON_SECONDS = 30
 const PLENTY = 8
+/** So long after the start, and after there is room again, the trail lays out files of its own: their pace is nobody's. */
+const SETTLING_MS = 10_000
 
 interface Sample {
   readonly atMs: number
@@ -13,6 +15,8 @@ interface Sample {
 export class DiskForecast {
   readonly #floorBytes: number
   readonly #samples: Sample[] = []
+  #free: number | undefined
+  #settledAtMs = Infinity
 
   /** `floorBytes`: with less than this free, no more is begun. */
   constructor(floorBytes: number) {
@@ -21,12 +25,19 @@ export class DiskForecast {
 
   /** To be called about each second. `atMs` only grows. */
   see(free: number, atMs: number): void {
+    const isRoomAgain = this.#free === undefined || (this.#free < this.#floorBytes && free >= this.#floorBytes)
+    this.#free = free
+    if (isRoomAgain) {
+      this.#samples.length = 0
+      this.#settledAtMs = atMs + SETTLING_MS
+    }
+    if (atMs < this.#settledAtMs) return
     this.#samples.push({ atMs, free })
     if (this.#samples.length > SAMPLES_MAX) this.#samples.shift()
   }
 
   get freeBytes(): number | undefined {
-    return this.#samples.at(-1)?.free
+    return this.#free
   }
 
   /** Until nothing is free at the pace of the last minute; undefined where it does not fall. */

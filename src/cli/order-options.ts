@@ -1,6 +1,6 @@
 // Flags that orders share, and the check of an order before it is signed.
 import { InvalidArgumentError, type Command } from 'commander'
-import { wordProblems } from '../core/judge-order.ts'
+import { wordProblems } from '../core/order-words.ts'
 import { parseStatement } from '../core/parse-statement.ts'
 import { parseDuration } from '../core/time.ts'
 import type { Wait } from './deliver.ts'

@@ -18,7 +18,7 @@ import type {
 } from './order.ts'
 import { isEnrolled, mayWithdraw, WITHDRAW_MS, type Proposal } from './proposal.ts'
 import { isBrowserKey, isSamePerson, mayOrder, neededRole, type OrderKind, type Responder } from './responder.ts'
-import { personIn } from './pii.ts'
+import { wordProblems } from './order-words.ts'
 import type { Route } from './route.ts'
 import type { LockScope } from './scope.ts'
 import type { Instant } from './time.ts'
@@ -59,36 +59,6 @@ export function judgeOrder(
 function judgeWords({ order, sealed }: Statement): OrderRefusal | undefined {
   const problems = sealed === true ? [] : wordProblems(order)
   return problems.length === 0 ? undefined : refuse('bad', ...problems)
-}
-
-/**
- * Words that hold an identifier of a person: they would stand in the trail for as long as it is kept. A client that has one for a
- * name is known by its pseudonym alone.
- */
-export function wordProblems(order: object): readonly string[] {
-  const { reason, incident, client, scope }: OrderWords = order
-  const words = [
-    ...[{ at: 'reason', text: reason, right: 'say it without, or by pseudonym' }],
-    ...[{ at: 'incident', text: incident, right: 'say it without, or by pseudonym' }],
-    ...[client, ...(scope?.clients ?? [])].map((text) => ({
-      ...{ at: client === undefined ? 'scope.clients' : 'client', text },
-      right: 'name the client as the trail does, by pseudonym',
-    })),
-  ]
-  return words.flatMap(({ at, text, right }) => {
-    const what = typeof text === 'string' ? personIn(text) : undefined
-    return what === undefined
-      ? []
-      : [`order.${at} holds what looks like ${what}, and it is kept with the trail: ${right}`]
-  })
-}
-
-/** What of an order is somebody's own words. */
-interface OrderWords {
-  readonly reason?: unknown
-  readonly incident?: unknown
-  readonly client?: unknown
-  readonly scope?: Pick<LockScope, 'clients'>
 }
 
 function judgeKind(

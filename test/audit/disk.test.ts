@@ -25,20 +25,36 @@ describe('the forecast', () => {
   test('says when the disk is full at the pace of the last minute, and holds early', () => {
     const disk = new DiskForecast(64 * MIB)
     expect([disk.problem, disk.fullInSeconds]).toEqual([undefined, undefined])
-    for (let second = 0; second <= 10; second++) disk.see((400 - 10 * second) * MIB, second * 1_000)
+    disk.see(400 * MIB, 0)
+    for (let second = 10; second <= 20; second++) disk.see((500 - 10 * second) * MIB, second * 1_000)
     expect(disk.fullInSeconds).toBeCloseTo(30)
     expect(disk.problem).toBeUndefined()
-    disk.see(280 * MIB, 11_000)
+    disk.see(280 * MIB, 21_000)
     expect(disk.problem).toMatch(/^the disk is full in 2\d s/)
-    for (let second = 12; second <= 80; second++) disk.see(280 * MIB, second * 1_000)
+    for (let second = 22; second <= 90; second++) disk.see(280 * MIB, second * 1_000)
     expect([disk.problem, disk.fullInSeconds]).toEqual([undefined, undefined])
-    disk.see(63 * MIB, 81_000)
+    disk.see(63 * MIB, 91_000)
     expect(disk.problem).toBe('the disk has 63 MiB free, and 64 MiB are kept for what must be recorded')
+  })
+
+  test('files that the trail lays out for itself, at its start and once there is room again, are no pace', () => {
+    const disk = new DiskForecast(64 * MIB)
+    const layOut = (from: number, free: number, left: number): void => {
+      for (let second = 0; second <= 40; second++)
+        disk.see(Math.max(left, free - 40 * second) * MIB, (from + second) * 1_000)
+    }
+    layOut(0, 400, 200)
+    expect([disk.problem, disk.fullInSeconds]).toEqual([undefined, undefined])
+    disk.see(MIB, 41_000)
+    expect(disk.problem).toMatch(/^the disk has 1 MiB free/)
+    layOut(42, 200, 80)
+    expect([disk.problem, disk.fullInSeconds]).toEqual([undefined, undefined])
   })
 
   test('a disk with plenty is not held for one fast minute', () => {
     const disk = new DiskForecast(MIB)
-    for (let second = 0; second <= 10; second++) disk.see((1_000 - 90 * second) * MIB, second * 1_000)
+    disk.see(1_000 * MIB, 0)
+    for (let second = 0; second <= 10; second++) disk.see((1_000 - 90 * second) * MIB, 10_000 + second * 1_000)
     expect(disk.fullInSeconds).toBeLessThan(2)
     expect(disk.problem).toBeUndefined()
   })
