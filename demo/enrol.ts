@@ -1,4 +1,5 @@
-// For the demo alone: its two commanders enrol the key that the console has made in your browser. npm run demo:enrol -- NAME KEY_ID PUBLIC_KEY
+// For the demo alone: its two commanders enrol the key that the console has made in your browser. Behind `npm run demo:enrol --` stands
+// the line that the console shows, as it is, or NAME KEY_ID PUBLIC_KEY.
 import { spawnSync } from 'node:child_process'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
@@ -9,12 +10,18 @@ const { values, positionals } = parseArgs({
     dir: { type: 'string', default: '.demo' },
     control: { type: 'string', default: 'http://127.0.0.1:9080' },
     role: { type: 'string', default: 'responder' },
+    'key-id': { type: 'string' },
+    'public-key': { type: 'string' },
+    reason: { type: 'string', default: 'the console of the demo' },
   },
 })
-const [name, keyId, publicKey] = positionals
+const isLine = positionals[0] === 'portcullis' && positionals[1] === 'enrol'
+const [name, keyId = values['key-id'], publicKey = values['public-key']] = isLine
+  ? positionals.slice(2, 3)
+  : positionals
 if (name === undefined || keyId === undefined || publicKey === undefined) {
   console.error(
-    'Say NAME, KEY_ID and PUBLIC_KEY as the console shows them: npm run demo:enrol -- night-desk browser-AbC1 KEY',
+    'Give the line that the console shows: npm run demo:enrol -- portcullis enrol night-desk --key-id browser-AbC1 --public-key KEY',
   )
   process.exit(2)
 }
@@ -40,16 +47,7 @@ function portcullis(args: readonly string[], by: string): string {
   process.exit(1)
 }
 
-const asked = [
-  '--key-id',
-  keyId,
-  '--public-key',
-  publicKey,
-  '--role',
-  values.role,
-  '--reason',
-  'the console of the demo',
-]
+const asked = ['--key-id', keyId, '--public-key', publicKey, '--role', values.role, '--reason', values.reason]
 const { id } = JSON.parse(portcullis(['enrol', name, ...asked, '--json'], 'lead')) as { readonly id: string }
 portcullis(['approve', id], 'chief')
 console.log(`${name}#${keyId} is enrolled: sign in now.`)

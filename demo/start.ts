@@ -1,30 +1,48 @@
 // `npm start`: the sample registry, the gateway in front of it, citizens and a scraper; Ctrl-C stops all of it.
 import { spawn, type ChildProcess } from 'node:child_process'
 import { createHash, generateKeyPairSync, randomBytes } from 'node:crypto'
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
-import { demoConfig, PARTNER_OPEN, type DemoResponder } from './config.ts'
+import { demoConfig, PARTNER_MENDED, type DemoResponder } from './config.ts'
 import { watchDecisions } from './live.ts'
 import { startRegistry } from './registry.ts'
 import { openSmsWebhook } from './sms-webhook.ts'
 
 const root = path.resolve(import.meta.dirname, '..')
-const { values } = parseArgs({
-  options: {
-    'gateway-port': { type: 'string', default: '8080' },
-    'control-port': { type: 'string', default: '9080' },
-    dir: { type: 'string', default: '.demo' },
-    /** For a quiet terminal: no line a second. */
-    quiet: { type: 'boolean', default: false },
-  },
-})
+const values = readFlags()
 const home = path.resolve(root, values.dir)
 const shown = path.relative(process.cwd(), home) || '.'
 const stopping = new AbortController()
 const children: ChildProcess[] = []
+
+function readFlags() {
+  try {
+    return parseArgs({
+      options: {
+        'gateway-port': { type: 'string', default: '8080' },
+        'control-port': { type: 'string', default: '9080' },
+        dir: { type: 'string', default: '.demo' },
+        /** For a quiet terminal: no line a second. */
+        quiet: { type: 'boolean', default: false },
+      },
+    }).values
+  } catch (error) {
+    return refuse(error instanceof Error ? error.message : String(error))
+  }
+}
+
+function refuse(why: string): never {
+  console.error(`${why}\nUsage: npm start -- [--gateway-port PORT] [--control-port PORT] [--dir DIR] [--quiet]`)
+  process.exit(2)
+}
+
+function portOf(flag: 'gateway-port' | 'control-port'): number {
+  const port = Number(values[flag])
+  return Number.isInteger(port) && port > 0 && port < 65_536 ? port : refuse(`--${flag} ${values[flag]} is no port`)
+}
 
 function makeResponder(name: string, role: string): DemoResponder {
   const { publicKey, privateKey } = generateKeyPairSync('ed25519')
@@ -103,10 +121,11 @@ async function untilReady(url: string): Promise<void> {
   await stop(1)
 }
 
-const gatewayPort = Number(values['gateway-port'])
-const controlPort = Number(values['control-port'])
+const gatewayPort = portOf('gateway-port')
+const controlPort = portOf('control-port')
 await claimPort(gatewayPort, 'gateway-port')
 await claimPort(controlPort, 'control-port')
+if (existsSync(home)) console.log(`\n  ${shown} is made anew: what an earlier run locked and recorded is gone.`)
 rmSync(home, { recursive: true, force: true })
 mkdirSync(path.join(home, 'keys'), { recursive: true, mode: 0o700 })
 
@@ -151,15 +170,16 @@ console.log(`
   Portcullis demo: a citizen registry of ${String(registry.stats.citizens)} generated people, with the gate in front of it.
 
     gateway        ${gateway}      (try ${gateway}/api/v2/facilities)
-    console        ${control}/console/   (make a key there, then: npm run demo:enrol -- NAME KEY_ID PUBLIC_KEY; or look with the read token)
+    console        ${control}/console/   (make a key there, then: npm run demo:enrol -- THE LINE THAT IT SHOWS; or look with the read token)
     control plane  ${control}      (metrics ${control}/metrics, API ${control}/docs)
     responders     night-desk (may lock), lead and chief (may approve): keys in ${shown}/keys
     read token     in ${shown}/read.token
     config         ${shown}/portcullis.yaml
 
   Citizens look at their own records. A scraper walks mobile numbers through a partner endpoint, a record each.
-  In a second terminal, drop the gate, look, and raise it again (a release takes two people):
+  In a second terminal, see the leak, drop the gate, look, and raise it again (a release takes two people):
 
+    npx --no portcullis anomalies --key ${shown}/keys/night-desk.key${atControl}
     npx --no portcullis freeze  --key ${shown}/keys/night-desk.key${atControl} --reason "leak suspected" --incident INC-1 --wait
     npx --no portcullis status  --key ${shown}/keys/night-desk.key${atControl}
     npx --no portcullis release --key ${shown}/keys/lead.key${atControl} --all --reason "partner endpoint closed"
@@ -168,6 +188,6 @@ console.log(`
   Ctrl-C stops all of it.
 `)
 if (!values.quiet) {
-  const isHoleOpen = (): boolean => readFileSync(configFile, 'utf8').includes(PARTNER_OPEN)
+  const isHoleOpen = (): boolean => !readFileSync(configFile, 'utf8').includes(PARTNER_MENDED)
   await watchDecisions(`${control}/metrics`, isHoleOpen, print, stopping.signal)
 }

@@ -4,6 +4,7 @@ import { createClock } from '../adapters/node/clock.ts'
 import { processEnvironment } from '../config/process-environment.ts'
 import { formatProblems } from '../config/problem.ts'
 import { readConfig } from '../config/read-config.ts'
+import type { Clock } from '../ports/clock.ts'
 import { createCleanUp } from './clean-up.ts'
 import { startGateway } from './start.ts'
 
@@ -22,9 +23,10 @@ export async function serve({ configFile }: { readonly configFile: string }): Pr
   try {
     const gateway = await startGateway({ config: read.config, env, clock, cleanUp })
     process.on('SIGHUP', gateway.reload)
-    await nextSignal()
-    // A second signal does not wait for what is in flight.
-    void nextSignal().then(() => process.exit(EXIT.failed))
+    const { first, again } = stopSignals(clock)
+    await first
+    // Asked a second time, it does not wait for what is in flight.
+    void again.then(() => process.exit(EXIT.failed))
     return (await gateway.stop()) ? EXIT.done : EXIT.failed
   } catch (error) {
     await cleanUp.run()
@@ -33,12 +35,17 @@ export async function serve({ configFile }: { readonly configFile: string }): Pr
   }
 }
 
-function nextSignal(): Promise<void> {
-  return new Promise((resolve) => {
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-      process.once(signal, () => {
-        resolve()
-      })
-    }
-  })
+/** Ctrl-C comes to all of a terminal's process group, and npm and others pass it on: within this time it is one wish. */
+const ONE_WISH_MS = 1000
+
+function stopSignals(clock: Clock): Readonly<Record<'first' | 'again', Promise<void>>> {
+  const [first, again] = [Promise.withResolvers<undefined>(), Promise.withResolvers<undefined>()]
+  let since: number | undefined
+  const hear = (): void => {
+    since ??= clock.monotonicMs()
+    first.resolve(undefined)
+    if (clock.monotonicMs() - since >= ONE_WISH_MS) again.resolve(undefined)
+  }
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, hear)
+  return { first: first.promise, again: again.promise }
 }

@@ -1,5 +1,5 @@
 // The command line of verify.mjs: the same checks as `portcullis audit verify` and `verify-proof`, with nothing around them.
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { checkProofFile } from './check-proof-file.ts'
 import { isPack, verifyPack } from './verify-pack.ts'
@@ -32,9 +32,14 @@ export async function runVerifier(argv: readonly string[], write: (text: string)
       },
     })
     const [place = '.'] = positionals
-    if (values.help === true || positionals.length > 1) {
+    if (values.help === true) {
       write(USAGE)
-      return values.help === true ? 0 : 2
+      return 0
+    }
+    const astray = astrayWith(positionals)
+    if (astray !== undefined) {
+      write(`${astray}${USAGE}`)
+      return 2
     }
     if (place.endsWith('.tlog-proof')) return proveFile(place, values, write)
     const show = (ok: boolean, verdict: object, lines: readonly string[]): number => {
@@ -75,6 +80,13 @@ export async function runVerifier(argv: readonly string[], write: (text: string)
     write(`${clean(error instanceof Error ? error.message : String(error))}\n${USAGE}`)
     return 2
   }
+}
+
+/** Nothing is said to be not intact that is not there at all. */
+function astrayWith(places: readonly string[]): string | undefined {
+  if (places.length > 1) return ''
+  const isHere = places.length > 0 || isPack('.') || existsSync('checkpoint')
+  return isHere ? undefined : 'There is no trail and no export where you are: name its directory.\n'
 }
 
 interface ProofValues {

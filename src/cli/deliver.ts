@@ -14,7 +14,11 @@ export type Delivery = { readonly control: ControlAddress } & (
       /** The order came there before us: by a courier, or under another name of the same gateway. */
       readonly isSecond?: true
     }
-  | { readonly failed: readonly string[] }
+  | {
+      readonly failed: readonly string[]
+      /** Nobody answered there. */
+      readonly isUnheard?: true
+    }
 )
 
 /** How long each control plane may wait for its fleet's proof: as it was written, and in milliseconds. */
@@ -52,7 +56,7 @@ export async function postOrder(
 
 function readDelivery(order: SignedOrder, answer: Answer): Delivery {
   const { control } = answer
-  if ('unreachable' in answer) return { control, failed: [answer.unreachable] }
+  if ('unreachable' in answer) return { control, failed: [answer.unreachable], isUnheard: true }
   if (answer.status === 409 && textField(answer.body, 'id') === order.id)
     return { control, accepted: earlier(order, answer.body), isSecond: true }
   if (answer.status !== 201) return { control, failed: refusalLines(answer) }
@@ -79,7 +83,7 @@ export function acceptedOf(deliveries: readonly Delivery[]): readonly (Delivery 
   return deliveries.filter((each) => 'accepted' in each)
 }
 
-export function failedOf(deliveries: readonly Delivery[]): readonly (Delivery & { failed: readonly string[] })[] {
+export function failedOf(deliveries: readonly Delivery[]): readonly Extract<Delivery, { readonly failed: unknown }>[] {
   return deliveries.filter((each) => 'failed' in each)
 }
 

@@ -5,7 +5,7 @@ import { LOCK_STATUSES } from '../core/order.ts'
 import type { LockScope } from '../core/scope.ts'
 import { createClient, type Client, type ClientFlags } from './client.ts'
 import type { Context } from './command.ts'
-import { deliver, deliveryJson, exitCodeOf } from './deliver.ts'
+import { acceptedOf, deliver, deliveryJson, exitCodeOf, failedOf, type Delivery } from './deliver.ts'
 import { usageFailure, type ExitCode } from './failure.ts'
 import { incidentAt } from './moments.ts'
 import { checkOrder, waitOf, type ReasonFlags } from './order-options.ts'
@@ -71,21 +71,38 @@ export async function orderLock(flags: LockFlags, context: Context, whole: LockS
   if (wait !== undefined && machine.stderr.isTTY)
     printer.note({ style: 'dim', text: `waiting up to ${wait.text} for the proof` })
   const deliveries = await deliver(client, signed, wait)
-  const mode = flags.mode ?? 'deny'
-  const done = mode === 'deny' && scope.all === true ? 'FROZEN' : `LOCKED ${mode}`
+  tell(flags, { scope, id: signed.id, incident }, deliveries, context)
   if (flags.json === true)
-    printer.json({ ...deliveryJson(signed, deliveries, wait !== undefined), mode, scope, incident })
-  else {
-    const undo = nextStep(mode, signed.id)
-    printAccepted(printer, { done, reach: scopeText(scope), id: signed.id, incident, undo }, deliveries)
-  }
-  printShortfall(printer, `NOT ${done}`, deliveries, wait !== undefined)
+    printer.json({ ...deliveryJson(signed, deliveries, wait !== undefined), mode: modeOf(flags), scope, incident })
   return exitCodeOf(deliveries, wait !== undefined)
 }
 
-function nextStep(mode: string, id: string): string {
-  if (mode === 'observe') return `to see what it meets: portcullis impact --lock ${id}`
-  return `to open it again: portcullis release ${id} --reason TEXT, which another person approves`
+function tell(
+  flags: LockFlags,
+  { scope, id, incident }: { readonly scope: LockScope; readonly id: string; readonly incident: string },
+  deliveries: readonly Delivery[],
+  { printer }: Context,
+): void {
+  const mode = modeOf(flags)
+  const done = mode === 'deny' && scope.all === true ? 'FROZEN' : `LOCKED ${mode}`
+  if (flags.json !== true)
+    printAccepted(printer, { done, reach: scopeText(scope), id, incident, undo: nextSteps(mode, id) }, deliveries)
+  printShortfall(printer, `NOT ${done}`, deliveries, flags.wait !== undefined)
+  if (done === 'FROZEN' && acceptedOf(deliveries).length === 0 && failedOf(deliveries).every((each) => each.isUnheard))
+    printer.note(WITHOUT_CONTROL)
+}
+
+const modeOf = ({ mode = 'deny' }: LockFlags): string => mode
+
+const WITHOUT_CONTROL =
+  'Where no control plane answers: name another gateway with --control URL, or on a host of the gateway put an empty file named FREEZE into its store.dir.'
+
+function nextSteps(mode: string, id: string): readonly string[] {
+  if (mode === 'observe') return [`to see what it meets: portcullis impact --lock ${id}`]
+  return [
+    `to open it again: portcullis release ${id} --reason TEXT, which another person approves`,
+    `pressed in error: within a minute you take it back alone, with --withdraw beside that`,
+  ]
 }
 
 function orderOf(

@@ -13,8 +13,14 @@ export interface ReasonFlags {
 
 export function addReasonOptions(command: Command): Command {
   return command
-    .option('--reason <text>', 'why, for the trail; callers never see it')
-    .option('--incident <id>', 'the incident that it belongs to (else INC- and the time in UTC)')
+    .option('--reason <text>', 'why, for the trail; callers never see it', parseWords)
+    .option('--incident <id>', 'the incident that it belongs to (else INC- and the time in UTC)', parseWords)
+}
+
+/** An option that was left without its text would take the next option for it. */
+function parseWords(text: string): string {
+  if (/^--[a-z]/.test(text)) throw new InvalidArgumentError('Its text is missing: that is another option.')
+  return text
 }
 
 const WAIT_DEFAULT = '2s'

@@ -11,8 +11,8 @@ export interface Headline {
   readonly reach: string
   readonly id: string
   readonly incident: string
-  /** How it is undone. */
-  readonly undo?: string
+  /** How it is undone, a line each. */
+  readonly undo?: readonly string[]
 }
 
 /** The answer: where it holds, and who has proven it. Nothing where nobody accepted. */
@@ -23,7 +23,7 @@ export function printAccepted(printer: Printer, headline: Headline, deliveries: 
   printer.out('  id        ', { style: 'bold', text: headline.id })
   printer.out('  incident  ', headline.incident)
   for (const delivery of accepted) printGateway(printer, delivery, headline.done !== 'DRILLED')
-  if (headline.undo !== undefined) printer.out({ style: 'dim', text: headline.undo })
+  for (const text of headline.undo ?? []) printer.out({ style: 'dim', text })
 }
 
 function printGateway(
@@ -35,7 +35,10 @@ function printGateway(
   const reach = covers.length > 0 ? `, ${routeCount(covers.length)}` : ''
   const kept: Segment = durable ? '' : { style: 'yellow', text: ', held in memory alone: its disk did not answer' }
   printer.out('  at        ', `${control}, epoch ${epoch}${reach}`, kept)
-  if (proof === undefined) return
+  if (proof === undefined) {
+    printer.out('  proven    ', { style: 'yellow', text: 'not waited for: see portcullis status, or say --wait' })
+    return
+  }
   for (const worker of proof.proven) printer.out('  proven    ', { style: 'green', text: worker })
   printer.out(
     `            ${proof.proven.length} of ${proof.proven.length + proof.missing.length} proven in ${Math.round(proof.elapsedMs)} ms`,

@@ -39,7 +39,8 @@ export function printProposed(
 }
 
 /** What the proposal says beside its locks. */
-export function detailLines({ kind, responder, scope, ttlMs, stages }: PendingRelease): readonly string[] {
+export function detailLines(proposal: PendingRelease): readonly string[] {
+  const { kind, responder, scope, ttlMs, stages } = proposal
   const lines: string[] = []
   if (responder !== undefined) {
     const { name, keyId, role, key } = responder
@@ -48,8 +49,16 @@ export function detailLines({ kind, responder, scope, ttlMs, stages }: PendingRe
     lines.push(`  key       ${key ?? 'all that the person has'}`)
   }
   if (scope !== undefined) lines.push(`  passes    ${scopeText(scope)}, for ${spanText(ttlMs ?? 0)}`)
-  if (stages !== undefined) lines.push(`  in stages ${stages.map(stageText).join(', then ')}`)
+  if (stages !== undefined) lines.push(`  in stages ${stages.map(stageText).join(', then ')}`, ...watchLines(proposal))
   return lines
+}
+
+/** Who sees to a thaw plan, and what ends it early. */
+function watchLines({ owner, deadlineMs, refreezeOn = [] }: PendingRelease): readonly string[] {
+  if (owner === undefined || deadlineMs === undefined) return []
+  const triggers = refreezeOn.map(({ metric, above }) => `${metric} above ${above}`)
+  const early = triggers.length === 0 ? '' : `, or at ${triggers.join(' or ')} within a minute`
+  return [`  seen to   by ${owner}; it locks again after ${spanText(deadlineMs)} without an end${early}`]
 }
 
 function stageText({ passes, forMs, probes, percent }: ThawStageView): string {

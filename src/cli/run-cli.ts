@@ -65,6 +65,15 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
   audit: { summary: 'check, search, prove and export the audit trail', load: () => import('./commands/audit.ts') },
 }
 
+/** How the commands stand in the help: what a person in an incident looks for comes first. */
+const GROUPS: Readonly<Record<string, readonly string[]>> = {
+  'A leak, now:': ['status', 'watch', 'anomalies', 'impact', 'explain', 'freeze', 'lock', 'sessions'],
+  'Opening again, by two people:': ['release', 'approve', 'exempt'],
+  'Afterwards:': ['incident', 'audit', 'certificate'],
+  'Beforehand:': ['drill', 'seal', 'keygen', 'enrol', 'retire', 'recover', 'otp', 'replay', 'simulate'],
+  'Running it:': ['serve', 'init', 'doctor', 'fleet', 'witness'],
+}
+
 const TAKES_IDS = ['release', 'approve', 'exempt']
 
 /** Runs the command that `argv` (without node and script) names. Resolves with the exit code (contract, 1); never rejects. */
@@ -120,7 +129,7 @@ async function createProgram(argv: readonly string[], context: Context): Promise
   const program = new Command('portcullis')
   program
     .description('A gateway that drops the gate on every API at once, proves it, and can answer afterwards.')
-    .showHelpAfterError('(see --help)')
+    .showHelpAfterError('(see portcullis help)')
     .exitOverride()
     .configureOutput({
       writeOut: (text) => {
@@ -136,12 +145,24 @@ async function createProgram(argv: readonly string[], context: Context): Promise
   if (argv.includes('--version') || argv.includes('-V')) program.version(versionText(), '-V, --version')
   else program.option('-V, --version', 'print the version')
   const named = argv.find((argument) => Object.hasOwn(COMMANDS, argument))
-  for (const [name, entry] of Object.entries(COMMANDS)) {
+  for (const [name, entry, group] of inGroups()) {
     const command = program.command(name).description(entry.summary)
+    if (group !== undefined) command.helpGroup(group)
+    command.showHelpAfterError(`(see portcullis help ${name})`)
     if (name === named) (await entry.load()).define(command, context)
   }
   program.addHelpText('after', '\nExit codes: 0 done, 1 failed, 2 bad usage or config, 3 not everywhere confirmed.\n')
   return program
+}
+
+/** Every command in the order of the help; those that no group names come last. */
+function inGroups(): readonly (readonly [name: string, entry: Entry, group: string | undefined])[] {
+  const grouped = Object.entries(GROUPS).flatMap(([group, names]) => names.map((name) => [name, group] as const))
+  const groupOf = new Map(grouped)
+  const place = new Map(grouped.map(([name], index) => [name, index]))
+  return Object.entries(COMMANDS)
+    .map(([name, entry]) => [name, entry, groupOf.get(name)] as const)
+    .toSorted(([a], [b]) => (place.get(a) ?? Infinity) - (place.get(b) ?? Infinity) || 0)
 }
 
 function versionText(): string {

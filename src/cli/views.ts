@@ -138,6 +138,9 @@ const RELEASE = shape({
   scope: optional(SCOPE),
   ttlMs: optional(isNumber),
   stages: optional(listOf(STAGE)),
+  owner: optional(isText),
+  deadlineMs: optional(isNumber),
+  refreezeOn: optional(listOf(shape({ metric: isText, above: isNumber }))),
 } satisfies Record<keyof PendingRelease, Check>)
 
 const GATEWAY = shape({

@@ -2,6 +2,7 @@
 import { LOCK_MODES } from '../core/lock.ts'
 import { ROLES } from '../core/responder.ts'
 import { SCOPE_DIMENSIONS } from '../core/scope.ts'
+import { THAW_METRICS } from '../core/thaw.ts'
 
 const SIGNED_BY_WORKERS =
   'What workers have shown, each signed by its own key: `<gateway key>.<worker key>.<voucher>.<payload>.<signature>` (docs/decisions/0012).'
@@ -139,8 +140,11 @@ export const SCHEMAS = {
         scope: ref('Scope'),
         ttlMs: integer,
         stages: listOf(ref('ThawStage')),
+        owner: text,
+        deadlineMs: integer,
+        refreezeOn: listOf(objectOf({ metric: { enum: THAW_METRICS }, above: { type: 'number' } })),
       },
-      ['until', 'responder', 'scope', 'ttlMs', 'stages'],
+      ['until', 'responder', 'scope', 'ttlMs', 'stages', 'owner', 'deadlineMs', 'refreezeOn'],
     ),
     description: 'What waits for signatures: a release, an exemption, an enrolment or a retirement.',
   },

@@ -23,12 +23,12 @@ export function pendingView(proposal: Proposal): PendingRelease {
   }
 }
 
-type Details = Pick<PendingRelease, 'responder' | 'scope' | 'ttlMs' | 'stages'>
+type Details = Omit<PendingRelease, 'id' | 'kind' | 'locks' | 'reason' | 'since' | 'approvals' | 'required' | 'until'>
 
 function detailsOf(order: Proposal['order']): Details {
   switch (order.kind) {
     case 'release':
-      return order.thaw === undefined ? {} : { stages: order.thaw.stages.map(stageView) }
+      return order.thaw === undefined ? {} : planView(order.thaw)
     case 'exempt':
       return { scope: order.scope, ttlMs: order.ttlMs }
     case 'enrol': {
@@ -40,6 +40,10 @@ function detailsOf(order: Proposal['order']): Details {
       return { responder: { name, ...(key === undefined ? {} : { key }) } }
     }
   }
+}
+
+function planView({ stages, owner, deadlineMs, refreezeOn }: ThawPlan): Details {
+  return { stages: stages.map(stageView), owner, deadlineMs, refreezeOn }
 }
 
 function stageView(stage: ThawStage): ThawStageView {

@@ -1,12 +1,13 @@
 // Where orders come in, from any channel: verified, judged by core/judge-order.ts, and carried out. One signature locks at
 // once; what opens is judged one after the other.
-import { isExpired, judgeOrder } from '../core/judge-order.ts'
+import { judgeOrder } from '../core/judge-order.ts'
 import type { KnownNames } from '../core/fleet-messages.ts'
 import type { Guard, LedgerEntry, OrderChannel, RecoveryEntry, RefreezeEntry } from '../core/ledger-entry.ts'
 import type { Ledger } from '../core/ledger.ts'
 import type { Lock } from '../core/lock.ts'
 import { coveredRoutes } from '../core/lock-table.ts'
 import type { OrderRefusal } from '../core/order-refusal.ts'
+import { pendingOf } from '../core/pending.ts'
 import type { SeenCheckpoint, Statement } from '../core/order.ts'
 import { parseStatement } from '../core/parse-statement.ts'
 import type { Proposal } from '../core/proposal.ts'
@@ -187,7 +188,7 @@ export async function createOrderDesk(deps: DeskDeps): Promise<OrderDesk> {
     onChange: (listener) => keeper.onChange(listener),
     orderText: (id) => texts.of(id),
     certificate: (epoch) => keeper.certificate(epoch),
-    pendingReleases: (now) => pendingReleases(keeper.ledger, now),
+    pendingReleases: (now) => pendingOf(keeper.ledger, now),
     get problems() {
       return keeper.behind === 0
         ? []
@@ -341,13 +342,4 @@ async function refreeze({ deps, keeper }: Desk, release: string, why: string): P
   const landing = keeper.land(withRefreezeReceipt(deps.fleet, keeper, entry), release)
   deps.logger.error('REFROZEN: the thaw plan of a release has been ended', { release, why, epoch: landing.epoch })
   await Promise.all([landing.durable, landing.proof])
-}
-
-function pendingReleases(ledger: Ledger, now: Instant): readonly Proposal[] {
-  return [...ledger.proposals.values()].filter(
-    (proposal) =>
-      !proposal.done &&
-      !isExpired(proposal, now) &&
-      (proposal.locks.length === 0 || proposal.locks.some((id) => ledger.held.has(id))),
-  )
 }

@@ -51,7 +51,16 @@ export function isDenial(decision: Decision): decision is Denial {
 }
 
 /** The closed set of `decision` in records and metrics (contract, 6 and 7). */
-export type DecisionLabel = 'allow' | 'locked' | 'unauthenticated' | 'forbidden' | 'throttled' | 'rejected' | 'error'
+export const DECISION_LABELS = [
+  'allow',
+  'locked',
+  'unauthenticated',
+  'forbidden',
+  'throttled',
+  'rejected',
+  'error',
+] as const
+export type DecisionLabel = (typeof DECISION_LABELS)[number]
 
 const LABELS = {
   'malformed-target': 'rejected',

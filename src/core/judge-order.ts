@@ -16,6 +16,7 @@ import type {
   SeenCheckpoint,
   Statement,
 } from './order.ts'
+import { isExpired, isOvertaken } from './pending.ts'
 import { isEnrolled, mayWithdraw, WITHDRAW_MS, type Proposal } from './proposal.ts'
 import { isBrowserKey, isSamePerson, mayOrder, neededRole, type OrderKind, type Responder } from './responder.ts'
 import { wordProblems } from './order-words.ts'
@@ -222,7 +223,8 @@ function judgeApproval(
       'bad',
       `there is no proposal ${order.release}${didYouMean(order.release, [...ledger.proposals.keys()])}`,
     )
-  if (proposal.done || isOvertaken(ledger, proposal)) return refuse('conflict', 'this has been carried out before')
+  if (proposal.done) return refuse('conflict', 'this has been carried out before')
+  if (isOvertaken(ledger, proposal, context.now)) return refuse('conflict', 'what it opens is open already')
   if (isExpired(proposal, context.now)) return refuse('bad', "the proposal's exp has passed: propose it anew")
   if (proposal.signers.some((signer) => isSamePerson(signer, by))) {
     return refuse('conflict', `${by.name} has signed this before: it takes ${proposal.required} different people`)
@@ -239,11 +241,6 @@ function judgeApproval(
   )
 }
 
-/** What it opens is open already. */
-function isOvertaken(ledger: Ledger, { locks }: Proposal): boolean {
-  return locks.length > 0 && locks.every((id) => !ledger.held.has(id))
-}
-
 /** What has changed since it was proposed is judged again. */
 function judgeProposed(
   ledger: Ledger,
@@ -255,10 +252,6 @@ function judgeProposed(
   if (!isEnrolled(stood, by, 'approve') && !isRecovered(ledger, by))
     return refuse('role', `${by.name}'s key was not enrolled when this was proposed: propose it anew`)
   return order.kind === 'enrol' ? judgeEnrolment(order, guard, now) : judgeRetirement(ledger, order, guard, now)
-}
-
-export function isExpired(proposal: Proposal, now: Instant): boolean {
-  return proposal.expiresAt !== undefined && proposal.expiresAt <= now
 }
 
 /** A lock is opened only by keys that were enrolled when it landed, each in the role that it had then. */

@@ -1,8 +1,8 @@
 // What somebody has forgotten: it nags, in status, metrics and messages, and does not open.
-import { isExpired } from './judge-order.ts'
 import type { Ledger } from './ledger.ts'
 import type { Lock } from './lock.ts'
 import { DEADLINE_NEAR_MS, FORGOTTEN_AFTER_MS, WAITING_AFTER_MS } from './notice.ts'
+import { pendingOf } from './pending.ts'
 import type { Proposal } from './proposal.ts'
 import { thawState, thawTightensAt } from './thaw.ts'
 import type { Instant } from './time.ts'
@@ -20,7 +20,7 @@ export function findOverdue(ledger: Ledger, now: Instant): readonly Overdue[] {
     const problem = thawProblem(lock, now) ?? ttlProblem(lock, now) ?? ageProblem(lock, now)
     return problem === undefined ? [] : [{ lock: lock.id, problem }]
   })
-  return [...locks, ...[...ledger.proposals.values()].flatMap((each) => proposalProblem(ledger, each, now))]
+  return [...locks, ...pendingOf(ledger, now).flatMap((each) => proposalProblem(each, now))]
 }
 
 function ttlProblem({ id, until, onExpiry, by, thaw }: Lock, now: Instant): string | undefined {
@@ -50,10 +50,9 @@ function thawProblem({ id, thaw }: Lock, now: Instant): string | undefined {
   return `the thaw of lock ${id} ${why}; it holds again, and ${owner} sees to it: propose another release`
 }
 
-function proposalProblem(ledger: Ledger, proposal: Proposal, now: Instant): readonly Overdue[] {
-  const { id, done, at, locks, order, signers, required } = proposal
-  if (done || isExpired(proposal, now) || now - at < WAITING_AFTER_MS) return []
-  if (locks.length > 0 && !locks.some((lock) => ledger.held.has(lock))) return []
+function proposalProblem(proposal: Proposal, now: Instant): readonly Overdue[] {
+  const { id, at, order, signers, required } = proposal
+  if (now - at < WAITING_AFTER_MS) return []
   const waits = `has waited for ${Math.floor((now - at) / WAITING_AFTER_MS)} h with ${signers.length} of ${required} signatures`
   return [{ lock: id, problem: `the ${order.kind} ${id} ${waits}: portcullis approve ${id}, or propose anew` }]
 }

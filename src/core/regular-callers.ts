@@ -20,12 +20,15 @@ const CALLERS_MAX = 4096
 const NEAR = 0.25
 const SHARE_MIN = 0.8
 const TOLD_MAX = 20
+/** A probe looks at the same record each time, or at none; who asks for more people than these reads them, however regularly. */
+const PEOPLE_MAX = 3
 
 export interface Call {
   readonly route: { readonly id: string; readonly tags: readonly string[] }
   readonly address: string
   readonly userAgent: string
   readonly session?: string | undefined
+  readonly subjects: readonly string[]
   readonly at: number
 }
 
@@ -35,28 +38,32 @@ interface Seen {
   readonly isProbe: boolean
   requests: number
   readonly times: number[]
+  /** At most one more than a probe has. */
+  readonly people: Set<string>
 }
 
 export class RegularCallers {
   readonly #seen = new Map<string, Seen>()
 
   /** `weight`: for how many calls this one stands; only where each was seen can gaps be told. */
-  add({ route, address, userAgent, session, at }: Call, weight: number): void {
+  add({ route, address, userAgent, session, subjects, at }: Call, weight: number): void {
     if (session !== undefined) return
     const key = `${route.id}\n${address}\n${userAgent}`
     let seen = this.#seen.get(key)
     if (seen === undefined) {
       if (this.#seen.size >= CALLERS_MAX) return
       const isProbe = PROBES.test(userAgent) || route.tags.some((tag) => PROBE_TAGS.includes(tag))
-      seen = { route: route.id, caller: productOf(userAgent), isProbe, requests: 0, times: [] }
+      seen = { route: route.id, caller: productOf(userAgent), isProbe, requests: 0, times: [], people: new Set() }
       this.#seen.set(key, seen)
     }
     seen.requests += weight
     if (weight === 1) seen.times.push(at)
+    for (const subject of subjects) if (seen.people.size <= PEOPLE_MAX) seen.people.add(subject)
   }
 
   get found(): readonly RegularCaller[] {
-    const found = [...this.#seen.values()].flatMap(({ route, caller, isProbe, requests, times }) => {
+    const found = [...this.#seen.values()].flatMap(({ route, caller, isProbe, requests, times, people }) => {
+      if (people.size > PEOPLE_MAX) return []
       const everyMs = rhythmOf(times)
       return isProbe || everyMs !== undefined ? [{ route, caller, requests, everyMs: everyMs ?? 0 }] : []
     })

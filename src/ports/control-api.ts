@@ -5,6 +5,7 @@ import type { SeenCheckpoint } from '../core/order.ts'
 import type { Residual } from '../core/residual.ts'
 import type { Role } from '../core/responder.ts'
 import type { LockScope } from '../core/scope.ts'
+import type { ThawMetric } from '../core/thaw.ts'
 import type { CanaryProof, WorkerState } from './data-plane.ts'
 
 export interface LockView {
@@ -145,6 +146,11 @@ export interface PendingRelease {
   readonly ttlMs?: number
   /** Of a release with a thaw plan. */
   readonly stages?: readonly ThawStageView[]
+  readonly owner?: string
+  /** From the signature that is enough. */
+  readonly deadlineMs?: number
+  /** The locks hold again where one of these is met while the plan runs. */
+  readonly refreezeOn?: readonly { readonly metric: ThawMetric; readonly above: number }[]
 }
 
 export interface DrillView {

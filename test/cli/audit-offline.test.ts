@@ -64,6 +64,8 @@ describe('an export', () => {
     const verify = () =>
       spawnSync(process.execPath, ['pack/verify.mjs', 'pack', '--key', vkey], { cwd, encoding: 'utf8' })
     expect(verify()).toMatchObject({ status: 0, stderr: '', stdout: expect.stringContaining('200 records') })
+    const astray = spawnSync(process.execPath, ['pack/verify.mjs'], { cwd, encoding: 'utf8' })
+    expect([astray.status, astray.stdout]).toEqual([2, expect.stringContaining('no export where you are')])
     const records = join(cwd, 'pack/records.ndjson')
     writeFileSync(records, readFileSync(records, 'utf8').replace('"r100"', '"r101"'))
     expect(verify().status).toBe(1)
@@ -104,6 +106,7 @@ test('a query that cannot be is refused before anything is recorded', async () =
     [['search', '--limit', 'many'], '--limit many'],
     [['search', '--subject'], '--pseudonym-key'],
     [['search', '--subject', '999941057058'], 'do not belong on the command line'],
+    [['search', '--decision', 'lokced'], 'did you mean "locked"?'],
     [['whose'], '--route ROUTE'],
     [['export'], '--out DIR'],
   ] as const) {
@@ -114,6 +117,22 @@ test('a query that cannot be is refused before anything is recorded', async () =
   }
   expect((await audit(cwd, 'search', '--dir', join(cwd, 'none'), '--access-log', log)).code).toBe(2)
   expect(existsSync(log)).toBe(false)
+})
+
+test('a name that no record has is not answered with nobody', async () => {
+  const cwd = emptyFolder()
+  const whose = (...more: string[]) => audit(cwd, 'whose', '--dir', dir, '--access-log', join(cwd, 'log'), ...more)
+  expect(await whose('--route', 'rute.1')).toEqual({
+    code: 1,
+    stdout: '',
+    stderr: '--route rute.1: no record of this trail has it, did you mean "route.1"?\n',
+  })
+  expect(await whose('--route', 'route.1', '--client', '9876543210')).toMatchObject({
+    code: 1,
+    stderr: expect.not.stringContaining('9876543210'),
+  })
+  const before = await whose('--route', 'route.1', '--until', '2001-01-01T00:00:00Z')
+  expect([before.code, before.stdout]).toEqual([0, expect.stringContaining('0 people')])
 })
 
 test('an index is built beside the trail or where it is told, and verify goes on where it stood', async () => {

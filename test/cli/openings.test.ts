@@ -218,8 +218,12 @@ describe('approve', () => {
   test.each([
     [
       'a thaw',
-      { stages: STAGES },
-      ['in stages probes (client uptime) for 1m, then 5 % of sessions', 'It opens:'],
+      { stages: STAGES, owner: 'lead', deadlineMs: 7_200_000, refreezeOn: [{ metric: 'anomalies', above: 0 }] },
+      [
+        'in stages probes (client uptime) for 1m, then 5 % of sessions',
+        'by lead; it locks again after 2h 00m without an end, or at anomalies above 0 within a minute',
+        'It opens:',
+      ],
       'THAWING',
     ],
     [

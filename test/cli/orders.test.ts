@@ -31,6 +31,8 @@ describe('freeze', () => {
     expect(stdout).toContain('FROZEN  everything')
     expect(stdout).toContain(`portcullis release ${seen?.id}`)
     expect(stdout).toContain(`${control.url}, epoch 4, 2 routes`)
+    expect(stdout).toContain('proven    not waited for')
+    expect(stdout).toContain('--withdraw')
   })
 
   test('needs no login and no token: the order carries its own signature', async () => {
@@ -106,6 +108,7 @@ describe('freeze', () => {
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
     for (const url of urls) expect(stderr).toContain(`${url} refuses the connection`)
     expect(stderr).toContain('NOT FROZEN: no control plane accepted the order')
+    expect(stderr).toContain('an empty file named FREEZE')
   })
 
   test('--wait names each worker that has proven, and the milliseconds', async () => {

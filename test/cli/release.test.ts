@@ -150,6 +150,13 @@ describe('release', () => {
 })
 
 describe('approve', () => {
+  test('without an id says what waits, and signs nothing', async () => {
+    const { code, stderr } = await give('lead', 'approve')
+    expect(code).toBe(2)
+    expect(stderr).toContain(`portcullis approve ${RELEASE.id}  Release by night-desk: `)
+    expect(control.orders).toEqual([])
+  })
+
   test('shows what it opens first, signs over the epoch that was seen, and says released', async () => {
     const { code, stdout } = await give('lead', 'approve', RELEASE.id)
     expect(code).toBe(0)

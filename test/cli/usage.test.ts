@@ -1,3 +1,4 @@
+import { readdirSync } from 'node:fs'
 import { describe, expect, test } from '@jest/globals'
 import { emptyFolder, json, run } from './support.ts'
 
@@ -14,6 +15,23 @@ describe('usage', () => {
     const { code, stderr } = await run(['freeze', '--resaon', 'x'], { cwd })
     expect(code).toBe(2)
     expect(stderr).toContain('Did you mean --reason?')
+  })
+
+  test('an option without its text does not swallow the next one', async () => {
+    const { code, stderr } = await run(['freeze', '--reason', '--incident', 'INC-7'], { cwd })
+    expect(code).toBe(2)
+    expect(stderr).toContain("'--reason <text>' argument '--incident' is invalid. Its text is missing")
+    expect(stderr).toContain('(see portcullis help freeze)')
+  })
+
+  test('the help has every command, and what a leak needs first', async () => {
+    const { stdout } = await run(['help'], { cwd })
+    const files = readdirSync(new URL('../../src/cli/commands/', import.meta.url))
+    const told = [...stdout.matchAll(/^ {2}([a-z]+) {2,}/gm)].map(([, name]) => name)
+    expect(told.filter((name) => name !== 'help').toSorted()).toEqual(
+      files.map((file) => file.split('.')[0]).toSorted(),
+    )
+    expect(told.slice(0, 2)).toEqual(['status', 'watch'])
   })
 
   test('no command at all is exit 2 and shows the commands', async () => {

@@ -118,6 +118,17 @@ describe('who calls like clockwork', () => {
     expect(calls([0, 900, 11_000, 12_000, 50_000, 51_500, 120_000].map((ms) => NOW + ms))).toEqual([])
   })
 
+  test('who asks for one person after another is none, whatever its rhythm and its name', () => {
+    const walk = (people: number, userAgent: string) => {
+      const callers = new RegularCallers()
+      for (let index = 0; index < 30; index++)
+        callers.add(sample({ at: NOW + index * 500, userAgent, subjects: [`p.${index % people}`] }), 1)
+      return callers.found.length
+    }
+    expect([walk(1, 'partner-poll/3'), walk(3, 'partner-poll/3'), walk(3, 'kube-probe/1.31')]).toEqual([1, 1, 1])
+    expect([walk(4, 'scraper/1'), walk(30, 'scraper/1'), walk(30, 'kube-probe/1.31')]).toEqual([0, 0, 0])
+  })
+
   test('and who names itself a probe, or asks a route for probes, is told at once', () => {
     expect(calls([NOW], { userAgent: 'kube-probe/1.31' })).toMatchObject([{ caller: 'kube-probe/1.31', everyMs: 0 }])
     expect(calls([NOW], { route: health, userAgent: '9876543210 <x>' })).toMatchObject([

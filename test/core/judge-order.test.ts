@@ -1,10 +1,11 @@
 // Easy in, hard out: who may order what, when, and what it takes to open again.
 import { describe, expect, test } from '@jest/globals'
-import { isExpired, ORDER_SKEW_MS } from '../../src/core/judge-order.ts'
+import { ORDER_SKEW_MS } from '../../src/core/judge-order.ts'
 import { tableOf } from '../../src/core/ledger.ts'
 import type { Order } from '../../src/core/order.ts'
+import { isExpired, pendingOf } from '../../src/core/pending.ts'
 import { mayAudit, ROLES } from '../../src/core/responder.ts'
-import { aDesk, aLockOrder, anApproval, aRelease, AUDITOR, CHIEF, DESK, GUARD, LEAD } from './desk.ts'
+import { aDesk, aLockOrder, anApproval, aRelease, AUDITOR, CHIEF, DESK, GUARD, LEAD, type Desk } from './desk.ts'
 import { aLock, aResponder, NOON, PEOPLE } from './fixtures.ts'
 
 const REVOKE: Order = { kind: 'revoke', subject: PEOPLE[0], reason: 'codes leaked', incident: 'INC-7' }
@@ -16,6 +17,8 @@ function aDeskWithProposal() {
   desk.give('release-1', aRelease(['lock-1']), DESK)
   return desk
 }
+
+const pending = ({ ledger, now }: Desk) => pendingOf(ledger, now).map(({ id }) => id)
 
 describe('one signature locks', () => {
   test('a responder locks and revokes, at once', () => {
@@ -134,6 +137,26 @@ describe('the scope of a lock order', () => {
 })
 
 describe('a release takes two people', () => {
+  test('what a thaw plan has opened to its end is not opened again by an older proposal', () => {
+    const desk = aDeskWithProposal()
+    const thaw = {
+      stages: [{ passes: 'all', forMs: 60_000 }],
+      owner: 'lead',
+      deadlineMs: 600_000,
+      refreezeOn: [],
+    } as const
+    desk.give('thaw-1', { kind: 'release', locks: ['lock-1'], reason: 'mended', thaw }, DESK)
+    desk.give('approve-1', anApproval('thaw-1'), LEAD)
+    desk.now += 59_999
+    expect(pending(desk)).toEqual(['release-1'])
+    desk.now += 1
+    expect(pending(desk)).toEqual([])
+    expect(desk.give('approve-2', anApproval('release-1'), LEAD)).toEqual({
+      refused: 'conflict',
+      problems: ['what it opens is open already'],
+    })
+  })
+
   test('proposed by one and approved by another, it opens', () => {
     const desk = aDeskWithProposal()
     expect(desk.ledger.proposals.get('release-1')).toMatchObject({ done: false, required: 2, signers: [DESK] })

@@ -1,6 +1,6 @@
 // An incident from its opening to its evidence: by the command line, before one real gateway, and checked by the verifier alone.
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
@@ -184,6 +184,21 @@ describe('an incident', () => {
       }),
     )
     connection.closeSync()
+  })
+
+  test('a mistyped one is neither closed nor marked, and a report that may not ask leaves nothing behind', async () => {
+    for (const args of [
+      ['close', 'INC-77', '--reason', 'over'],
+      ['reported', 'INC-77', '--to', 'cert-in'],
+    ])
+      expect(await incident(...args, ...access)).toMatchObject({ code: 2, stderr: expect.stringContaining('"INC-7"') })
+    expect((await incident('list', ...access)).stdout).not.toContain('INC-77')
+    const out = path.join(home, 'half')
+    const trail = path.join(gateway.home, 'data/audit')
+    const asked = await incident('report', 'INC-7', '--dir', trail, '--out', out, ...access.slice(0, 2))
+    expect([asked.code, asked.stderr, existsSync(out)]).toEqual([2, expect.stringContaining('read token'), false])
+    const astray = await incident('report', 'INC-7', '--dir', `${trail}-2`, '--out', out)
+    expect([astray.code, astray.stderr]).toEqual([2, expect.stringContaining('there is no such file')])
   })
 
   test('is marked as reported and closed, and then nothing is due', async () => {

@@ -126,6 +126,8 @@ test.each(['SIGTERM', 'SIGINT'] as const)(
     const answer = gateway.get('/slow')
     expect(await eventually(async () => open.length > 0)).toBe(true)
     const stopped = gateway.stop(signal)
+    // Ctrl-C through npm: the terminal tells it, and npm does too.
+    gateway.child().kill('SIGTERM')
     // New callers are refused while the open one is waited for.
     expect(
       await eventually(async () =>

@@ -1,5 +1,4 @@
 // Every metric that is counted in shared memory: its name, its meaning, its labels (contract, 6). Labels come from config or closed sets.
-import type { DecisionLabel } from '../../core/decision.ts'
 import type { SessionCheck } from '../../ports/telemetry.ts'
 
 export const PREFIX = 'portcullis_'
@@ -78,15 +77,6 @@ export function cellsOf(name: FamilyName): number {
   return buckets === undefined ? 1 : buckets.length + 2
 }
 
-export const DECISIONS = [
-  'allow',
-  'locked',
-  'unauthenticated',
-  'forbidden',
-  'throttled',
-  'rejected',
-  'error',
-] as const satisfies readonly DecisionLabel[]
 export const SESSION_RESULTS = [
   'ok',
   'missing',

@@ -1,7 +1,8 @@
 // The worker's end of the metrics: plain additions to memory that it alone writes.
+import { DECISION_LABELS } from '../../core/decision.ts'
 import { METHODS } from '../../core/policy.ts'
 import type { SettledExchange, Telemetry } from '../../ports/telemetry.ts'
-import { DECISIONS, SESSION_RESULTS } from './families.ts'
+import { SESSION_RESULTS } from './families.ts'
 import {
   boundsOf,
   createSlabWriter,
@@ -26,9 +27,9 @@ const UPSTREAM_BOUNDS = boundsOf('upstream_request_duration_seconds')
 const OVERHEAD_BOUNDS = boundsOf('gateway_overhead_seconds')
 const DURABLE_BOUNDS = boundsOf('audit_durable_seconds')
 const METHOD_INDEX: ReadonlyMap<string, number> = new Map(METHODS.map((method, index) => [method, index]))
-const DECISION_INDEX: ReadonlyMap<string, number> = new Map(DECISIONS.map((decision, index) => [decision, index]))
+const DECISION_INDEX: ReadonlyMap<string, number> = new Map(DECISION_LABELS.map((decision, index) => [decision, index]))
 const OTHER = METHODS.length - 1
-const ERROR = DECISIONS.length - 1
+const ERROR = DECISION_LABELS.length - 1
 
 /**
  * One for each slab, in the thread that owns it. `announce` is called once for each new series, in the turn in which it is first
@@ -106,14 +107,14 @@ function requestSlot(
   const decisionIndex = DECISION_INDEX.get(decision) ?? ERROR
   // Zero stands for an exchange that ended before it had a status.
   const code = status >= 100 && status <= 599 ? Math.trunc(status) : 0
-  const key = (code * METHODS.length + methodIndex) * DECISIONS.length + decisionIndex
+  const key = (code * METHODS.length + methodIndex) * DECISION_LABELS.length + decisionIndex
   const known = slots.requests.get(key)
   if (known !== undefined) return known
   const labels = {
     route,
     method: METHODS[methodIndex] ?? 'OTHER',
     code: code === 0 ? 'none' : String(code),
-    decision: DECISIONS[decisionIndex] ?? 'error',
+    decision: DECISION_LABELS[decisionIndex] ?? 'error',
   }
   const slot = writer.open('http_requests_total', labels)
   slots.requests.set(key, slot)

@@ -1,6 +1,8 @@
 // The flags that say what is looked for in the trail, and how identifiers of people become pseudonyms before anything is asked.
 import { existsSync } from 'node:fs'
 import type { Command } from 'commander'
+import { DECISION_LABELS } from '../../core/decision.ts'
+import { didYouMean } from '../../core/did-you-mean.ts'
 import { PII_CLASSES } from '../../core/pii.ts'
 import { LISTS, type Query } from '../../core/trail-query.ts'
 import { parseDuration, parseInstant, type Instant } from '../../core/time.ts'
@@ -39,18 +41,11 @@ export function addQueryOptions(command: Command): Command {
   return addTimeOptions(command)
     .addOption(repeatable('--route <id>', 'requests of a route'))
     .addOption(repeatable('--client <id>', 'requests of an application (azp, client_id) or an address'))
-    .addOption(
-      repeatable('--decision <decision>', 'allow, locked, unauthenticated, forbidden, throttled, rejected, error'),
-    )
+    .addOption(repeatable('--decision <decision>', DECISION_LABELS.join(', ')))
     .addOption(repeatable('--id <id>', 'a request or an order'))
     .addOption(repeatable('--lock <id>', 'what a lock refused, and the orders about it'))
     .addOption(repeatable('--incident <id>', 'orders of an incident, and what its locks refused'))
-    .addOption(
-      repeatable(
-        '--pii <class>',
-        'answers in which such data was seen: aadhaar, pan, mobile, birthDate, birthYear, email',
-      ),
-    )
+    .addOption(repeatable('--pii <class>', `answers in which such data was seen: ${PII_CLASSES.join(', ')}`))
     .addOption(repeatable('--kind <kind>', 'request, refusals, order, proof, gap, start, stop ...'))
     .addOption(personOption('subject', 'people whose records were asked for'))
     .addOption(personOption('principal', 'callers, by the sub of their token'))
@@ -82,11 +77,18 @@ export async function queryOf(flags: QueryFlags, dir: string | undefined, contex
     const values = flags[FLAG_OF[list]]
     if (values !== undefined && values !== true) query[list] = values
   }
-  const other = flags.pii?.find((each) => !PII_CLASSES.some((known) => known === each))
-  if (other !== undefined) throw usageFailure(`--pii ${other}: give one of ${PII_CLASSES.join(', ')}`)
+  checkAmong('decision', flags.decision, DECISION_LABELS)
+  checkAmong('pii', flags.pii, PII_CLASSES)
   const person = personFlagOf(flags)
   if (person !== undefined) query[PEOPLE[person].dimension] = await askFor(person, flags, dir, context)
   return query
+}
+
+/** A name that no record can have would be answered with nothing found, which is something else. */
+function checkAmong(flag: string, names: readonly string[] = [], known: readonly string[]): void {
+  const other = names.find((each) => !known.includes(each))
+  if (other !== undefined)
+    throw usageFailure(`--${flag} ${other}: give one of ${known.join(', ')}${didYouMean(other, known)}`)
 }
 
 export function timeOf(flag: string, text: string, now: Instant): Instant {

@@ -9,6 +9,7 @@ import { CommandFailure, EXIT, usageFailure, type ExitCode } from '../failure.ts
 import { bothTimes } from '../moments.ts'
 import { plain, table, type Printer } from '../print.ts'
 import { repeatable } from '../repeatable.ts'
+import { checkNames } from './known-names.ts'
 import { addTimeOptions, timeOf, type QueryFlags } from './query-options.ts'
 import { exitCodeOf, printMissing } from './missing.ts'
 import { limitOf } from './search.ts'
@@ -45,13 +46,7 @@ export const define: Define = (command, context) => {
 async function askWhose(flags: WhoseFlags, context: Context): Promise<ExitCode> {
   if (flags.route === undefined && flags.client === undefined)
     throw usageFailure('say whose reads: --route ROUTE, --client CLIENT, or both')
-  const now = context.machine.now()
-  const query: WhoseQuery = {
-    ...(flags.route === undefined ? {} : { routes: flags.route }),
-    ...(flags.client === undefined ? {} : { clients: flags.client }),
-    ...(flags.since === undefined ? {} : { from: timeOf('--since', flags.since, now) }),
-    ...(flags.until === undefined ? {} : { to: timeOf('--until', flags.until, now) }),
-  }
+  const query = queryOf(flags, context.machine.now())
   const limit = limitOf(flags.limit, LIMIT)
   const opened = await openTrails(flags, 'whose', query, context)
   let subjects = 0
@@ -62,11 +57,13 @@ async function askWhose(flags: WhoseFlags, context: Context): Promise<ExitCode> 
     if (opened.trails.length === 1 && only !== undefined && flags.ndjson !== true) {
       const answer = await only.whose(query, most)
       subjects = answer.subjects
+      await checkNames(query, answer, opened)
       if (flags.json === true) context.printer.json({ query, ...answer, missing: opened.missing })
       else printAnswer(answer, context.printer)
     } else {
       const answer = await askAll(opened, query, most, flags, context)
       subjects = answer.subjects
+      await checkNames(query, answer, opened)
       if (flags.json === true) context.printer.json({ query, ...answer, missing: opened.missing })
       else
         printFleet(
@@ -86,6 +83,15 @@ async function askWhose(flags: WhoseFlags, context: Context): Promise<ExitCode> 
     await opened.close(subjects)
   }
   return exitCodeOf(opened)
+}
+
+function queryOf({ route, client, since, until }: WhoseFlags, now: number): WhoseQuery {
+  return {
+    ...(route === undefined ? {} : { routes: route }),
+    ...(client === undefined ? {} : { clients: client }),
+    ...(since === undefined ? {} : { from: timeOf('--since', since, now) }),
+    ...(until === undefined ? {} : { to: timeOf('--until', until, now) }),
+  }
 }
 
 /** Everybody of each trail, side by side, and then as one list. */

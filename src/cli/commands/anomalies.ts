@@ -81,6 +81,12 @@ async function list(flags: ClientFlags, { machine, printer }: Context): Promise<
   const anomalies = rowsOf(body, 'anomalies')
   if (anomalies.length === 0) printer.out('no detector has found anything')
   for (const each of anomalies) printAnomaly(printer, each)
+  const [route] = anomalies.map((each) => each.route).filter((each) => typeof each === 'string')
+  if (route !== undefined)
+    printer.out({
+      style: 'dim',
+      text: `to stop one: portcullis impact --route ${route}, then portcullis lock --route ${route} --reason TEXT`,
+    })
   for (const { detector, name, until, by, reason } of rowsOf(body, 'exemptions'))
     printer.out({
       style: 'dim',
@@ -97,11 +103,12 @@ function printAnomaly(
   printer.out(
     new Date(Number(time)).toISOString(),
     '  ',
-    { style, text: text(answer) },
+    { style, text: answer === 'observe' ? 'let through' : text(answer) },
     `  ${text(detector)} (${text(threat)}) on ${text(route)}, ${text(count)} times`,
   )
   printer.out(`  ${text(sentence)}`)
-  printer.out({ style: 'dim', text: `  ${text(client)}  ${text(principal)}  ${text(id)}` })
+  const who = typeof principal === 'string' ? `${text(client)}, signed in as ${principal}` : text(client)
+  printer.out({ style: 'dim', text: `  by ${who}; id ${text(id)}` })
 }
 
 async function showLimits(flags: LimitFlags, { machine, printer }: Context): Promise<ExitCode> {

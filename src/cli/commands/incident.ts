@@ -1,12 +1,14 @@
 // portcullis incident: opened, looked at, marked as reported, closed; and the drafts of its reports with the evidence.
 import { readFileSync } from 'node:fs'
 import { Option, type Command } from 'commander'
+import { didYouMean } from '../../core/did-you-mean.ts'
 import { parseInstant, type Instant } from '../../core/time.ts'
 import type { IncidentView } from '../../ports/control-api.ts'
-import { addClientOptions, createClient, type ClientFlags } from '../client.ts'
+import { addClientOptions, createClient, type Client, type ClientFlags } from '../client.ts'
 import { examples, type Context, type Define } from '../command.ts'
 import { acceptedOf, deliver, deliveryJson, exitCodeOf, failedOf } from '../deliver.ts'
-import { EXIT, usageFailure, type ExitCode } from '../failure.ts'
+import { EXIT, usageFailure, type CommandFailure, type ExitCode } from '../failure.ts'
+import { checkDir } from '../audit/where.ts'
 import { certificatesOf } from '../incident/certificates.ts'
 import { writeReport } from '../incident/write-report.ts'
 import { bothTimes, spanText } from '../moments.ts'
@@ -23,8 +25,8 @@ interface OrderFlags extends ClientFlags {
 }
 
 interface ReportFlags extends ClientFlags {
-  readonly dir?: string
-  readonly out?: string
+  readonly dir: string
+  readonly out: string
   readonly from?: string
   readonly to?: string
   readonly details?: string
@@ -34,7 +36,11 @@ interface ReportFlags extends ClientFlags {
 export const define: Define = (command, context) => {
   defineOpen(command, context)
   const show = addClientOptions(
-    command.command('show').argument('[id]', 'one; else all').description('both clocks, and what belongs to it'),
+    command
+      .command('show')
+      .alias('list')
+      .argument('[id]', 'one; else all')
+      .description('both clocks, and what belongs to it'),
   )
   show.action(async (id: string | undefined, flags: ClientFlags) => {
     context.finish(await showIncidents(id, flags, context))
@@ -69,7 +75,7 @@ function defineOpen(command: Command, context: Context): void {
     command.command('open').argument('<id>').description('start both clocks: 6 h to CERT-In, 72 h to the Board'),
   )
   open
-    .option('--title <text>', 'what it is about')
+    .requiredOption('--title <text>', 'what it is about')
     .option('--noticed-at <time>', 'when it was noticed, RFC 3339 (default: now)')
     .action(async (id: string, flags: OrderFlags) => {
       const noticedAt = flags.noticedAt ?? new Date(context.machine.now()).toISOString()
@@ -84,13 +90,16 @@ function defineReport(command: Command, context: Context): void {
       .argument('<id>')
       .description('draft the reports and write the evidence pack, from the trail itself; nothing is sent'),
   )
-    .option('--dir <dir>', 'the trail, or a copy of it')
-    .option('--out <dir>', 'a new directory; the archive stands beside it')
+    .requiredOption('--dir <dir>', 'the trail, or a copy of it')
+    .requiredOption('--out <dir>', 'a new directory; the archive stands beside it')
     .option('--from <time>', 'RFC 3339 (default: 24 h before it was noticed)')
     .option('--to <time>', 'RFC 3339 (default: when it was closed, else the end of the trail)')
     .option('--details <file>', 'JSON of what no gateway knows: { "organisation": "...", "phone": "..." }')
     .addOption(
-      repeatable('--certificate <file>', 'a certificate of its locks that was kept (else --control is asked for them)'),
+      repeatable(
+        '--certificate <file>',
+        'a certificate of its locks that was kept (else --control URL is asked, with --key or a read token)',
+      ),
     )
     .action(async (id: string, flags: ReportFlags) => {
       context.finish(await report(id, flags, context))
@@ -107,6 +116,7 @@ async function give(words: Words, flags: OrderFlags, context: Context): Promise<
   const order = { kind: 'incident', ...words }
   checkOrder(order)
   const client = createClient(flags, machine, printer)
+  if (words.action !== 'open') await mustBeKnown(words.incident, client)
   const signed = await client.sign(order)
   const deliveries = await deliver(client, signed, undefined)
   if (flags.json === true) printer.json(deliveryJson(signed, deliveries, false))
@@ -120,6 +130,19 @@ async function give(words: Words, flags: OrderFlags, context: Context): Promise<
   return exitCodeOf(deliveries, false)
 }
 
+/** Closing a mistyped one would leave the right one open, with both clocks running. */
+async function mustBeKnown(id: string, client: Client): Promise<void> {
+  const { status } = await readStatus(client)
+  if (status.incidents?.every((each) => each.id !== id) === true) throw unknownIncident(id, status.incidents)
+}
+
+function unknownIncident(id: string, incidents: readonly IncidentView[]): CommandFailure {
+  const names = incidents.map((each) => each.id)
+  return usageFailure(
+    `no incident ${id} is known${didYouMean(id, names) || '.'} ${names.length === 0 ? 'There is none yet.' : `Known: ${names.join(', ')}`}`,
+  )
+}
+
 async function showIncidents(
   id: string | undefined,
   flags: ClientFlags,
@@ -127,8 +150,7 @@ async function showIncidents(
 ): Promise<ExitCode> {
   const { status } = await readStatus(createClient(flags, machine, printer))
   const found = (status.incidents ?? []).filter((each) => id === undefined || each.id === id)
-  if (id !== undefined && found.length === 0)
-    throw usageFailure(`no incident ${id} is known: portcullis incident show lists them`)
+  if (id !== undefined && found.length === 0) throw unknownIncident(id, status.incidents ?? [])
   if (flags.json === true) printer.json({ incidents: found })
   else if (found.length === 0) printer.out('No incident is known.')
   else for (const each of found) for (const line of linesOf(each, Date.parse(status.now))) printer.out(line)
@@ -154,10 +176,8 @@ function linesOf(incident: IncidentView, now: Instant): readonly string[] {
 async function report(id: string, flags: ReportFlags, context: Context): Promise<ExitCode> {
   const { machine, printer } = context
   const { dir, out, from, to } = flags
-  if (dir === undefined || out === undefined)
-    throw usageFailure('--dir DIR: the trail; --out DIR: a new directory for the report')
   const written = await writeReport({
-    dir,
+    dir: checkDir(dir),
     out,
     incident: id,
     span: { ...instantOf('from', from), ...instantOf('to', to) },

@@ -44,7 +44,7 @@ export interface Written {
 /** Rejects with CommandFailure where nothing is known of the incident, and with an Error where a file cannot be read or written. */
 export async function writeReport(options: ReportOptions): Promise<Written> {
   const { dir, out, incident, progress } = options
-  const archive = `${out}.tar`
+  const archive = archiveOf(out)
   for (const path of [out, archive])
     if (existsSync(path)) throw new CommandFailure(EXIT.failed, `${path} exists, and is not overwritten: name another`)
   const { facts, shape } = await readFacts(dir, incident, options.span, (count) => {
@@ -52,12 +52,35 @@ export async function writeReport(options: ReportOptions): Promise<Written> {
   })
   if (facts.timeline.length === 0)
     throw new CommandFailure(EXIT.failed, `no order in ${dir} names the incident ${incident}: is this its trail?`)
+  // Asked for before anything is written: whoever may not ask has to say so first.
+  const certificates = await options.certificates(facts.lockEpochs)
+  try {
+    return await writeAll(options, { facts, shape, certificates })
+  } catch (error) {
+    // Half a pack would verify as whole, and stand in the way of the next try.
+    for (const path of [out, archive]) await rm(path, { recursive: true, force: true })
+    throw error
+  }
+}
+
+const archiveOf = (out: string): string => `${out}.tar`
+
+interface Found {
+  readonly facts: Facts
+  readonly shape: RecordShape
+  readonly certificates: readonly KeptCertificate[]
+}
+
+async function writeAll(options: ReportOptions, found: Found): Promise<Written> {
+  const { dir, out, incident, progress } = options
+  const { facts } = found
+  const archive = archiveOf(out)
   const { first, last } = facts.range
   const packed = await writePack(
     { dir, out, format: 'ndjson', withProofs: true },
     first === undefined || last === undefined ? none() : recordsOf(dir, first, last, progress),
   )
-  const missing = await writeBeside(options, facts, { records: packed.records, shape })
+  const missing = await writeBeside(options, found, packed.records)
   progress('hashing the files')
   const evidence = await sumsOf(out, packed.hashes)
   const checkpoint = await readFile(join(out, 'checkpoint'), 'utf8')
@@ -85,20 +108,19 @@ export async function writeReport(options: ReportOptions): Promise<Written> {
 /** Resolves with what could not be put in, each with why: a pack without it is still evidence. */
 async function writeBeside(
   options: ReportOptions,
-  facts: Facts,
-  { records, shape }: { readonly records: number; readonly shape: RecordShape },
+  { facts, shape, certificates }: Found,
+  records: number,
 ): Promise<readonly string[]> {
   const { dir, out, progress } = options
   const missing: string[] = []
   await write(out, 'timeline.csv', timelineCsv(facts))
   if (facts.clocks.length > 0) await writeClock(dir, out, facts.clocks)
   else missing.push('clock evidence: no reading of a time server is in the trail (audit.clock.servers)')
-  const certificates = await options.certificates(facts.lockEpochs)
   await writeCertificates(out, certificates)
   const without = facts.lockEpochs.filter((epoch) => !certificates.some((each) => each.epoch === epoch))
   if (without.length > 0)
     missing.push(
-      `certificates of epoch ${without.join(', ')}: a gateway gives them (--control), or a file that was kept (--certificate)`,
+      `certificates of epoch ${without.join(', ')}: a gateway gives them (--control URL, with --key or a read token), or a file that was kept (--certificate)`,
     )
   if (records === 0) return missing
   progress('writing the Parquet copy')
