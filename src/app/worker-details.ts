@@ -29,5 +29,13 @@ export function withKeys(trail: AuditTrail, details: Pick<DetailSeal, 'durable'>
         ? trail.durable(ticket)
         : Promise.all([trail.durable(ticket), keys]).then(() => undefined)
     },
+    onDurable(ticket, told) {
+      const keys = details.durable()
+      if (keys === undefined) trail.onDurable(ticket, told)
+      else
+        Promise.all([trail.durable(ticket), keys]).then(() => {
+          told(undefined)
+        }, told)
+    },
   }
 }

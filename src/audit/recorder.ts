@@ -73,6 +73,9 @@ export function createRecorder(options: RecorderOptions): Recorder {
       return undefined
     },
     durable: (ticket) => log.durable(ticket),
+    onDurable: (ticket, told) => {
+      log.onDurable(ticket, told)
+    },
     get healthy() {
       return log.healthy && !isHeld()
     },

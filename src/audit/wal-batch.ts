@@ -2,21 +2,16 @@
 import { crc32 } from 'node:zlib'
 import { closeBlock, type BlockHead, FRAME_BYTES, HEADER_BYTES, paddedLength, TRAILER_BYTES } from './wal-block.ts'
 import type { Hash } from './merkle.ts'
+import type { OnDurable } from '../ports/audit-trail.ts'
 import { ENTRY_BYTES_MAX } from './tiles.ts'
 
 const CHEAP_BYTES = 8192
-
-interface Waiter {
-  readonly promise: Promise<undefined>
-  readonly resolve: (value: undefined) => void
-  readonly reject: (error: Error) => void
-}
 
 export class Batch {
   #buffer: Buffer
   #used = HEADER_BYTES
   readonly #capacityMax: number
-  #waiter: Waiter | undefined
+  #waiting: OnDurable[] = []
   count = 0
   /** When its first entry came, by the caller's clock. */
   since = 0
@@ -78,23 +73,19 @@ export class Batch {
     return closeBlock(this.#buffer, this.#used, { ...head, count: this.count })
   }
 
-  /** One promise for all who wait for this commit. */
-  wait(): Promise<void> {
-    this.#waiter ??= Promise.withResolvers<undefined>()
-    return this.#waiter.promise
+  /** `told` hears of this commit, later than in this call. */
+  wait(told: OnDurable): void {
+    this.#waiting.push(told)
   }
 
   get isAwaited(): boolean {
-    return this.#waiter !== undefined
+    return this.#waiting.length > 0
   }
 
-  resolve(): void {
-    this.#waiter?.resolve(undefined)
-    this.#waiter = undefined
-  }
-
-  reject(error: Error): void {
-    this.#waiter?.reject(error)
-    this.#waiter = undefined
+  /** Tells all who wait, in the order in which they came. */
+  tell(problem: Error | undefined): void {
+    const waiting = this.#waiting
+    this.#waiting = []
+    for (const told of waiting) told(problem)
   }
 }

@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { type Files, messageOf, nodeFiles, writeAll } from './files.ts'
 import type { Hash } from './merkle.ts'
+import type { OnDurable } from '../ports/audit-trail.ts'
 import { ENTRY_BYTES_MAX } from './tiles.ts'
 import { Batch } from './wal-batch.ts'
 import { HEADER_BYTES, NO_CHAIN, paddedLength, SECTOR_BYTES } from './wal-block.ts'
@@ -68,7 +69,6 @@ const REST_MS_MAX = 5
 /** A commit that takes longer may be one that hangs. */
 const SLOW_MS = 250
 const BUFFER_BYTES = 64 << 10
-const DONE = Promise.resolve()
 
 export class WriteAheadLog {
   readonly #options: WriteAheadOptions
@@ -158,14 +158,32 @@ export class WriteAheadLog {
    * stays queued, and is written when the disk is back, but nobody should rely on that.
    */
   durable(ticket: number): Promise<void> {
-    if (ticket <= this.#durableTicket) return DONE
-    const batch = this.#queue.find(({ lastTicket }) => lastTicket >= ticket)
-    if (batch === undefined) return Promise.reject(new AuditUnavailable(`no entry has the ticket ${ticket}`))
-    if (this.#problem !== undefined && this.#commit === undefined && !this.#isScheduled)
-      return Promise.reject(this.#unavailable())
-    const durable = batch.wait()
-    this.#schedule()
-    return durable
+    return new Promise((resolve, reject) => {
+      this.onDurable(ticket, (problem) => {
+        if (problem === undefined) resolve()
+        else reject(problem)
+      })
+    })
+  }
+
+  /** Tells what `durable` would, without a promise: later than in this call, and once. */
+  onDurable(ticket: number, told: OnDurable): void {
+    const batch = ticket <= this.#durableTicket ? undefined : this.#queue.find(({ lastTicket }) => lastTicket >= ticket)
+    const isGivenUp = this.#problem !== undefined && this.#commit === undefined && !this.#isScheduled
+    if (batch !== undefined && !isGivenUp) {
+      batch.wait(told)
+      this.#schedule()
+      return
+    }
+    const problem = this.#problemOf(ticket, batch)
+    queueMicrotask(() => {
+      told(problem)
+    })
+  }
+
+  #problemOf(ticket: number, batch: Batch | undefined): AuditUnavailable | undefined {
+    if (ticket <= this.#durableTicket) return undefined
+    return batch === undefined ? new AuditUnavailable(`no entry has the ticket ${ticket}`) : this.#unavailable()
   }
 
   /**
@@ -320,7 +338,7 @@ export class WriteAheadLog {
     this.#durableTicket = batch.lastTicket
     this.#problem = undefined
     this.#commitSince = undefined
-    batch.resolve()
+    batch.tell(undefined)
     if (this.#options.onDurable !== undefined) {
       const block = Uint8Array.prototype.slice.call(bytes, 0, HEADER_BYTES + batch.entriesBytes + 32)
       const place = { writer: segment.writer, segment: segment.number, offset, end: this.#position }
@@ -353,7 +371,7 @@ export class WriteAheadLog {
     this.#segment = undefined
     if (segment !== undefined) this.#files.close(segment.fd).catch(() => undefined)
     this.#options.onFailure?.(this.#problem)
-    for (const batch of this.#queue) batch.reject(this.#unavailable())
+    for (const batch of [...this.#queue]) batch.tell(this.#unavailable())
   }
 }
 

@@ -6,9 +6,12 @@ import { Slots } from './slots.ts'
 /** How finely a timeout is told: it ends within a quarter of itself. */
 const TICKS = 4
 
+/** Called once: whether the record became durable in time. Never throws. */
+export type OnCommitted = (held: boolean) => void
+
 interface Wait {
   slot: number
-  readonly resolve: (held: boolean) => void
+  readonly told: OnCommitted
   readonly lastTick: number
 }
 
@@ -23,25 +26,19 @@ class Waits {
     this.#tickMs = timeoutMs / TICKS
   }
 
-  add(durable: Promise<void>): Promise<boolean> {
-    return new Promise((resolve) => {
-      const wait = { slot: -1, resolve, lastTick: this.#tick + TICKS }
-      this.#open.add(wait)
-      this.#timer ??= setInterval(this.#expire, this.#tickMs).unref()
-      durable.then(
-        () => {
-          this.#settle(wait, true)
-        },
-        () => {
-          this.#settle(wait, false)
-        },
-      )
+  add(trail: AuditTrail, ticket: number, told: OnCommitted): void {
+    const wait = { slot: -1, told, lastTick: this.#tick + TICKS }
+    this.#open.add(wait)
+    this.#timer ??= setInterval(this.#expire, this.#tickMs).unref()
+    trail.onDurable(ticket, (problem) => {
+      this.#settle(wait, problem === undefined)
     })
   }
 
   #settle(wait: Wait, held: boolean): void {
+    if (wait.slot === -1) return
     this.#open.delete(wait)
-    wait.resolve(held)
+    wait.told(held)
   }
 
   readonly #expire = (): void => {
@@ -64,13 +61,18 @@ function waitsOf(trail: AuditTrail, timeoutMs: number): Waits {
   return waits
 }
 
-/** Resolves to whether the record became durable within `timeoutMs`, or a quarter more; never rejects. */
-export function committed({ trail }: Gateway, ticket: number, timeoutMs: number): Promise<boolean> {
-  let durable: Promise<void>
-  try {
-    durable = trail.durable(ticket)
-  } catch {
-    return Promise.resolve(false)
-  }
-  return waitsOf(trail, timeoutMs).add(durable)
+/** Tells whether the record became durable within `timeoutMs`, or a quarter more; never within this call. */
+export function onCommitted({ trail }: Gateway, ticket: number, timeoutMs: number, told: OnCommitted): void {
+  waitsOf(trail, timeoutMs).add(trail, ticket, told)
+}
+
+/** The same as a promise, which never rejects. */
+export function committed(gateway: Gateway, ticket: number, timeoutMs: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    try {
+      onCommitted(gateway, ticket, timeoutMs, resolve)
+    } catch {
+      resolve(false)
+    }
+  })
 }

@@ -11,6 +11,7 @@ import { people } from '../support/control-desk.ts'
 import { AUTHORIZED, createServerRig, type ServerRig } from '../support/control-server.ts'
 import { login } from '../support/control-login.ts'
 import type { Person } from '../support/control-signing.ts'
+import { toldBy } from '../support/told.ts'
 
 const PERSON = `k1.${'a'.repeat(22)}`
 const DAY = '2026-03-04'
@@ -100,11 +101,12 @@ test.each([
 })
 
 test('where the trail takes no record nothing is erased', async () => {
-  const full = await createServerRig({
+  const full = () => Promise.reject(new Error('full'))
+  const rig = await createServerRig({
     details: { dir, holds: () => holds, forgetKeys: () => void (forgotten += 1) },
-    trail: { append: () => undefined, durable: () => Promise.reject(new Error('full')), healthy: false },
+    trail: { append: () => undefined, durable: full, onDurable: toldBy(full), healthy: false },
   })
-  server = full
+  server = rig
   expect((await erase({ to: DAY, reason: REASON })).status).toBe(503)
   expect([await left(), forgotten]).toEqual([2, 0])
 })

@@ -9,6 +9,7 @@ import { startHostileUpstream, type HostileUpstream } from './hostile-upstream.t
 import type { Field } from './message-lines.ts'
 import type { Failure } from './request-run.ts'
 import { afterRunning, turn } from './ticks.ts'
+import { toldBy } from '../support/told.ts'
 
 export interface AnswerRun {
   play(seed: number): Promise<Failure | undefined>
@@ -68,12 +69,14 @@ async function openSeat(through?: (upstream: number) => Promise<Through>): Promi
     pool: { connectionsMax: 1, ...PATIENT },
     gateway: (base) => ({
       telemetry: { ...base.telemetry, settled: () => undefined },
-      trail: { append: () => 1, durable: () => Promise.resolve(), healthy: true },
+      trail: { append: () => 1, durable: kept, onDurable: toldBy(kept), healthy: true },
       refusals: { isOwn: () => true, flush: () => undefined },
     }),
   })
   return { plane, upstream, caller: undefined }
 }
+
+const kept = (): Promise<void> => Promise.resolve()
 
 type Wrong = (rule: string, detail: string) => void
 

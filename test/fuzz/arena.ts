@@ -6,6 +6,7 @@ import type { Finding, FuzzCase } from './case.ts'
 import { createDice } from './dice.ts'
 import { readingsOf } from './leniencies.ts'
 import { markersOf, startRecordingUpstream, type RecordingUpstream, type SeenRequest } from './recording-upstream.ts'
+import { toldBy } from '../support/told.ts'
 
 /** One exchange as the trail tells it, and as the upstream saw it. */
 export interface Filed {
@@ -119,13 +120,15 @@ class Files implements Arena {
 
   constructor() {
     let tickets = 0
+    const kept = (): Promise<void> => Promise.resolve()
     this.trail = {
       append: (record) => {
         if (record.kind === 'request') this.#file(record)
         tickets += 1
         return tickets
       },
-      durable: () => Promise.resolve(),
+      durable: kept,
+      onDurable: toldBy(kept),
       healthy: true,
     }
   }

@@ -12,6 +12,7 @@ import type { CanaryProof, DataPlane, ProveRequest } from '../../src/ports/data-
 import type { Signer } from '../../src/ports/signer.ts'
 import type { Logger } from '../../src/ports/logger.ts'
 import type { OrderJournal } from '../../src/ports/order-journal.ts'
+import { toldBy } from './told.ts'
 
 const silent = (): void => undefined
 export const silentLogger: Logger = { debug: silent, info: silent, warn: silent, error: silent }
@@ -130,6 +131,7 @@ export function createFakeTrail(log: CallLog): FakeTrail {
       if (trail.mode === 'fail') return Promise.reject(new Error('EIO'))
       return trail.mode === 'hang' ? new Promise((resolve) => hanging.push(resolve)) : Promise.resolve()
     },
+    onDurable: toldBy((ticket) => trail.durable(ticket)),
     resume() {
       trail.mode = 'ok'
       for (const each of hanging) each()

@@ -1,6 +1,7 @@
 // A trail in memory: keeps every record, and is durable when the test says so.
 import type { AuditRecord, RequestRecord } from '../../src/core/audit-record.ts'
 import type { AuditTrail } from '../../src/ports/audit-trail.ts'
+import { toldBy } from './told.ts'
 
 /** `sync`: durable at once. `hold`: when the test releases it. `hang`: never. `reject`: never, and it says so. `full`: not taken at all. */
 export type TrailMode = 'sync' | 'hold' | 'hang' | 'reject' | 'full'
@@ -74,6 +75,7 @@ export function createMemoryTrail(): MemoryTrail {
       wake()
       return promise
     },
+    onDurable: toldBy((ticket) => trail.durable(ticket)),
     release() {
       const all = held
       held = []

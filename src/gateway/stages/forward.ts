@@ -2,7 +2,7 @@
 import { labelOf, type Denial } from '../../core/decision.ts'
 import type { Permit } from '../../core/permit.ts'
 import type { UpstreamCall, UpstreamFailure, UpstreamSink } from '../../ports/upstream-client.ts'
-import { committed } from '../commit.ts'
+import { committed, onCommitted } from '../commit.ts'
 import { CLIENT_CLOSED, type Exchange } from '../exchange.ts'
 import { PATIENCE, type Gateway } from '../gateway.ts'
 import { overtakenBy } from '../in-flight.ts'
@@ -14,7 +14,7 @@ import type { Fields } from '../../http1/fields.ts'
 import { ResponseWriter } from '../response-writer.ts'
 import { Tunnel } from '../tunnel.ts'
 import { recordDecision } from './record.ts'
-import { recordOutcome } from './settle.ts'
+import { appendOutcome } from './settle.ts'
 
 /** `done`: the response has left, or both sides have been cut. `stale`: the permit's epoch has passed, back to admit. */
 export type ForwardEnd = 'done' | 'stale' | Denial | UpstreamFailure
@@ -226,10 +226,12 @@ class Relay implements UpstreamSink {
     this.#safely(() => {
       this.#exchange.bytesSent += this.#writer.heldBytes
       // Appended before the decision is waited for, so that one commit may carry both.
-      const outcome = recordOutcome(this.#exchange, this.#gateway, this.#trailMs)
-      if (this.#decision !== undefined) void this.#decision.then(() => outcome).then(this.#concludeLater)
-      else if (typeof outcome === 'boolean') this.#conclude(outcome)
-      else void outcome.then(this.#concludeLater)
+      const outcome = appendOutcome(this.#exchange, this.#gateway)
+      if (this.#decision !== undefined) {
+        const recorded = typeof outcome === 'boolean' ? outcome : committed(this.#gateway, outcome, this.#trailMs)
+        void this.#decision.then(() => recorded).then(this.#concludeLater)
+      } else if (typeof outcome === 'boolean') this.#conclude(outcome)
+      else onCommitted(this.#gateway, outcome, this.#trailMs, this.#concludeLater)
     })
   }
 

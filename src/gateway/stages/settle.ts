@@ -11,13 +11,19 @@ import { appendRecord } from './record.ts'
  * within `waitMs`: then the last byte of the response must not leave.
  */
 export function recordOutcome(exchange: Exchange, gateway: Gateway, waitMs: number): boolean | Promise<boolean> {
+  const due = appendOutcome(exchange, gateway)
+  return typeof due === 'boolean' ? due : waitMs > 0 && committed(gateway, due, waitMs)
+}
+
+/** The same up to the wait: true where there is nothing to wait for, false where it was not taken, else the ticket to wait for. */
+export function appendOutcome(exchange: Exchange, gateway: Gateway): boolean | number {
   if (exchange.outcomeRecorded || exchange.isCanary) return true
   exchange.outcomeRecorded = true
   const duty = exchange.route?.policy.audit ?? 'best-effort'
   if (duty === 'off' || isOnlyCounted(exchange, gateway)) return true
   const ticket = appendRecord(exchange, 'outcome', gateway)
   if (duty !== 'strict') return true
-  return ticket !== undefined && waitMs > 0 && committed(gateway, ticket, waitMs)
+  return ticket ?? false
 }
 
 /** A refusal of an address that has had many in this second: nothing was forwarded, and nothing but its number is new. */
