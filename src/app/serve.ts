@@ -1,7 +1,7 @@
 // `portcullis serve`: from a config file to an exit code. Every problem is told in plain lines on standard error.
 import path from 'node:path'
 import { createClock } from '../adapters/node/clock.ts'
-import { letHeapsGrow } from '../adapters/node/heap-growth.ts'
+import { tuneCollector } from '../adapters/node/collector.ts'
 import { processEnvironment } from '../config/process-environment.ts'
 import { formatProblems } from '../config/problem.ts'
 import { readConfig } from '../config/read-config.ts'
@@ -13,7 +13,7 @@ const EXIT = { done: 0, failed: 1, usage: 2 } as const
 
 /** Runs the gateway until SIGTERM or SIGINT; SIGHUP reads the config anew. Resolves with the exit code (contract, 1). */
 export async function serve({ configFile }: { readonly configFile: string }): Promise<number> {
-  letHeapsGrow()
+  tuneCollector()
   const clock = createClock()
   const env = processEnvironment()
   const read = await readConfig(path.resolve(configFile), env, clock.now())
