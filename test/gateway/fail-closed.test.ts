@@ -96,7 +96,10 @@ describe('trail.append fails', () => {
 
 describe('what fails later', () => {
   test('trail.onDurable that throws: as a trail that cannot be written', async () => {
-    const { plane } = await start({ routes: [ROUTE], gateway: ({ trail }) => ({ trail: { ...trail, onDurable: fail } }) })
+    const { plane } = await start({
+      routes: [ROUTE],
+      gateway: ({ trail }) => ({ trail: { ...trail, onDurable: fail } }),
+    })
     const answer = await plane.ask(request('GET', '/record/7', { Authorization: `Bearer ${plane.token()}` }))
     expect(answer.status).toBe(503)
     expect(answer.body.includes('real')).toBe(false)
