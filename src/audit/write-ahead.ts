@@ -175,15 +175,11 @@ export class WriteAheadLog {
       this.#schedule()
       return
     }
-    const problem = this.#problemOf(ticket, batch)
+    const isDurable = ticket <= this.#durableTicket
+    const problem = batch ? this.#unavailable() : new AuditUnavailable(`no entry has the ticket ${ticket}`)
     queueMicrotask(() => {
-      told(problem)
+      told(isDurable ? undefined : problem)
     })
-  }
-
-  #problemOf(ticket: number, batch: Batch | undefined): AuditUnavailable | undefined {
-    if (ticket <= this.#durableTicket) return undefined
-    return batch === undefined ? new AuditUnavailable(`no entry has the ticket ${ticket}`) : this.#unavailable()
   }
 
   /**

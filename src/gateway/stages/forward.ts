@@ -28,10 +28,7 @@ export function forward(exchange: Exchange, permit: Permit, gateway: Gateway): P
   })
 }
 
-interface Settled {
-  readonly resolve: (end: ForwardEnd) => void
-  readonly reject: (error: unknown) => void
-}
+type Settled = Omit<PromiseWithResolvers<ForwardEnd>, 'promise'>
 
 class Relay implements UpstreamSink {
   readonly #exchange: Exchange
