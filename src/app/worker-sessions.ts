@@ -7,6 +7,7 @@ import { createIntrospection } from '../adapters/node/introspection.ts'
 import type { Config, OpaqueConfig, SessionConfig } from '../config/config.ts'
 import { compileFieldRules } from '../gateway/upstream-fields.ts'
 import type { Carriers } from '../gateway/credentials.ts'
+import { spelledAlike } from '../gateway/field-spelling.ts'
 import type { Settings } from '../gateway/gateway.ts'
 import type { Clock, Randomness } from '../ports/clock.ts'
 import type { Logger } from '../ports/logger.ts'
@@ -121,7 +122,7 @@ function carriersOf(from: readonly string[]): Carriers | undefined {
     from.flatMap((each) => (each.startsWith(`${kind}.`) ? [each.slice(kind.length + 1)] : []))
   const bearer = from.includes('bearer')
   const cookies = named('cookie')
-  const headers = named('header').map((name) => name.toLowerCase().replaceAll('_', '-'))
+  const headers = named('header').map((name) => spelledAlike(name.toLowerCase()))
   return bearer && cookies.length + headers.length === 0 ? undefined : { bearer, cookies, headers }
 }
 

@@ -136,7 +136,7 @@ function checkPolicy(
 function checkFields(fields: readonly string[], at: Path, report: Report): void {
   const spelled = new Set<string>()
   for (const field of fields) {
-    const name = field.toLowerCase().replaceAll('_', '-')
+    const name = field.toLowerCase().replaceAll(/[^a-z0-9]/g, '-')
     if (RESERVED.test(name))
       report(
         [...at, field],

@@ -126,11 +126,15 @@ function takePathInfo(walk: Walk, node: LenientNode, at: number, by: Step): void
   if (at + 1 < walk.texts.length && node.shape !== undefined) note(walk, node.shape, by)
 }
 
+const INDEX = /^(?:index|default)(?:\.|$)/
+/** A front controller may have any name: `app.php` of Symfony, `dispatch.fcgi` of Rails. */
+const SCRIPT = /\.(?:php\d?|phtml|f?cgi|pl|py|wsgi|aspx?|ashx|cfm|jsp)$/
+
 /** `/records/index.html` is `/records/`, `/records/index` at MVC frameworks, and `/index.php/records` is `/records`. */
 function skipIndex(walk: Walk, node: LenientNode, at: number, by: Step): void {
   const text = walk.texts[at] ?? ''
-  if (by.skips >= SKIPS_MAX || !/^(?:index|default)(?:\.|$)/.test(text)) return
   const isLast = at + 1 === walk.texts.length
+  if (by.skips >= SKIPS_MAX || !(INDEX.test(text) || (walk.isWide && !isLast && SCRIPT.test(text)))) return
   if (!isLast && !text.includes('.')) return
   const isGuess = by.isGuess || (isLast && node === walk.root)
   step(walk, node, at + 1, { ...by, isIndex: by.isIndex || isLast, isGuess, skips: by.skips + 1 })

@@ -22,7 +22,7 @@ export interface Reading {
 
 // What is not in here differs in case, in a suffix and in a slash at the end at most.
 const RESHAPES = /[%;+&(]|:\$|[.](?:\/|$)/
-const ENDS = /[ .](?:\/|$)|\/ |:\$/
+const ENDS = /[ .](?:\/|$)|\/ |:\$| http\/\d/i
 
 /**
  * The text of a canonical path that everybody reads in one way, case and suffixes aside: it holds nothing but letters, digits
@@ -130,7 +130,9 @@ function layersOf(segments: readonly string[]): readonly (readonly string[])[] {
 
 /**
  * Where the path ends for an upstream that has decoded a `?` or `#`, that takes `;` for a `?` (Fastify up to 4, old Perl), or
- * that was given the path as a query parameter of another request (`RewriteRule ^(.*)$ index.php?path=$1`) and sees a `&`.
+ * that was given the path as a query parameter of another request (`RewriteRule ^(.*)$ index.php?path=$1`) and sees a `&`. Or
+ * whose request line was written anew by a proxy that had decoded the path (`proxy_pass http://app$uri` of nginx): its end is
+ * the first ` HTTP/1.1`.
  */
 function cutsOf(layer: readonly string[]): readonly Reading[] {
   const cuts = [{ segments: layer, isCut: false }]
@@ -138,6 +140,9 @@ function cutsOf(layer: readonly string[]): readonly Reading[] {
     const at = layer.findIndex((text) => mark.test(text))
     if (at !== -1) cuts.push({ segments: [...layer.slice(0, at), ...endOf(layer[at] ?? '', mark)], isCut })
   }
+  const version = layer.findIndex((text, at) => VERSION.test(text) && /^\d/.test(layer[at + 1] ?? ''))
+  if (version !== -1)
+    cuts.push({ segments: [...layer.slice(0, version), ...endOf(layer[version] ?? '', VERSION)], isCut: false })
   return cuts
 }
 
@@ -145,6 +150,8 @@ const MARKS = [
   { mark: /[?#]/, isCut: false },
   { mark: /[;&]/, isCut: true },
 ]
+
+const VERSION = /\s+http$/i
 
 function endOf(text: string, mark: RegExp): readonly string[] {
   return [text.slice(0, text.search(mark))]

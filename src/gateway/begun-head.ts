@@ -30,7 +30,9 @@ const FORBIDDEN = /[\0-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n|$)|(?<!\r)\n/g
 
 /** Whether no more bytes can make a head of it: its sender would wait for an answer, and an attacker for our patience. */
 export function isHopeless(text: string, from: number): boolean {
-  if (!text.includes('\r\n')) return text !== '\r' && !BEGUN.test(text)
+  const end = text.indexOf('\r\n')
+  if (end === -1) return text !== '\r' && !BEGUN.test(text)
+  if (!text.startsWith('HTTP/1.', end - 8)) return true
   FORBIDDEN.lastIndex = from
   return FORBIDDEN.test(text)
 }

@@ -1,10 +1,11 @@
 // The credential that a request presents: one token in one place, or none.
 import type { Fields } from '../http1/fields.ts'
+import { spelledAlike } from './field-spelling.ts'
 
 export type Credential =
   { readonly token: string; readonly scheme: 'bearer' | 'dpop' | 'other' } | { readonly malformed: string } | undefined
 
-/** Where else than in Authorization a token may stand; names of fields in lower case, with hyphens. */
+/** Where else than in Authorization a token may stand; names of fields as `spelledAlike` has them. */
 export interface Carriers {
   /** Whether Authorization is looked at. */
   readonly bearer: boolean
@@ -49,7 +50,7 @@ function bearerOf(fields: Fields): Credential {
 /** Every spelling counts: an upstream reads `x_session` as `x-session`. */
 function headerTokens(fields: Fields, name: string): readonly Credential[] {
   return fields.names.flatMap((each, index) =>
-    each.replaceAll('_', '-') === name ? [tokenOf(fields.raw[2 * index + 1] ?? '')] : [],
+    spelledAlike(each) === name ? [tokenOf(fields.raw[2 * index + 1] ?? '')] : [],
   )
 }
 

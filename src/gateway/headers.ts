@@ -5,6 +5,7 @@ import type { ForwardedClaim } from '../core/policy.ts'
 import type { AuditTrail } from '../ports/audit-trail.ts'
 import type { Randomness } from '../ports/clock.ts'
 import type { Exchange } from './exchange.ts'
+import { spelledAlike } from './field-spelling.ts'
 import { claimLines, forwardedValue, type FieldRules } from './upstream-fields.ts'
 
 /** RFC 9110, 7.6.1, and what belongs to one connection by custom. */
@@ -25,36 +26,71 @@ const HOP_BY_HOP: ReadonlySet<string> = new Set([
 /**
  * Request fields that the gateway alone writes, or that make an upstream see another request than the one that was judged:
  * forwarding (oauth2-proxy CVE-2026-40575, Traefik CVE-2026-35051), URL and method overrides, httpoxy, and controls of
- * frameworks (Next.js CVE-2025-29927). Compared with `_` read as `-` (Traefik CVE-2026-39858).
+ * frameworks (Next.js CVE-2025-29927) and servers: gunicorn takes SCRIPT_NAME off the path, and Rack hands files to whoever
+ * names a way (CVE-2025-61780). Compared as `spelledAlike` has them.
  */
 const NEVER_FORWARDED: ReadonlySet<string> = new Set([
   'forwarded',
-  'x-forwarded-for',
-  'x-forwarded-host',
-  'x-forwarded-proto',
-  'x-forwarded-port',
-  'x-forwarded-prefix',
-  'x-forwarded-uri',
-  'x-forwarded-method',
-  'x-forwarded-server',
-  'x-forwarded-scheme',
-  'x-forwarded-ssl',
-  'x-forwarded-path',
+  'forwarded-for',
+  'x-forwarded',
+  'x-forward-for',
+  'x-forwarder-for',
+  'real-ip',
   'x-real-ip',
+  'x-true-ip',
   'x-client-ip',
   'client-ip',
   'x-originating-ip',
-  'x-remote-ip',
-  'x-remote-addr',
   'x-proxyuser-ip',
   'x-custom-ip-authorization',
   'fastly-client-ip',
+  'cluster-client-ip',
   'x-cluster-client-ip',
   'true-client-ip',
   'cf-connecting-ip',
+  'cf-connecting-ipv6',
+  'x-azure-clientip',
+  'x-azure-socketip',
+  'x-appengine-user-ip',
+  'x-vercel-forwarded-for',
+  'proxy-client-ip',
+  'wl-proxy-client-ip',
+  'x-scheme',
+  'x-url-scheme',
+  'front-end-https',
   'x-http-method',
+  'x-http-verb',
+  'http-method',
   'x-method',
+  'x-tunnel-method',
   'x-host',
+  'proxy-host',
+  'proxy-url',
+  'x-proxy-url',
+  'base-url',
+  'http-url',
+  'request-uri',
+  'x-request-uri',
+  'x-request-path',
+  'uri',
+  'url',
+  'x-uri',
+  'x-url',
+  'x-path',
+  'x-http-destinationurl',
+  'x-replaced-path',
+  'x-ingress-path',
+  'script-name',
+  'path-info',
+  'x-script-name',
+  'x-path-info',
+  'x-sendfile-type',
+  'x-matched-path',
+  'x-now-route-matches',
+  'client-cert',
+  'client-cert-chain',
+  'x-client-cert',
+  'x-arr-clientcert',
   'x-request-id',
   'traceparent',
   'proxy',
@@ -63,9 +99,12 @@ const NEVER_FORWARDED: ReadonlySet<string> = new Set([
   'content-length',
 ])
 
-/** Families of them: forwarding, originals and rewrites, overrides, and what middleware of Next.js and Vinext says to itself. */
+/**
+ * Families of them: forwarding, originals and rewrites, overrides, what middleware of Next.js and Vinext says to itself, and who
+ * a proxy in front of an upstream says that the caller is, by address, name or certificate (RFC 9440, 4).
+ */
 const NEVER_FORWARDED_FAMILY =
-  /^x-(?:forwarded|original|rewrite|override|envoy|middleware|vinext)-|^x-.*-override$|^x-override$/
+  /^x-(?:forwarded|original|rewrite|override|envoy|middleware|vinext|invoke|accel)-|^x-.*-override$|^x-override$|^-method$|^(?:http-)?method-override$|^(?:x-)?(?:remote|ssl-client)-/
 
 /** Remembers by its lower-case name whether a field is dropped; names come from clients, so the memory is bounded. */
 const judged = new Map<string, boolean>()
@@ -74,11 +113,14 @@ const JUDGED_MAX = 2_000
 function isDropped(lower: string): boolean {
   const known = judged.get(lower)
   if (known !== undefined) return known
-  const spelled = lower.replaceAll('_', '-')
+  const spelled = spelledAlike(lower)
   const verdict = HOP_BY_HOP.has(spelled) || NEVER_FORWARDED.has(spelled) || NEVER_FORWARDED_FAMILY.test(spelled)
   if (judged.size < JUDGED_MAX) judged.set(lower, verdict)
   return verdict
 }
+
+/** No names of fields; and the one that says where the message ends, which nobody may take from it. */
+const STAYS: ReadonlySet<string> = new Set(['close', 'keep-alive', 'content-length'])
 
 /** Names in the Connection fields, in lower case: they belong to this hop (RFC 9110, 7.6.1). */
 export function nominated(fields: Fields): ReadonlySet<string> | undefined {
@@ -87,7 +129,7 @@ export function nominated(fields: Fields): ReadonlySet<string> | undefined {
   let names: Set<string> | undefined
   for (const each of value.split(',')) {
     const token = each.trim().toLowerCase()
-    if (token !== '' && token !== 'close' && token !== 'keep-alive') (names ??= new Set()).add(token)
+    if (token !== '' && !STAYS.has(token)) (names ??= new Set()).add(token)
   }
   return names
 }
@@ -130,7 +172,7 @@ function staysHere(lower: string, exchange: Exchange, facts: ForwardedFacts): bo
 }
 
 function isWithout(lower: string, { without }: ForwardedFacts): boolean {
-  return without?.has(lower.replaceAll('_', '-')) === true
+  return without?.has(spelledAlike(lower)) === true
 }
 
 /** Who asked for what, in the words that upstreams know. A trusted proxy's are kept and extended; nobody else's are. */

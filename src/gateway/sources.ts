@@ -1,9 +1,12 @@
 // Where a request names people: what is read there is what any upstream would read there, or the request is refused.
 import type { Denial } from '../core/decision.ts'
+import { decodeLeniently } from '../core/fold.ts'
+import { overridesMethod } from '../core/method-override.ts'
 import type { Source } from '../core/policy.ts'
 import type { Route } from '../core/route.ts'
 import type { Fields } from '../http1/fields.ts'
 import type { Exchange } from './exchange.ts'
+import { spelledAlike } from './field-spelling.ts'
 import { nominated } from './headers.ts'
 
 /** The values at a source, decoded; none where it is absent, several where it is repeated. */
@@ -33,9 +36,11 @@ const VALUES_MAX = 64
 
 /**
  * A route that judges by a query parameter or counts people by it must see the parameters that its upstream sees: `;` parts
- * them at some (golang/go#25192), and names fold at others (case, `id[]`, `id.x`, a blank in front).
+ * them at some (golang/go#25192), and names fold at others (case, `id[]`, `id.x`, a blank in front). No route's upstream may
+ * take the query's method for the request's.
  */
 export function checkSources(exchange: Exchange, route: Route): Denial | undefined {
+  if (overridesMethod(exchange.target?.query ?? '', exchange.method)) return OVERRIDDEN
   const { sources, names } = judgedBy(route)
   if (sources.length === 0) return undefined
   if (sources.some((source) => readSource(exchange, source).length > VALUES_MAX)) {
@@ -69,6 +74,11 @@ const AMBIGUOUS: Denial = {
   detail: 'The query of the request target can be read in more than one way.',
 }
 
+const OVERRIDDEN: Denial = {
+  denied: 'malformed-target',
+  detail: 'The query names another method than the request line.',
+}
+
 function isPlainQuery(exchange: Exchange, names: readonly string[]): boolean {
   const query = exchange.target?.query ?? ''
   if (query === '') return true
@@ -81,12 +91,16 @@ function isPlainQuery(exchange: Exchange, names: readonly string[]): boolean {
   return true
 }
 
-/** What the most lenient upstream makes of a parameter's name: PHP and qs cut at `[`, PHP writes `_` for dots and blanks. */
+/**
+ * What the most lenient upstream makes of a parameter's name: PHP and qs cut at `[`, Zope at the `:` of a type, PHP writes `_`
+ * for dots and blanks, and one that stands behind another decodes again.
+ */
 function foldName(name: string): string {
-  return name
+  return decodeLeniently(name)
     .normalize('NFKC')
-    .trimStart()
-    .replace(/[[\0].*$/s, '')
+    .replaceAll(/\p{Default_Ignorable_Code_Point}/gu, '')
+    .trim()
+    .replace(/[[:\0].*$/s, '')
     .replaceAll(/[. ]/g, '_')
     .toUpperCase()
     .toLowerCase()
@@ -97,19 +111,14 @@ function queryOf(exchange: Exchange): URLSearchParams {
 }
 
 /**
- * Every field that an upstream may take for this one: each repetition, and the spelling with
- * underscores (CGI and WSGI read both as one). A field that Connection names does not reach the upstream: it is absent.
+ * Every field that an upstream may take for this one: each repetition, and every spelling that some read as one. A field that Connection names does not reach the upstream: it is absent.
  */
 function headerValues(fields: Fields, name: string): readonly string[] {
-  const wanted = spell(name)
+  const wanted = spelledAlike(name.toLowerCase())
   const dropped = nominated(fields)
   const values: string[] = []
   fields.names.forEach((each, index) => {
-    if (spell(each) === wanted && !dropped?.has(each)) values.push(fields.raw[2 * index + 1] ?? '')
+    if (spelledAlike(each) === wanted && !dropped?.has(each)) values.push(fields.raw[2 * index + 1] ?? '')
   })
   return values
-}
-
-function spell(name: string): string {
-  return name.toLowerCase().replaceAll('_', '-')
 }

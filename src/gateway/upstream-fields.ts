@@ -3,6 +3,7 @@ import type { ForwardedClaim } from '../core/policy.ts'
 import type { Route } from '../core/route.ts'
 import type { Session } from '../core/session.ts'
 import { withoutCookies, type Carriers } from './credentials.ts'
+import { spelledAlike } from './field-spelling.ts'
 
 /** Settled when the config is read; absent where nothing is to be dropped. */
 export interface FieldRules {
@@ -15,7 +16,7 @@ export interface FieldRules {
 
 export function compileFieldRules(routes: readonly Route[], carriers: Carriers | undefined): FieldRules | undefined {
   const claims = new Set(
-    routes.flatMap(({ policy }) => policy.forwardClaims ?? []).map(({ field }) => spellingOf(field.toLowerCase())),
+    routes.flatMap(({ policy }) => policy.forwardClaims ?? []).map(({ field }) => spelledAlike(field.toLowerCase())),
   )
   const credentials = new Set(carriers?.headers)
   const cookies = carriers?.cookies ?? []
@@ -29,16 +30,11 @@ export function forwardedValue(
   value: string,
   forwardsCredential: boolean,
 ): string | undefined {
-  const spelled = spellingOf(name)
+  const spelled = spelledAlike(name)
   if (rules.claims.has(spelled)) return undefined
   if (forwardsCredential) return value
   if (rules.credentials.has(spelled)) return undefined
   return name === 'cookie' && rules.cookies.length > 0 ? withoutCookies(value, rules.cookies) : value
-}
-
-/** CGI, WSGI and PHP read `_` and `-` as one (Traefik CVE-2026-39858), and some of them the dot too. */
-function spellingOf(lower: string): string {
-  return lower.replaceAll(/[_.]/g, '-')
 }
 
 /** Field lines of the claims that the session has; what has no plain value is not told. */

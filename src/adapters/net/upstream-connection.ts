@@ -6,7 +6,7 @@ import { isMalformed, parseResponseHead, type ResponseHead } from '../../http1/h
 import { afterWrites, holdWrites, release } from '../../http1/write-turn.ts'
 import type { UpstreamFailure, UpstreamRequest } from '../../ports/upstream-client.ts'
 import type { ConnectionSink } from './connection-sink.ts'
-import { headText, isHopeless, mentionsBody } from './upstream-heads.ts'
+import { hasUnusualBody, headText, isHopeless, mentionsBody } from './upstream-heads.ts'
 
 const HEAD_END = Buffer.from('\r\n\r\n', 'latin1')
 /** Longer fields than these are an attack on us, not an answer. */
@@ -212,7 +212,12 @@ export class UpstreamConnection {
     }
     // Where the fields tell of a body that may not come, some send it all the same: it must not answer the next request.
     const isPlain = framing !== 0 || !mentionsBody(head)
-    this.#isReusable = framing !== 'close' && isPlain && head.minor === 1 && !hasConnectionOption(head.fields, 'close')
+    this.#isReusable =
+      framing !== 'close' &&
+      isPlain &&
+      head.minor === 1 &&
+      !hasConnectionOption(head.fields, 'close') &&
+      !(this.#request !== undefined && hasUnusualBody(this.#request))
     this.waitsFor = 'body'
     this.touchedMs = -1
     const isWhole = framing === bytes.length - at

@@ -22,6 +22,14 @@ export function mentionsBody({ fields }: ResponseHead): boolean {
 /** RFC 9110, 8.6: these say that they have no body where they have none. */
 const METHODS_WITH_BODY: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH'])
 
+/**
+ * A body that some upstreams leave unread: one in chunks, or of a method that needs none. They would take it for a further request,
+ * and answer that one when the connection is another caller's (GHSA-ggv3-7p47-pfv8).
+ */
+export function hasUnusualBody({ method, body }: UpstreamRequest): boolean {
+  return body === 'chunked' || (body > 0 && !METHODS_WITH_BODY.has(method))
+}
+
 /** Whether no more bytes can make a head of it. */
 export function isHopeless(bytes: Buffer): boolean {
   const begun = bytes.toString('latin1', 0, BEGINNING.length)
