@@ -5,7 +5,7 @@ import { examples, type Context, type Define } from '../command.ts'
 import { CommandFailure, EXIT, usageFailure, type ExitCode } from '../failure.ts'
 import { reasonOf } from '../signing-key.ts'
 import { openIndexForBuilding } from './offline-trail.ts'
-import { indexDirOf } from './trail-access.ts'
+import { indexDirOf } from './trails.ts'
 import { checkDir } from './where.ts'
 
 interface IndexFlags {

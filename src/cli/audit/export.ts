@@ -9,7 +9,8 @@ import { reasonOf } from '../signing-key.ts'
 import { findRecords } from './found-records.ts'
 import { addQueryOptions, queryOf, type QueryFlags } from './query-options.ts'
 import { limitOf } from './search.ts'
-import { addAccessOptions, dirsOf, openTrails, type AccessFlags } from './trail-access.ts'
+import { addAccessOptions, dirsOf, openTrails } from './trail-access.ts'
+import type { AccessFlags } from './trails.ts'
 
 const FORMATS = ['ndjson', 'ocsf', 'csv', 'parquet'] as const
 

@@ -2,7 +2,8 @@
 import type { TrailHead } from '../../core/people-lines.ts'
 import type { Query } from '../../core/trail-query.ts'
 import { mergeByTime } from './merge.ts'
-import { orMissing, type DetailedPage, type FoundEntry, type TrailAccess, type Trails } from './trail-access.ts'
+import { orMissing } from './trail-access.ts'
+import type { DetailedPage, FoundRecord, TrailAccess, Trails } from './trails.ts'
 
 const PAGE = 1000
 
@@ -11,11 +12,6 @@ export interface Paging {
   readonly limit: number
   readonly newestFirst: boolean
   readonly detail?: true
-}
-
-export interface FoundRecord extends FoundEntry {
-  /** Whose trail it is of, where that has a checkpoint. */
-  readonly gateway?: string
 }
 
 export interface FoundRecords {

@@ -1,5 +1,5 @@
 // Records of several trails, a fleet's, as one stream in the order of their times.
-import type { FoundRecord } from './found-records.ts'
+import type { FoundRecord } from './trails.ts'
 
 interface Source {
   readonly found: AsyncIterator<FoundRecord>

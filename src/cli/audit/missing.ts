@@ -2,7 +2,7 @@
 import type { MissingTrail } from '../../core/people-lines.ts'
 import { EXIT, type ExitCode } from '../failure.ts'
 import type { Printer } from '../print.ts'
-import type { Trails } from './trail-access.ts'
+import type { Trails } from './trails.ts'
 
 /** On stderr, so that a script which reads the answer alone has the exit code to go by, and a person sees it last. */
 export function printMissing({ missing }: Pick<Trails, 'missing'>, printer: Printer): void {

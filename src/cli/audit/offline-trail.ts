@@ -9,7 +9,7 @@ import type { TrailIndex } from '../../ports/trail-index.ts'
 import type { Context } from '../command.ts'
 import { CommandFailure, EXIT, usageFailure } from '../failure.ts'
 import { reasonOf } from '../signing-key.ts'
-import { indexDirOf, type AccessFlags, type FoundEntry, type TrailAccess, type TrailAction } from './trail-access.ts'
+import { indexDirOf, type AccessFlags, type FoundEntry, type TrailAccess, type TrailAction } from './trails.ts'
 import { checkDir } from './where.ts'
 
 /** Names each gateway once: a second copy of its trail would count everything twice. */

@@ -14,7 +14,7 @@ import { isExposed, type ControlAddress } from '../control-address.ts'
 import { CommandFailure, EXIT } from '../failure.ts'
 import { refusalLines } from '../refusal.ts'
 import { parseStatus } from '../views.ts'
-import type { TrailAccess, Trails } from './trail-access.ts'
+import type { TrailAccess, Trails } from './trails.ts'
 
 const SEARCH_TIMEOUT_MS = 120_000
 /** With the time that a long list takes on its way. */

@@ -8,7 +8,8 @@ import { addClientOptions } from '../client.ts'
 import { findRecords, type FoundRecords, type Paging } from './found-records.ts'
 import { exitCodeOf, printMissing } from './missing.ts'
 import { addQueryOptions, queryOf, type QueryFlags } from './query-options.ts'
-import { addAccessOptions, openTrails, type AccessFlags, type FoundEntry, type Trails } from './trail-access.ts'
+import { addAccessOptions, openTrails } from './trail-access.ts'
+import type { AccessFlags, FoundEntry, Trails } from './trails.ts'
 
 interface SearchFlags extends QueryFlags, AccessFlags {
   readonly limit?: string

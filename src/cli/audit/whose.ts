@@ -13,7 +13,8 @@ import { checkNames } from './known-names.ts'
 import { addTimeOptions, timeOf, type QueryFlags } from './query-options.ts'
 import { exitCodeOf, printMissing } from './missing.ts'
 import { limitOf } from './search.ts'
-import { addAccessOptions, openTrails, orMissing, type AccessFlags, type Trails } from './trail-access.ts'
+import { addAccessOptions, openTrails, orMissing } from './trail-access.ts'
+import type { AccessFlags, Trails } from './trails.ts'
 
 interface WhoseFlags extends AccessFlags, Pick<QueryFlags, 'since' | 'until' | 'route' | 'client'> {
   readonly limit?: string
