@@ -4,7 +4,7 @@ import { isPseudonym } from './pseudonym.ts'
 import type { PeopleLine } from './people-lines.ts'
 
 /** Far more than any line has. */
-export const PEOPLE_LINE_MAX = 4096
+const PEOPLE_LINE_MAX = 4096
 
 export function formatPeopleLine(line: PeopleLine): string {
   return `${JSON.stringify(line)}\n`

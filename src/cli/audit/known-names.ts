@@ -3,7 +3,7 @@ import { didYouMean } from '../../core/did-you-mean.ts'
 import { withoutPeople } from '../../core/pii.ts'
 import type { WhoseQuery } from '../../core/trail-query.ts'
 import { CommandFailure, EXIT } from '../failure.ts'
-import type { Trails } from './trail-access.ts'
+import type { Trails } from './trails.ts'
 
 const NEWEST = 1000
 

@@ -113,7 +113,7 @@ async function printRows(
 }
 
 /** Under which checkpoint of each trail all that was found stands. */
-export function printTrails(heads: readonly TrailHead[], printer: Printer): void {
+function printTrails(heads: readonly TrailHead[], printer: Printer): void {
   const rows = heads.map(({ gateway, size, root }) => [plain(gateway), String(size), root])
   for (const line of table(['trail', 'entries', 'root of its checkpoint'], rows)) printer.out(...line)
 }

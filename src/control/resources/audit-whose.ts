@@ -14,7 +14,7 @@ import { fail, isRecorded, mayAsk, note, useOf } from '../trail-use.ts'
 const LIMIT = 100
 const LIMIT_MAX = 1_000_000
 
-export const PEOPLE_TYPE = 'application/x-ndjson'
+const PEOPLE_TYPE = 'application/x-ndjson'
 
 export function auditWhoseResources(deps: ControlDeps): readonly Resource[] {
   return [
@@ -73,7 +73,7 @@ function asking(
 }
 
 /** Sends the file and removes it. Rejects only before the head has left; a stream that breaks lacks its last line, which tells. */
-export async function sendPeople(
+async function sendPeople(
   { logger }: Pick<ControlDeps, 'logger'>,
   response: Response,
   { path, bytes }: PeopleFile,
