@@ -11,6 +11,8 @@ const PACKAGES = {
   nginx: 'nginx',
   haproxy: 'haproxy',
   wrk: 'wrk',
+  zsh: 'zsh',
+  fish: 'fish',
 }
 
 const where = [...(process.env.PATH ?? '').split(path.delimiter), '/usr/sbin', '/sbin']

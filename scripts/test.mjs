@@ -8,7 +8,7 @@ import { ensurePackages } from './packages.mjs'
 import { environment, install, root, runtime } from './setup.mjs'
 
 install()
-ensurePackages(['prometheus', 'redis-server', 'chromium'])
+ensurePackages(['prometheus', 'redis-server', 'chromium', 'zsh', 'fish'])
 buildConsole()
 
 const node = runtime()

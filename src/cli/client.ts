@@ -64,12 +64,13 @@ export interface Client {
   read(path: string, more?: Pick<ControlRequest, 'headers' | 'timeoutMs'>): Promise<Answered>
 }
 
-export function createClient(flags: ClientFlags, machine: Machine, printer: Printer): Client {
+/** `patienceMs`: how long an exchange may take (default: 5 s). */
+export function createClient(flags: ClientFlags, machine: Machine, printer: Printer, patienceMs?: number): Client {
   const { env } = machine
   const controls = parseControls(flags.control ?? [], env.PORTCULLIS_CONTROL)
   const keyFile = flags.key ?? env.PORTCULLIS_KEY
   const caFile = flags.ca ?? env.PORTCULLIS_CA
-  const transport = createTransport(caFile === undefined ? undefined : readTextFile(caFile, '--ca'))
+  const transport = createTransport(caFile === undefined ? undefined : readTextFile(caFile, '--ca'), patienceMs)
   const token =
     flags.tokenFile === undefined ? env.PORTCULLIS_TOKEN : readTextFile(flags.tokenFile, '--token-file').trim()
   let key: Promise<SigningKey> | undefined

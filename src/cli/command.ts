@@ -8,6 +8,8 @@ export interface Context {
   readonly printer: Printer
   /** Called once, by the action that ran. */
   readonly finish: (code: number) => void
+  /** All commands, with options and arguments of the one that the words name: for what tells of the command line itself. */
+  readonly describe: (words: readonly string[], printer: Printer) => Promise<Command>
 }
 
 /** Adds a command's arguments, options and action. */

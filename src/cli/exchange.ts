@@ -40,14 +40,17 @@ export interface Received {
   readonly file: string
 }
 
-/** `ca`: PEM of the authorities to trust besides the system's own, for control planes with a private certificate. */
-export function createTransport(ca?: string): Transport {
+/**
+ * `ca`: PEM of the authorities to trust besides the system's own, for control planes with a private certificate. `patienceMs`: how
+ * long an exchange may take that says nothing of it.
+ */
+export function createTransport(ca?: string, patienceMs = ANSWER_TIMEOUT_MS): Transport {
   const ask = async <T>(
     control: ControlAddress,
     request: ControlRequest,
     read: (response: IncomingMessage) => Promise<T>,
   ): Promise<T | { readonly control: ControlAddress; readonly unreachable: string }> => {
-    const timeoutMs = request.timeoutMs ?? ANSWER_TIMEOUT_MS
+    const timeoutMs = request.timeoutMs ?? patienceMs
     try {
       return await read(await open(control, request, timeoutMs, ca))
     } catch (error) {

@@ -16,7 +16,7 @@ export interface Printer {
   out(...segments: readonly Segment[]): void
   /** One line beside the answer: progress, warnings, failures. */
   note(...segments: readonly Segment[]): void
-  /** The answer for a script: one JSON document, with what a terminal would obey escaped. */
+  /** The answer for a script: one document, JSON or what was asked for in its place, with what a terminal would obey escaped. */
   json(value: unknown): void
   /** How far long work has come, in place on a terminal, nothing in a pipe; the empty text takes it away. */
   progress(text: string): void
@@ -40,7 +40,11 @@ export function plain(text: string): string {
 
 const CODES: Readonly<Record<Style, string>> = { bold: '1', dim: '2', red: '1;31', yellow: '33', green: '32' }
 
-export function createPrinter(machine: Pick<Machine, 'env' | 'stdout' | 'stderr'>): Printer {
+/** `scriptText`: how answers for scripts are written, without the newline at their end. */
+export function createPrinter(
+  machine: Pick<Machine, 'env' | 'stdout' | 'stderr'>,
+  scriptText: (value: unknown) => string = escapedJson,
+): Printer {
   const colored = (stream: { isTTY: boolean | undefined }): boolean =>
     stream.isTTY === true && (machine.env.NO_COLOR ?? '') === '' && machine.env.TERM !== 'dumb'
   const outColored = colored(machine.stdout)
@@ -48,7 +52,7 @@ export function createPrinter(machine: Pick<Machine, 'env' | 'stdout' | 'stderr'
   return {
     out: (...segments) => machine.stdout.write(`${render(segments, outColored)}\n`),
     note: (...segments) => machine.stderr.write(`${render(segments, noteColored)}\n`),
-    json: (value) => machine.stdout.write(`${escapedJson(value)}\n`),
+    json: (value) => machine.stdout.write(`${scriptText(value)}\n`),
     progress: (text) => {
       if (machine.stderr.isTTY) machine.stderr.write(`\r\x1b[K${plain(text)}`)
     },
@@ -69,8 +73,17 @@ function render(segments: readonly Segment[], colored: boolean): string {
 
 /** JSON.stringify leaves DEL, C1 controls and bidi overrides as they are; here each is written as \uXXXX. */
 export function escapedJson(value: unknown): string {
-  // Newlines are stringify's own, between values: inside texts it has escaped them.
-  return JSON.stringify(value, null, 2).replace(UNSEEN, (found) => (found === '\n' ? found : escapedUnits(found)))
+  return escapeUnseen(JSON.stringify(value, null, 2), escapedUnits)
+}
+
+/** Whether the text, of one line or several, can be shown as it is. */
+export function isSeen(text: string): boolean {
+  return escapeUnseen(text, () => '') === text
+}
+
+/** Newlines stay: those of a document are its own, between values. */
+export function escapeUnseen(text: string, escaped: (character: string) => string): string {
+  return text.replace(UNSEEN, (found) => (found === '\n' ? found : escaped(found)))
 }
 
 function escapedUnits(text: string): string {

@@ -1,84 +1,21 @@
-// The command line: finds the command, loads only what it needs, and turns every ending into an exit code.
-import { readFileSync } from 'node:fs'
-import { Command, CommanderError } from 'commander'
-import type { Context, Define } from './command.ts'
+// The command line: runs what was named, and turns every ending into an exit code.
+import { CommanderError, type Command } from 'commander'
+import { chooseFormat, formatOfWords, type AnswerFormat } from './answer-format.ts'
 import { CommandFailure, EXIT } from './failure.ts'
 import { shieldIds } from './ids.ts'
 import type { Machine } from './machine.ts'
-import { createPrinter, type Printer } from './print.ts'
-
-interface Entry {
-  readonly summary: string
-  readonly load: () => Promise<{ define: Define }>
-}
-
-// Only the command that was named is loaded: a client command must start at once.
-const COMMANDS: Readonly<Record<string, Entry>> = {
-  serve: { summary: 'run the gateway, or check its config', load: () => import('./commands/serve.ts') },
-  init: { summary: 'write a config from an OpenAPI document', load: () => import('./commands/init.ts') },
-  status: { summary: 'show what is locked, and who has proven it', load: () => import('./commands/status.ts') },
-  freeze: { summary: 'lock everything, now', load: () => import('./commands/freeze.ts') },
-  lock: { summary: 'lock a part: routes, tags, callers, people', load: () => import('./commands/lock.ts') },
-  release: {
-    summary: 'propose to release locks; another person approves',
-    load: () => import('./commands/release.ts'),
-  },
-  approve: { summary: 'approve what another person proposed', load: () => import('./commands/approve.ts') },
-  exempt: { summary: 'let a part of what is locked pass for a while', load: () => import('./commands/exempt.ts') },
-  explain: { summary: 'say which lock decides for a request, and why', load: () => import('./commands/explain.ts') },
-  impact: {
-    summary: 'say what a lock would have refused in the last 15 minutes',
-    load: () => import('./commands/impact.ts'),
-  },
-  anomalies: {
-    summary: 'show what detectors of people found, and answer it',
-    load: () => import('./commands/anomalies.ts'),
-  },
-  replay: { summary: "run recorded traffic through a config's limits", load: () => import('./commands/replay.ts') },
-  simulate: {
-    summary: 'mix a simulated attack into a log, or play it at your own gateway',
-    load: () => import('./commands/simulate.ts'),
-  },
-  drill: { summary: 'rehearse a freeze, with canaries alone', load: () => import('./commands/drill.ts') },
-  seal: { summary: 'sign a freeze beforehand, to be kept offline', load: () => import('./commands/seal.ts') },
-  enrol: { summary: 'propose a responder, or one more key of one', load: () => import('./commands/enrol.ts') },
-  retire: { summary: 'propose that a responder or a key signs no more', load: () => import('./commands/retire.ts') },
-  recover: {
-    summary: 'enrol a key on this host, offline, when keys are lost',
-    load: () => import('./commands/recover.ts'),
-  },
-  sessions: { summary: 'revoke OTP sessions', load: () => import('./commands/sessions.ts') },
-  otp: { summary: 'enrol authenticators of people who work with records', load: () => import('./commands/otp.ts') },
-  fleet: { summary: 'found a fleet, or give up a gateway of it', load: () => import('./commands/fleet.ts') },
-  doctor: { summary: 'look at what a gateway needs on this host', load: () => import('./commands/doctor.ts') },
-  keygen: { summary: "make a responder's key pair", load: () => import('./commands/keygen.ts') },
-  witness: { summary: 'remember the trails of gateways elsewhere', load: () => import('./commands/witness.ts') },
-  certificate: {
-    summary: 'fetch the proof of a lock, or check one offline',
-    load: () => import('./commands/certificate.ts'),
-  },
-  watch: { summary: 'the state in a terminal, drawn anew each second', load: () => import('./commands/watch.ts') },
-  incident: {
-    summary: 'open, show, report and close an incident',
-    load: () => import('./commands/incident.ts'),
-  },
-  audit: { summary: 'check, search, prove and export the audit trail', load: () => import('./commands/audit.ts') },
-}
-
-/** How the commands stand in the help: what a person in an incident looks for comes first. */
-const GROUPS: Readonly<Record<string, readonly string[]>> = {
-  'A leak, now:': ['status', 'watch', 'anomalies', 'impact', 'explain', 'freeze', 'lock', 'sessions'],
-  'Opening again, by two people:': ['release', 'approve', 'exempt'],
-  'Afterwards:': ['incident', 'audit', 'certificate'],
-  'Beforehand:': ['drill', 'seal', 'keygen', 'enrol', 'retire', 'recover', 'otp', 'replay', 'simulate'],
-  'Running it:': ['serve', 'init', 'doctor', 'fleet', 'witness'],
-}
+import { createPrinter, escapedJson, type Printer } from './print.ts'
+import { createProgram } from './program.ts'
 
 const TAKES_IDS = ['release', 'approve', 'exempt']
 
 /** Runs the command that `argv` (without node and script) names. Resolves with the exit code (contract, 1); never rejects. */
 export async function runCli(argv: readonly string[], machine: Machine): Promise<number> {
-  const printer = createPrinter(machine)
+  let scriptText: ((value: unknown) => string) | undefined
+  const printer = createPrinter(machine, (value) => (scriptText ?? escapedJson)(value))
+  const answerIn = async (format: AnswerFormat): Promise<void> => {
+    if (format === 'yaml') scriptText ??= (await import('./yaml-text.ts')).createYamlStream()
+  }
   const output = watchOutput(machine)
   let code: number = EXIT.done
   try {
@@ -89,11 +26,14 @@ export async function runCli(argv: readonly string[], machine: Machine): Promise
         code = ended
       },
     })
+    program.hook('preAction', (_program, command) => answerIn(chooseFormat(command)))
     await program.parseAsync(shielded(argv, program), { from: 'user' })
     await output.settled()
     return code
   } catch (error) {
-    return endBadly(error, argv, printer)
+    const format = formatOfWords(argv)
+    await answerIn(format)
+    return endBadly(error, format !== 'text', printer)
   }
 }
 
@@ -124,58 +64,10 @@ function watchOutput({ stdout, stderr }: Machine): { settled: () => Promise<void
   }
 }
 
-async function createProgram(argv: readonly string[], context: Context): Promise<Command> {
-  const { machine, printer } = context
-  const program = new Command('portcullis')
-  program
-    .description('A gateway that drops the gate on every API at once, proves it, and can answer afterwards.')
-    .showHelpAfterError('(see portcullis help)')
-    .exitOverride()
-    .configureOutput({
-      writeOut: (text) => {
-        printer.document(text)
-      },
-      writeErr: (text) => {
-        for (const line of text.trimEnd().split('\n')) printer.note(line)
-      },
-      getOutHasColors: () => false,
-      getErrHasColors: () => false,
-      ...(machine.stdout.isTTY ? { getOutHelpWidth: () => machine.stdout.columns } : { getOutHelpWidth: () => 100 }),
-    })
-  if (argv.includes('--version') || argv.includes('-V')) program.version(versionText(), '-V, --version')
-  else program.option('-V, --version', 'print the version')
-  const named = argv.find((argument) => Object.hasOwn(COMMANDS, argument))
-  for (const [name, entry, group] of inGroups()) {
-    const command = program.command(name).description(entry.summary)
-    if (group !== undefined) command.helpGroup(group)
-    command.showHelpAfterError(`(see portcullis help ${name})`)
-    if (name === named) (await entry.load()).define(command, context)
-  }
-  program.addHelpText('after', '\nExit codes: 0 done, 1 failed, 2 bad usage or config, 3 not everywhere confirmed.\n')
-  return program
-}
-
-/** Every command in the order of the help; those that no group names come last. */
-function inGroups(): readonly (readonly [name: string, entry: Entry, group: string | undefined])[] {
-  const grouped = Object.entries(GROUPS).flatMap(([group, names]) => names.map((name) => [name, group] as const))
-  const groupOf = new Map(grouped)
-  const place = new Map(grouped.map(([name], index) => [name, index]))
-  return Object.entries(COMMANDS)
-    .map(([name, entry]) => [name, entry, groupOf.get(name)] as const)
-    .toSorted(([a], [b]) => (place.get(a) ?? Infinity) - (place.get(b) ?? Infinity) || 0)
-}
-
-function versionText(): string {
-  const manifest: unknown = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
-  return typeof manifest === 'object' && manifest !== null && 'version' in manifest
-    ? String(manifest.version)
-    : 'unknown'
-}
-
-function endBadly(error: unknown, argv: readonly string[], printer: Printer): number {
+function endBadly(error: unknown, isForScript: boolean, printer: Printer): number {
   if (error instanceof CommanderError) {
     if (error.exitCode === 0) return EXIT.done
-    if (argv.includes('--json')) printer.json({ error: { exitCode: EXIT.usage, problems: [error.message] } })
+    if (isForScript) printer.json({ error: { exitCode: EXIT.usage, problems: [error.message] } })
     return EXIT.usage
   }
   const failure =
@@ -183,6 +75,6 @@ function endBadly(error: unknown, argv: readonly string[], printer: Printer): nu
       ? error
       : new CommandFailure(EXIT.failed, `portcullis failed: ${error instanceof Error ? error.message : String(error)}`)
   for (const line of failure.lines) printer.note({ style: 'red', text: line })
-  if (argv.includes('--json')) printer.json({ error: { exitCode: failure.exitCode, problems: failure.lines } })
+  if (isForScript) printer.json({ error: { exitCode: failure.exitCode, problems: failure.lines } })
   return failure.exitCode
 }

@@ -34,7 +34,7 @@ export const define: Define = (command, context) => {
     exempt: 'let this caller pass this detector for a while (commander)',
   }
   for (const action of ACTIONS) {
-    const answer = command.command(action).description(says[action]).argument('<id>', 'id of the finding')
+    const answer = command.command(action).description(says[action]).argument('<finding-id>', 'which finding')
     answer.requiredOption('--reason <text>', 'why')
     if (action !== 'accept') answer.requiredOption('--for <duration>', 'how long, 30d at most')
     addClientOptions(answer).action(async (id: string, flags: AnswerFlags) => {

@@ -38,15 +38,15 @@ export const define: Define = (command, context) => {
   const show = addClientOptions(
     command
       .command('show')
-      .alias('list')
-      .argument('[id]', 'one; else all')
+        .alias('list')
+      .argument('[incident-id]', 'one; else all')
       .description('both clocks, and what belongs to it'),
   )
   show.action(async (id: string | undefined, flags: ClientFlags) => {
     context.finish(await showIncidents(id, flags, context))
   })
   const reported = addClientOptions(
-    command.command('reported').argument('<id>').description('mark it as reported: nothing is sent by this'),
+    command.command('reported').argument('<incident-id>').description('mark it as reported: nothing is sent by this'),
   ).addOption(new Option('--to <whom>', 'who has it now').choices(['cert-in', 'board']).makeOptionMandatory())
   reported.action(async (id: string, flags: OrderFlags) => {
     const to = flags.to ?? 'cert-in'
@@ -58,7 +58,9 @@ export const define: Define = (command, context) => {
       ),
     )
   })
-  const close = addClientOptions(command.command('close').argument('<id>').description('its clocks are run no longer'))
+  const close = addClientOptions(
+    command.command('close').argument('<incident-id>').description('its clocks are run no longer'),
+  )
   close.option('--reason <text>', 'why, for the trail').action(async (id: string, flags: OrderFlags) => {
     context.finish(await give({ incident: id, action: 'close', reason: flags.reason }, flags, context))
   })
@@ -72,7 +74,10 @@ export const define: Define = (command, context) => {
 
 function defineOpen(command: Command, context: Context): void {
   const open = addClientOptions(
-    command.command('open').argument('<id>').description('start both clocks: 6 h to CERT-In, 72 h to the Board'),
+    command
+      .command('open')
+      .argument('<incident-id>')
+      .description('start both clocks: 6 h to CERT-In, 72 h to the Board'),
   )
   open
     .requiredOption('--title <text>', 'what it is about')
@@ -87,7 +92,7 @@ function defineReport(command: Command, context: Context): void {
   addClientOptions(
     command
       .command('report')
-      .argument('<id>')
+      .argument('<incident-id>')
       .description('draft the reports and write the evidence pack, from the trail itself; nothing is sent'),
   )
     .requiredOption('--dir <dir>', 'the trail, or a copy of it')

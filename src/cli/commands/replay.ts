@@ -7,7 +7,7 @@ import { didYouMean } from '../../core/did-you-mean.ts'
 import { createTally, type ReplayReport } from '../../throttle/replay/report.ts'
 import { examples, type Context, type Define } from '../command.ts'
 import { EXIT, usageFailure, type ExitCode } from '../failure.ts'
-import { LOG_FORMATS, openLog, type Log } from '../replay/open-log.ts'
+import { formatOption, openLog, type Log } from '../replay/open-log.ts'
 import { printReports } from '../replay/print-report.ts'
 import { createPolicyArm } from '../replay/route-lines.ts'
 
@@ -28,7 +28,7 @@ export const define: Define = (command, context) => {
     .argument('<log>', "a log file (.gz too), or a trail's directory")
     .requiredOption('--config <file>', 'the config whose limits are tried')
     .option('--against <file>', 'another config, tried beside it')
-    .option('--format <format>', `one of ${LOG_FORMATS.join(', ')}`, 'auto')
+    .addOption(formatOption())
     .option('--columns <map>', 'which column is what: time=date+time,address=ip,subject=cik,status=code,label=label')
     .option('--route <id>', 'the route of lines that have no path')
     .option('--warm-up <duration>', 'lines of this time from the first on are judged and not counted', '60m')

@@ -16,7 +16,7 @@ interface RetireFlags extends ClientFlags {
 
 export const define: Define = (command, context) => {
   command
-    .argument('<name>', 'the name of the responder')
+    .argument('<responder>', 'their name')
     .option('--public-key <key>', 'this one key of theirs alone, by its first 12 characters or more')
     .option('--reason <text>', 'why, for the trail')
   addClientOptions(command)

@@ -2,13 +2,14 @@
 import { createWriteStream } from 'node:fs'
 import { once } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
+import { Argument } from 'commander'
 import { FAMILIES, inject, type Family } from '../../throttle/replay/families.ts'
 import { BENIGN, type LogEvent } from '../../throttle/replay/event.ts'
 import { createRandom } from '../../throttle/replay/random.ts'
 import { examples, type Context, type Define } from '../command.ts'
 import { EXIT, usageFailure, type ExitCode } from '../failure.ts'
 import { didYouMean } from '../../core/did-you-mean.ts'
-import { LOG_FORMATS, openLog } from '../replay/open-log.ts'
+import { formatOption, openLog } from '../replay/open-log.ts'
 
 interface SimulateFlags {
   readonly into?: string
@@ -25,10 +26,10 @@ interface SimulateFlags {
 
 export const define: Define = (command, context) => {
   command
-    .argument('<family>', `one of ${FAMILIES.map(({ name }) => name).join(', ')}`)
+    .addArgument(familyArgument())
     .option('--into <log>', 'a benign log that it is mixed into')
     .option('--out <file>', 'where the mixed log goes, as NDJSON with labels (standard output unless said)')
-    .option('--format <format>', `format of the log: one of ${LOG_FORMATS.join(', ')}`, 'auto')
+    .addOption(formatOption())
     .option('--columns <map>', 'which column of the log is what')
     .option('--after <minutes>', 'how long after the first line it begins', '60')
     .option('--at <url>', 'or a gateway of your own, on loopback, that it is played at')
@@ -48,6 +49,12 @@ export const define: Define = (command, context) => {
   command.action(async (name: string, flags: SimulateFlags) => {
     context.finish(await simulate(name, flags, context))
   })
+}
+
+function familyArgument(): Argument {
+  const argument = new Argument('<family>', 'what is simulated')
+  argument.argChoices = FAMILIES.map(({ name }) => name)
+  return argument
 }
 
 async function simulate(name: string, flags: SimulateFlags, context: Context): Promise<ExitCode> {

@@ -14,9 +14,10 @@ import {
   type Fields,
   type Parsed,
 } from '../../throttle/replay/parse-line.ts'
+import { Option } from 'commander'
 import { usageFailure } from '../failure.ts'
 
-export const LOG_FORMATS = ['auto', 'combined', 'ndjson', 'csv', 'tsv', 'trail'] as const
+const LOG_FORMATS = ['auto', 'combined', 'ndjson', 'csv', 'tsv', 'trail'] as const
 type LogFormat = (typeof LOG_FORMATS)[number]
 
 export interface LogOptions {
@@ -30,6 +31,10 @@ export interface Log {
   /** Bytes read so far and in all, for progress. */
   readonly read: { done: number; readonly total: number }
   events(): AsyncGenerator<LogEvent>
+}
+
+export function formatOption(): Option {
+  return new Option('--format <format>', 'format of the log').choices(LOG_FORMATS).default('auto')
 }
 
 /** Named lines are kept to the first of them. */
