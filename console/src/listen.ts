@@ -2,17 +2,20 @@
 import type { LockView, OrderAccepted, StatusView } from '../../src/ports/control-api.ts'
 import type {
   CohortsEvent,
+  ChangeView,
   DecisionsEvent,
   FleetProofEvent,
   RatesView,
   RateSecond,
 } from '../../src/ports/live-views.ts'
 import { ask, readEvents, Refused, type ServerEvent } from './api.ts'
+import { changeText } from './parts/changes.tsx'
 import { signOut } from './session.ts'
 import { decisions, DECISIONS_KEPT, state, type Moment } from './state.ts'
 
 const SECONDS_KEPT = 900
 const MOMENTS_KEPT = 200
+const CHANGES_KEPT = 200
 const POLL_MS = 2000
 const RETRY_MS = 1500
 
@@ -78,7 +81,7 @@ function heard(change: Partial<ReturnType<typeof state.get>>): void {
 
 async function loadRates(): Promise<void> {
   const answer = await ask<RatesView>('rates')
-  if (answer.ok) state.set({ seconds: answer.body.seconds.slice(-SECONDS_KEPT) })
+  if (answer.ok) state.set({ seconds: answer.body.seconds.slice(-SECONDS_KEPT), changes: answer.body.changes })
 }
 
 function hear({ event, data }: ServerEvent): void {
@@ -110,6 +113,9 @@ function hear({ event, data }: ServerEvent): void {
       return
     case 'proof':
       takeProof(data as ProofEvent)
+      return
+    case 'change':
+      takeChange(data as ChangeView)
       return
     case 'anomaly':
       remember('anomaly', sentenceOf(data))
@@ -147,6 +153,11 @@ function takeProof({ id, epoch, proven, missing, elapsedMs }: ProofEvent): void 
   if (proof?.id !== id || status?.fleet.name !== undefined) return
   const arrivals = proven.map((worker) => ({ gateway: worker, elapsedMs }))
   heard({ proof: { ...proof, arrivals, total: proven.length + missing.length } })
+}
+
+function takeChange(change: ChangeView): void {
+  state.set({ changes: [...state.get().changes, change].slice(-CHANGES_KEPT) })
+  remember('change', [change.kind, change.outcome, changeText(change)].filter((part) => part !== undefined).join(' · '))
 }
 
 function remember(kind: Moment['kind'], text: string): void {

@@ -86,7 +86,15 @@ export function signOut(why?: 'idle' | 'refused'): void {
   // What was signed in with a key is ended at the gateway too.
   if (session.role !== 'machine') void ask('logout', {})
   leave()
-  state.set({ session: undefined, ended: why, status: undefined, proof: undefined, seconds: [], moments: [] })
+  state.set({
+    session: undefined,
+    ended: why,
+    status: undefined,
+    proof: undefined,
+    seconds: [],
+    changes: [],
+    moments: [],
+  })
 }
 
 /** The key that signs here now. */

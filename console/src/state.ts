@@ -1,6 +1,6 @@
 // The page's one state: who is here, what the control plane says, and how fresh that is.
 import type { StatusView } from '../../src/ports/control-api.ts'
-import type { CohortsEvent, DecisionView, RateSecond } from '../../src/ports/live-views.ts'
+import type { ChangeView, CohortsEvent, DecisionView, RateSecond } from '../../src/ports/live-views.ts'
 import type { Role } from '../../src/core/responder.ts'
 import type { Lang } from './messages/messages.ts'
 import { createStore } from './store.ts'
@@ -26,7 +26,7 @@ export interface ProofProgress {
 
 export interface Moment {
   readonly at: number
-  readonly kind: 'lock' | 'release' | 'proof' | 'anomaly'
+  readonly kind: 'lock' | 'release' | 'proof' | 'anomaly' | 'change'
   readonly text: string
 }
 
@@ -49,6 +49,8 @@ export interface PageState {
   readonly seconds: readonly RateSecond[]
   /** Absent until the first word; also for those who may not see it. */
   readonly cohorts: CohortsEvent | undefined
+  /** Starts and reloads of this gateway, oldest first. */
+  readonly changes: readonly ChangeView[]
   readonly moments: readonly Moment[]
   readonly route: string
 }
@@ -67,6 +69,7 @@ export const state = createStore<PageState>({
   proof: undefined,
   seconds: [],
   cohorts: undefined,
+  changes: [],
   moments: [],
   route: 'state',
 })

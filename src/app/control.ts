@@ -74,6 +74,7 @@ export async function openControl(parts: Parts, watches: Watches, notices: Notic
     suggestions: notices.suggestions,
     console: readConsole(CONSOLE_DIR),
     ...(parts.pool === undefined ? {} : { live: parts.live, cohorts: parts.cohorts, rates: openRates(parts) }),
+    changes: parts.changes,
     people: openPeopleDesk(parts, notices.suggestions),
     metrics: async () => ({
       contentType: parts.meters.registry.contentType,
@@ -113,8 +114,12 @@ const CONSOLE_DIR = fileURLToPath(new URL('../../dist/console', import.meta.url)
 const RATES_EVERY_MS = 1000
 
 /** Timers of their own: a page that draws a second must not wait for a look at a disk. */
-function openRates({ clock, meters, live, cohorts, cleanUp }: Parts): Rates {
-  const rates = createRates(clock, () => meters.registry.decisions())
+function openRates({ clock, meters, live, cohorts, changes, cleanUp }: Parts): Rates {
+  const rates = createRates(
+    clock,
+    () => meters.registry.decisions(),
+    () => changes.kept,
+  )
   const timers = [
     setInterval(() => {
       rates.look()

@@ -8,6 +8,7 @@ import { incidentsOf, nearestDue } from '../core/incident.ts'
 import { tableOf } from '../core/ledger.ts'
 import { countByMode, EMPTY_TABLE, isFrozen } from '../core/lock-table.ts'
 import { findOverdue } from '../core/overdue.ts'
+import type { Changes } from '../control/live/changes.ts'
 import type { FleetParts } from '../control/fleet/fleet.ts'
 import { countGateways } from '../control/fleet/views.ts'
 import type { OrderDesk } from '../control/order-desk.ts'
@@ -25,6 +26,7 @@ interface Metered {
   readonly trail: Trail
   readonly clock: Clock
   readonly fleet: { readonly parts: FleetParts } | undefined
+  readonly changes: Changes
   readonly otp: { readonly outstanding: number | undefined }
   /** Of the targets that are checked. */
   readonly targets?: () => GaugeReadings['targets']
@@ -62,6 +64,7 @@ const EMPTY: GaugeReadings = {
   witnessLagSeconds: [],
   gateways: { proven: 0, missing: 1 },
   reloadOk: true,
+  configSince: undefined,
   drillAgeSeconds: undefined,
   incidentsOpen: 0,
   reportDueSeconds: undefined,
@@ -100,6 +103,7 @@ function readGauges({ parts, lastReloadOk }: Attached): GaugeReadings {
         ? { proven: proven ? 1 : 0, missing: proven ? 0 : 1 }
         : countGateways(parts.fleet.parts),
     reloadOk: lastReloadOk(),
+    configSince: inSeconds(parts.changes.configSince),
     drillAgeSeconds: table.drill === undefined ? undefined : (now - table.drill.since) / 1000,
     incidentsOpen: incidents.filter(({ isOpen }) => isOpen).length,
     reportDueSeconds: inSeconds(nearestDue(incidents, 'certIn', now)),

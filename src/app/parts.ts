@@ -4,6 +4,7 @@ import type { Config } from '../config/config.ts'
 import type { Environment } from '../config/process-environment.ts'
 import type { FleetParts } from '../control/fleet/fleet.ts'
 import type { Cohorts } from '../control/live/cohorts.ts'
+import type { Changes } from '../control/live/changes.ts'
 import type { LiveFeed } from '../control/live/live-feed.ts'
 import type { ImpactDesk } from '../control/impact-desk.ts'
 import type { AnomalyBook } from '../control/people/anomaly-book.ts'
@@ -52,6 +53,8 @@ export interface Base {
   /** Hears what the workers have recorded. */
   readonly live: LiveFeed
   readonly cohorts: Cohorts
+  /** Hears of starts, stops and reloads. */
+  readonly changes: Changes
   /** Shared with the workers: counts erasures of recorded detail. */
   readonly erasures: SharedArrayBuffer
   readonly people: PeopleStart & {

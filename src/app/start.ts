@@ -10,6 +10,7 @@ import type { Config } from '../config/config.ts'
 import type { Environment } from '../config/process-environment.ts'
 import { writeGuard } from '../config/guard-file.ts'
 import { createCohorts } from '../control/live/cohorts.ts'
+import { createChanges } from '../control/live/changes.ts'
 import { createLiveFeed } from '../control/live/live-feed.ts'
 import { createImpactDesk } from '../control/impact-desk.ts'
 import { createAnomalyBook } from '../control/people/anomaly-book.ts'
@@ -33,8 +34,9 @@ import { openOtp } from './otp.ts'
 import type { Base, Parts } from './parts.ts'
 import { openTrailDesk } from './trail-desk.ts'
 import { checkpointOf, openTrail } from './trail.ts'
+import { recordLife, tellLife } from './record-change.ts'
 import { packageVersion } from './version.ts'
-import { openWatches, refuseBackDoor } from './watches.ts'
+import { openWatches, refuseBackDoor, type Watches } from './watches.ts'
 
 export interface GatewayDeps {
   readonly config: Config
@@ -54,7 +56,7 @@ export interface RunningGateway {
 export async function startGateway(deps: GatewayDeps): Promise<RunningGateway> {
   const base = await openBase(deps)
   const parts = await openDesk(base, deps.config)
-  const { desk, pool, trail, clock, logger } = parts
+  const { desk, pool, trail, logger } = parts
   refuseBackDoor(deps.config, parts)
   writeGuard(deps.config.store.dir, snapshotOf(deps.config))
   const watches = await openWatches(parts)
@@ -70,13 +72,14 @@ export async function startGateway(deps: GatewayDeps): Promise<RunningGateway> {
   const control = await openControl(parts, watches, notices)
   await openEvents(parts)
   parts.fleet?.start()
-  trail.main.append({ kind: 'start', time: clock.now(), version: packageVersion(), epoch: desk.ledger.epoch })
+  recordLife(parts, 'start', watches.config.hash)
+  tellLife(parts, 'start', watches.config.hash)
   logger.info('ready', { gateway: trail.gatewayName, epoch: desk.ledger.epoch, port, vkey: trail.sealer.vkey })
   return {
     reload: () => {
       void watches.config.tick()
     },
-    stop: () => stop(parts, control),
+    stop: () => stop(parts, control, watches),
   }
 }
 
@@ -94,6 +97,7 @@ async function openBase({ config, env, clock, cleanUp }: GatewayDeps): Promise<B
   const trail = await openTrail({ config, clock, logger, cleanUp, telemetry: meters.main })
   const live = createLiveFeed()
   const cohorts = createCohorts(clock)
+  const changes = createChanges()
   const people = {
     memory: createEngineMemory(config.throttle),
     book: createAnomalyBook(),
@@ -142,7 +146,7 @@ async function openBase({ config, env, clock, cleanUp }: GatewayDeps): Promise<B
     size: () => trail.sealer.size,
   })
   cleanUp.defer(() => trailDesk.stop())
-  const opened = { meters, trail, trailDesk, pool, members, live, cohorts, people, otp, erasures }
+  const opened = { meters, trail, trailDesk, pool, members, live, cohorts, changes, people, otp, erasures }
   return { env, clock, cleanUp, logger, randomness, journal, pseudonymKey, pseudonymKeys, ...opened }
 }
 
@@ -207,15 +211,14 @@ async function openDesk(base: Base, config: Config): Promise<Parts> {
   return { ...base, running, dataPlane, verifier, desk, fleet, listening, impact }
 }
 
-async function stop(
-  { pool, trail, desk, clock, running, cleanUp, logger, fleet }: Parts,
-  control: Control,
-): Promise<boolean> {
+async function stop(parts: Parts, control: Control, watches: Watches): Promise<boolean> {
+  const { pool, running, cleanUp, logger, fleet } = parts
   control.drain()
+  tellLife(parts, 'stop', watches.config.hash)
   logger.info('stopping: what is in flight may finish')
   const clean = (await pool?.stop(running.config.gateway?.drainTimeoutMs ?? 0)) ?? true
   await fleet?.leave()
-  trail.main.append({ kind: 'stop', time: clock.now(), version: packageVersion(), epoch: desk.ledger.epoch })
+  recordLife(parts, 'stop', watches.config.hash)
   const failures = await cleanUp.run()
   for (const failure of failures)
     logger.error('stopping went wrong', { error: failure instanceof Error ? failure.message : String(failure) })

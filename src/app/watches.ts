@@ -16,6 +16,7 @@ import { startEvidence } from './evidence.ts'
 import { createTrailKeeper, type TrailKeeper } from './keep-trail.ts'
 import { createHealth, type Health } from './health.ts'
 import type { Parts } from './parts.ts'
+import { recordConfig } from './record-change.ts'
 
 export interface Watches {
   readonly config: ConfigWatch
@@ -76,6 +77,9 @@ export async function openWatches(parts: Parts): Promise<Watches> {
     now: () => clock.now(),
     locks: () => tableOf(desk.ledger).locks,
     apply: (next) => turns(() => applyConfig(parts, certificates, health, next)),
+    tell: (change) => {
+      recordConfig(parts, change)
+    },
   })
   await config.tick()
   const stopListening = desk.onChange(({ event }) => {

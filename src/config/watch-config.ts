@@ -2,6 +2,7 @@
 import { hash } from 'node:crypto'
 import type { Lock } from '../core/lock.ts'
 import type { Instant } from '../core/time.ts'
+import { changedSections } from './changed-sections.ts'
 import { checkReload, findRestartNeeded, snapshotOf } from './check-reload.ts'
 import type { Config } from './config.ts'
 import type { Environment } from './process-environment.ts'
@@ -17,7 +18,25 @@ export interface ConfigWatchOptions {
   readonly locks: () => readonly Lock[]
   /** Takes the config; resolves with why it could not be taken. */
   readonly apply: (next: Config) => Promise<readonly string[]>
+  /** Told of each text that was judged, once: for the trail. */
+  readonly tell: (change: ConfigChange) => void
 }
+
+/** `hash`: SHA-256 of the text, hex. Nothing of what stands in it: values may be secrets. */
+export type ConfigChange =
+  | {
+      readonly outcome: 'taken'
+      readonly hash: string
+      /** Of the text that was in force until then. */
+      readonly before: string
+      /** Sections by name (changed-sections). */
+      readonly changed: readonly string[]
+      readonly restartNeeded: readonly string[]
+    }
+  | { readonly outcome: 'refused'; readonly hash?: string; readonly reason: ConfigRefusal }
+
+/** No text could be read; it is no config; a lock in force stands against it; something that it names could not be opened. */
+export type ConfigRefusal = 'unreadable' | 'invalid' | 'lock-in-force' | 'unusable'
 
 export interface ConfigWatch {
   /** Looks at the file; for the caller's timer and SIGHUP. Resolves to whether a new config was taken. Never rejects. */
@@ -30,6 +49,8 @@ export interface ConfigWatch {
   readonly restartNeeded: readonly string[]
   /** Keeps the running config when false. */
   readonly lastReloadOk: boolean
+  /** SHA-256 of the text in force, hex; undefined before the first look. */
+  readonly hash: string | undefined
 }
 
 /** Polled rather than watched: file watches miss the link swaps of a ConfigMap. */
@@ -39,23 +60,44 @@ export function createConfigWatch(options: ConfigWatchOptions): ConfigWatch {
   let problems: readonly string[] = []
   let restartNeeded: readonly string[] = []
   let busy = false
+  let inForce: { readonly text: string; readonly hash: string } | undefined
+  let told = ''
+
+  const refuse = (reason: ConfigRefusal, why: readonly string[], text?: string): false => {
+    problems = why
+    const refusal = {
+      outcome: 'refused',
+      reason,
+      ...(text === undefined ? {} : { hash: hash('sha256', text) }),
+    } as const
+    // What is judged anew after a release, and refused again, is no news.
+    if (JSON.stringify(refusal) !== told) options.tell(refusal)
+    told = JSON.stringify(refusal)
+    return false
+  }
 
   const judge = async (text: string): Promise<boolean> => {
     const parsed = parseConfig(text, { file: running.file, env: options.env, now: options.now() })
-    if ('problems' in parsed) {
-      problems = formatProblems(parsed.problems, running.file).split('\n')
-      return false
-    }
+    if ('problems' in parsed) return refuse('invalid', formatProblems(parsed.problems, running.file).split('\n'), text)
     const next = parsed.config
     const refused = checkReload(snapshotOf(running), snapshotOf(next), { locks: options.locks(), now: options.now() })
     if (refused.length > 0) {
-      problems = refused.map(({ path, message }) => `${running.file}: ${path}: ${message}`)
-      return false
+      const why = refused.map(({ path, message }) => `${running.file}: ${path}: ${message}`)
+      return refuse('lock-in-force', why, text)
     }
-    problems = await options.apply(next)
-    if (problems.length > 0) return false
+    const failed = await options.apply(next)
+    if (failed.length > 0) return refuse('unusable', failed, text)
+    problems = []
+    told = ''
     restartNeeded = findRestartNeeded(options.running, next)
     running = next
+    const [before, after] = [inForce, { text, hash: hash('sha256', text) }]
+    inForce = after
+    if (before !== undefined && before.hash !== after.hash)
+      options.tell({
+        ...{ outcome: 'taken', hash: after.hash, before: before.hash, restartNeeded },
+        changed: changedSections(before.text, text),
+      })
     return true
   }
 
@@ -69,13 +111,13 @@ export function createConfigWatch(options: ConfigWatchOptions): ConfigWatch {
         if (seen === undefined && typeof text === 'string') {
           // The first look is at what the process was started with.
           seen = now
+          inForce = { text, hash: now }
           return false
         }
         if (now === seen) return false
         seen = now
         if (typeof text === 'string') return await judge(text)
-        problems = [`${running.file} ${text.problem}`]
-        return false
+        return refuse('unreadable', [`${running.file} ${text.problem}`])
       } finally {
         busy = false
       }
@@ -88,6 +130,9 @@ export function createConfigWatch(options: ConfigWatchOptions): ConfigWatch {
     },
     get restartNeeded() {
       return restartNeeded
+    },
+    get hash() {
+      return inForce?.hash
     },
     get lastReloadOk() {
       return problems.length === 0

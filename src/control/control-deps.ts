@@ -13,6 +13,7 @@ import type { ConsoleFiles } from './console-files.ts'
 import type { TrailSearch } from '../ports/trail-search.ts'
 import type { FleetParts } from './fleet/fleet.ts'
 import type { Cohorts } from './live/cohorts.ts'
+import type { Changes } from './live/changes.ts'
 import type { LiveFeed } from './live/live-feed.ts'
 import type { PeopleDesk } from './people/people-desk.ts'
 import type { Rates } from './live/rates.ts'
@@ -83,6 +84,7 @@ export interface ControlDeps {
   readonly live?: LiveFeed | undefined
   readonly cohorts?: Cohorts | undefined
   readonly rates?: Rates | undefined
+  readonly changes?: Changes
   /** What detectors of people found, and their limits. */
   readonly people?: PeopleDesk
   readonly metrics: () => Promise<{ readonly contentType: string; readonly body: string }>

@@ -205,7 +205,8 @@ const PATHS = {
   },
   '/api/v1/rates': {
     get: {
-      summary: 'Decisions of the last quarter of an hour, second by second, and the routes of the last minute',
+      summary:
+        'Decisions of the last quarter of an hour, second by second, starts and reloads of its time, and the routes of the last minute',
       responses: { 200: json({ type: 'object' }, 'Rates'), ...refused(401, 404) },
     },
   },
@@ -213,7 +214,7 @@ const PATHS = {
   '/api/v1/events': {
     get: {
       summary:
-        'Server-sent events: lock, release, proof, fleet-proof, status; with `live`, counters, decisions and cohorts too',
+        'Server-sent events: lock, release, proof, fleet-proof, status, change (start, stop, config); with `live`, counters, decisions and cohorts too',
       parameters: [
         {
           name: 'live',

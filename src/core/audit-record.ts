@@ -187,9 +187,28 @@ export interface GapRecord extends Common {
   readonly to?: Instant
 }
 
-interface LifeRecord extends Common {
+export interface LifeRecord extends Common {
   readonly kind: 'start' | 'stop'
   readonly version: string
+  readonly epoch: number
+  /** SHA-256 of the text of the config in force, hex. */
+  readonly config?: string
+}
+
+/** The config was read anew. Its sections stand here by name alone: values may be secrets. */
+export interface ConfigRecord extends Common {
+  readonly kind: 'config'
+  readonly outcome: 'taken' | 'refused'
+  /** SHA-256 of its text, hex; absent where none could be read. */
+  readonly config?: string
+  /** Of the text that was in force until then. */
+  readonly previous?: string
+  /** The first of what has changed, such as `routes.beneficiary.read`, and how many more there are. */
+  readonly changed?: readonly string[]
+  readonly more?: number
+  /** Keys that count from the next start on. */
+  readonly restartNeeded?: readonly string[]
+  readonly reason?: 'unreadable' | 'invalid' | 'lock-in-force' | 'unusable'
   readonly epoch: number
 }
 
@@ -258,6 +277,7 @@ export type AuditRecord =
   | GapRecord
   | ClockRecord
   | LifeRecord
+  | ConfigRecord
   | LeaseRecord
   | PseudonymRecord
   | AccessRecord

@@ -33,6 +33,21 @@ export interface RateSecond {
   readonly decisions: Readonly<Partial<Record<DecisionLabel, number>>>
 }
 
+/** This gateway has started or stops, or its config was read anew: what a time line shows beside locks. All of it stands in the trail. */
+export interface ChangeView {
+  /** Epoch milliseconds. */
+  readonly at: number
+  readonly kind: 'start' | 'stop' | 'config'
+  readonly version?: string
+  /** SHA-256 of the config's text, hex. */
+  readonly config?: string
+  readonly outcome?: 'taken' | 'refused'
+  /** The first of the sections that have changed, by name, and how many more there are. */
+  readonly changed?: readonly string[]
+  readonly more?: number
+  readonly reason?: string
+}
+
 export interface RouteRate {
   readonly route: string
   readonly allowed: number
@@ -45,6 +60,8 @@ export interface RatesView {
   readonly seconds: readonly RateSecond[]
   /** Of the last minute, busiest first. */
   readonly routes: readonly RouteRate[]
+  /** Of the time that the seconds span, oldest first. */
+  readonly changes: readonly ChangeView[]
 }
 
 /** One client stack in the last minute: how a tool is seen that comes from many addresses. */

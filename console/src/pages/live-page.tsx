@@ -2,6 +2,7 @@
 import { useMemo } from 'preact/hooks'
 import { useWords } from '../messages/messages.ts'
 import { Anomalies } from '../parts/anomalies.tsx'
+import { ChangeList } from '../parts/changes.tsx'
 import { RateChart } from '../parts/chart.tsx'
 import { DecisionStream } from '../parts/decision-stream.tsx'
 import { TopClients, TopCohorts, TopRoutes } from '../parts/top-lists.tsx'
@@ -12,7 +13,9 @@ export function LivePage() {
   const t = useWords()
   const seconds = useStore(state, (all) => all.seconds)
   const locks = useStore(state, (all) => all.status?.locks)
+  const changes = useStore(state, (all) => all.changes)
   const landed = useMemo(() => (locks ?? []).map(({ since }) => Date.parse(since)), [locks])
+  const changed = useMemo(() => changes.map(({ at }) => at), [changes])
   const last = seconds.slice(-60)
   const sum = (isAllowed: boolean): number =>
     last.reduce(
@@ -27,11 +30,12 @@ export function LivePage() {
       <h1>{t('live')}</h1>
       <section class="card" aria-labelledby="rates">
         <h2 id="rates">{t('ratesTitle')}</h2>
-        <RateChart seconds={seconds} landed={landed} names={[t('allowed'), t('refused')]} />
+        <RateChart seconds={seconds} landed={landed} changed={changed} names={[t('allowed'), t('refused')]} />
         <p>{t('ratesTable', { allowed: mean(sum(true)), refused: mean(sum(false)) })}</p>
         <p class="hint">
           {t('ratesHint')} {t('onlyThisGateway')}
         </p>
+        <ChangeList changes={changes} />
       </section>
       <Anomalies />
       <div class="columns">

@@ -137,6 +137,7 @@ const EVENT_NAMES = {
   release: 'evRelease',
   proof: 'evProof',
   anomaly: 'evAnomaly',
+  change: 'evChange',
 } as const satisfies Readonly<Record<string, MessageKey>>
 
 function Moments() {

@@ -1,4 +1,4 @@
-// Requests and refusals over time (uPlot), with a line where each lock landed. What it shows is told in words beside it.
+// Requests and refusals over time (uPlot), with a line where each lock landed and, dotted, where the gateway changed. What it shows is told in words beside it.
 import { useEffect, useRef } from 'preact/hooks'
 import uPlot from 'uplot'
 import 'uplot/dist/uPlot.min.css'
@@ -11,6 +11,8 @@ interface Props {
   readonly seconds: readonly RateSecond[]
   /** Epoch milliseconds at which locks landed. */
   readonly landed: readonly number[]
+  /** Epoch milliseconds at which the gateway started or its config was read anew. */
+  readonly changed: readonly number[]
   readonly names: readonly [string, string]
 }
 
@@ -23,13 +25,13 @@ function dataOf(seconds: readonly RateSecond[]): uPlot.AlignedData {
   return [seconds.map(({ at }) => at / 1000), seconds.map(({ decisions }) => decisions.allow ?? 0), refused]
 }
 
-export function RateChart({ seconds, landed, names }: Props) {
+export function RateChart({ seconds, landed, changed, names }: Props) {
   const place = useRef<HTMLDivElement>(null)
   const chart = useRef<uPlot>(undefined)
-  const lines = useRef(landed)
+  const marks = useRef({ landed, changed })
   const zone = useStore(state, (all) => all.zone)
   const theme = useStore(state, (all) => all.theme)
-  lines.current = landed
+  marks.current = { landed, changed }
   useEffect(() => {
     const element = place.current
     if (element === null) return undefined
@@ -57,7 +59,14 @@ export function RateChart({ seconds, landed, names }: Props) {
           // Dashed, so that the two are told apart without their colours.
           { label: names[1], stroke: colour('--bad'), width: 2, dash: [6, 4], points: { show: false } },
         ],
-        hooks: { draw: [(self) => drawLocks(self, lines.current, colour('--warn'))] },
+        hooks: {
+          draw: [
+            (self) => {
+              drawMarks(self, marks.current.landed, { colour: colour('--warn'), dash: [] })
+              drawMarks(self, marks.current.changed, { colour: colour('--text'), dash: [2, 4] })
+            },
+          ],
+        },
       },
       dataOf(seconds),
       element,
@@ -72,7 +81,7 @@ export function RateChart({ seconds, landed, names }: Props) {
   }, [zone, theme, names[0]])
   useEffect(() => {
     chart.current?.setData(dataOf(seconds))
-  }, [seconds, landed])
+  }, [seconds, landed, changed])
   return (
     <>
       <p class="legend" aria-hidden="true">
@@ -83,12 +92,18 @@ export function RateChart({ seconds, landed, names }: Props) {
   )
 }
 
-function drawLocks(self: uPlot, landed: readonly number[], colour: string): void {
+interface Pen {
+  readonly colour: string
+  readonly dash: number[]
+}
+
+function drawMarks(self: uPlot, moments: readonly number[], { colour, dash }: Pen): void {
   const { ctx, bbox } = self
   ctx.save()
   ctx.strokeStyle = colour
   ctx.lineWidth = 2
-  for (const at of landed) {
+  ctx.setLineDash(dash)
+  for (const at of moments) {
     const x = self.valToPos(at / 1000, 'x', true)
     if (x < bbox.left || x > bbox.left + bbox.width) continue
     ctx.beginPath()

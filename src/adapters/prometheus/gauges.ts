@@ -22,6 +22,8 @@ export interface GaugeReadings {
   /** By state; a gateway that has proven the epoch is counted as such beside its state. */
   readonly gateways: Readonly<Record<string, number>>
   readonly reloadOk: boolean
+  /** When the config in force was taken, in seconds of Unix time; undefined before: then there is no series. */
+  readonly configSince: number | undefined
   /** Since the last drill; undefined where there was none: then there is no series. */
   readonly drillAgeSeconds: number | undefined
   readonly incidentsOpen: number
@@ -63,6 +65,12 @@ export function registerGauges(registry: Registry, version: string, read: () => 
   )
   gauge(registry, 'config_last_reload_successful', 'Whether the last reload of the config was taken: 1 or 0.', () =>
     read().reloadOk ? 1 : 0,
+  )
+  gauge(
+    registry,
+    'config_last_reload_success_timestamp_seconds',
+    'When the config in force was taken, at the start or by a reload, in seconds of Unix time.',
+    () => read().configSince,
   )
   gauge(registry, 'drill_age_seconds', 'How long ago the last drill was.', () => read().drillAgeSeconds)
   registerIncidents(registry, read)

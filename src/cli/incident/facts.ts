@@ -2,6 +2,7 @@
 import { readTrail } from '../../audit/reader.ts'
 import { widenShape, type RecordShape } from '../../core/record-shape.ts'
 import type { Instant } from '../../core/time.ts'
+import { CHANGES, changeText } from './changes.ts'
 
 interface TimelineEntry {
   readonly time: Instant
@@ -78,13 +79,16 @@ export async function readFacts(
   span: Span,
   tell: (count: number) => void,
 ): Promise<{ readonly facts: Facts; readonly shape: RecordShape }> {
-  const own = await readOwn(dir, incident)
+  const { changes, ...own } = await readOwn(dir, incident)
   const start = Math.min(own.noticedAt ?? Infinity, own.firstOrderAt ?? Infinity)
   const from = span.from ?? (start === Infinity ? 0 : start - LOOK_BACK_MS)
   const to = span.to ?? own.closedAt ?? Infinity
   const shape: RecordShape = new Map()
   const counted = await countTraffic(dir, { from, to }, shape, tell)
-  return { facts: { incident, ...own, clocks: aroundOf(own.clocks, from, to), ...counted }, shape }
+  // Of an incident that nobody has named there is no time line.
+  const meanwhile = own.timeline.length === 0 ? [] : changes.filter(({ time }) => time >= from && time <= to)
+  const timeline = [...own.timeline, ...meanwhile].sort((a, b) => a.index - b.index)
+  return { facts: { incident, ...own, timeline, clocks: aroundOf(own.clocks, from, to), ...counted }, shape }
 }
 
 function aroundOf(clocks: readonly ClockEntry[], from: Instant, to: Instant): readonly ClockEntry[] {
@@ -102,21 +106,27 @@ const textOf = (value: unknown): string => (typeof value === 'string' ? value : 
 const timeOf = (record: Entry['record']): Instant => (typeof record.time === 'number' ? record.time : 0)
 
 /** Of a record of these kinds alone the incident can say something; all else is not even parsed. */
-const OWN = [Buffer.from('"kind":"order"'), Buffer.from('"kind":"proof"'), Buffer.from('"kind":"clock"')]
+const OWN = ['order', 'proof', 'clock', ...CHANGES].map((kind) => Buffer.from(`"kind":"${kind}"`))
 
-async function readOwn(dir: string, incident: string): Promise<Listed> {
+async function readOwn(
+  dir: string,
+  incident: string,
+): Promise<Listed & { readonly changes: readonly TimelineEntry[] }> {
   const timeline: TimelineEntry[] = []
+  const changes: TimelineEntry[] = []
   const clocks: ClockEntry[] = []
   const locks = new Map<string, Instant>()
   const found: Draft = {}
   for await (const [index, entry] of readTrail(dir)) {
     if (index === undefined || !OWN.some((kind) => entry.includes(kind))) continue
     const record = JSON.parse(entry.toString()) as Entry['record']
+    const change = changeText(record)
+    if (change !== undefined) changes.push({ time: timeOf(record), index, what: change })
     if (record.kind === 'clock') clocks.push({ time: timeOf(record), index, alarm: record.alarm === true })
     const what = takeOwn(record, incident, locks, found)
     if (what !== undefined) timeline.push({ time: timeOf(record), index, what })
   }
-  return { ...found, lockEpochs: found.lockEpochs ?? [], timeline, clocks, locks: locks.size }
+  return { ...found, lockEpochs: found.lockEpochs ?? [], timeline, changes, clocks, locks: locks.size }
 }
 
 type Draft = { -readonly [Key in keyof Listed]?: Listed[Key] }

@@ -1,7 +1,7 @@
 // The last quarter of an hour of decisions, second by second, out of the counters that the workers keep for the metrics anyway.
 import type { DecisionLabel } from '../../core/decision.ts'
 import type { Clock } from '../../ports/clock.ts'
-import type { RateSecond, RatesView, RouteRate } from '../../ports/live-views.ts'
+import type { ChangeView, RateSecond, RatesView, RouteRate } from '../../ports/live-views.ts'
 import { formatInstant } from '../instants.ts'
 
 const SECONDS_MAX = 900
@@ -23,7 +23,11 @@ export interface Rates {
   listen(listener: (second: RateSecond) => void): () => void
 }
 
-export function createRates(clock: Pick<Clock, 'now'>, read: () => readonly DecisionTotal[]): Rates {
+export function createRates(
+  clock: Pick<Clock, 'now'>,
+  read: () => readonly DecisionTotal[],
+  changes: () => readonly ChangeView[] = () => [],
+): Rates {
   const listeners = new Set<(second: RateSecond) => void>()
   const seconds: RateSecond[] = []
   const routes: ReadonlyMap<string, RouteRate>[] = []
@@ -40,7 +44,11 @@ export function createRates(clock: Pick<Clock, 'now'>, read: () => readonly Deci
       for (const listener of listeners) listener(second)
     },
     get view() {
-      return { now: formatInstant(clock.now()), seconds: [...seconds], routes: totalOf(routes) }
+      const since = clock.now() - SECONDS_MAX * 1000
+      return {
+        ...{ now: formatInstant(clock.now()), seconds: [...seconds], routes: totalOf(routes) },
+        changes: changes().filter(({ at }) => at >= since),
+      }
     },
     listen(listener) {
       listeners.add(listener)

@@ -47,6 +47,9 @@ export function eventResource(
             send(response, 'fleet-proof', event)
           }),
           tellLease(deps, response),
+          deps.changes?.listen((change) => {
+            send(response, 'change', change)
+          }),
           ...(request.query.live === undefined ? [] : tellLive(deps, response, caller)),
         ]
         const heartbeat = setInterval(() => {
@@ -55,7 +58,7 @@ export function eventResource(
         }, HEARTBEAT_MS).unref()
         response.on('close', () => {
           listeners--
-          for (const stop of stops) stop()
+          for (const stop of stops) stop?.()
           clearInterval(heartbeat)
         })
       },

@@ -21,6 +21,7 @@ const calm: GaugeReadings = {
   witnessLagSeconds: [0, 2],
   gateways: { proven: 2, missing: 1 },
   reloadOk: true,
+  configSince: 1_700_000_000.25,
   drillAgeSeconds: undefined,
   incidentsOpen: 1,
   reportDueSeconds: 7200,
