@@ -63,6 +63,7 @@ const EMPTY: GaugeReadings = {
   clockOffsetSeconds: undefined,
   witnessLagSeconds: [],
   gateways: { proven: 0, missing: 1 },
+  workers: {},
   reloadOk: true,
   configSince: undefined,
   drillAgeSeconds: undefined,
@@ -102,6 +103,7 @@ function readGauges({ parts, lastReloadOk }: Attached): GaugeReadings {
       parts.fleet === undefined
         ? { proven: proven ? 1 : 0, missing: proven ? 0 : 1 }
         : countGateways(parts.fleet.parts),
+    workers: countWorkers(parts.dataPlane.workers, table.epoch),
     reloadOk: lastReloadOk(),
     configSince: inSeconds(parts.changes.configSince),
     drillAgeSeconds: table.drill === undefined ? undefined : (now - table.drill.since) / 1000,
@@ -114,6 +116,12 @@ function readGauges({ parts, lastReloadOk }: Attached): GaugeReadings {
     oldestRecordAgeSeconds: oldest === undefined ? undefined : (now - oldest) / 1000,
     exports: Object.entries(parts.trailDesk.exports).map(([name, state]) => ({ name, ...state })),
   }
+}
+
+function countWorkers(workers: DataPlane['workers'], epoch: number): GaugeReadings['workers'] {
+  const count = { current: 0, behind: 0, dead: 0 }
+  for (const worker of workers) count[worker.alive ? (worker.epoch >= epoch ? 'current' : 'behind') : 'dead'] += 1
+  return count
 }
 
 export function createMeters(version: string, config: Config): Meters {

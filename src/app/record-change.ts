@@ -1,5 +1,5 @@
 // What changes a gateway beside orders, its start, its stop and its config: into the trail, and onto the time lines of who watches.
-import type { ConfigChange } from '../config/watch-config.ts'
+import type { ConfigChange } from '../config/tell-changes.ts'
 import type { ConfigRecord, LifeRecord } from '../core/audit-record.ts'
 import type { ChangeView } from '../ports/live-views.ts'
 import type { Parts } from './parts.ts'

@@ -2,13 +2,13 @@
 import { hash } from 'node:crypto'
 import type { Lock } from '../core/lock.ts'
 import type { Instant } from '../core/time.ts'
-import { changedSections } from './changed-sections.ts'
 import { checkReload, findRestartNeeded, snapshotOf } from './check-reload.ts'
 import type { Config } from './config.ts'
 import type { Environment } from './process-environment.ts'
 import { parseConfig } from './parse-config.ts'
 import { formatProblems } from './problem.ts'
 import { readText } from './read-config.ts'
+import { createChangeTeller, type ConfigChange, type ConfigRefusal } from './tell-changes.ts'
 
 export interface ConfigWatchOptions {
   readonly running: Config
@@ -21,22 +21,6 @@ export interface ConfigWatchOptions {
   /** Told of each text that was judged, once: for the trail. */
   readonly tell: (change: ConfigChange) => void
 }
-
-/** `hash`: SHA-256 of the text, hex. Nothing of what stands in it: values may be secrets. */
-export type ConfigChange =
-  | {
-      readonly outcome: 'taken'
-      readonly hash: string
-      /** Of the text that was in force until then. */
-      readonly before: string
-      /** Sections by name (changed-sections). */
-      readonly changed: readonly string[]
-      readonly restartNeeded: readonly string[]
-    }
-  | { readonly outcome: 'refused'; readonly hash?: string; readonly reason: ConfigRefusal }
-
-/** No text could be read; it is no config; a lock in force stands against it; something that it names could not be opened. */
-export type ConfigRefusal = 'unreadable' | 'invalid' | 'lock-in-force' | 'unusable'
 
 export interface ConfigWatch {
   /** Looks at the file; for the caller's timer and SIGHUP. Resolves to whether a new config was taken. Never rejects. */
@@ -60,19 +44,11 @@ export function createConfigWatch(options: ConfigWatchOptions): ConfigWatch {
   let problems: readonly string[] = []
   let restartNeeded: readonly string[] = []
   let busy = false
-  let inForce: { readonly text: string; readonly hash: string } | undefined
-  let told = ''
+  const teller = createChangeTeller(options.tell)
 
   const refuse = (reason: ConfigRefusal, why: readonly string[], text?: string): false => {
     problems = why
-    const refusal = {
-      outcome: 'refused',
-      reason,
-      ...(text === undefined ? {} : { hash: hash('sha256', text) }),
-    } as const
-    // What is judged anew after a release, and refused again, is no news.
-    if (JSON.stringify(refusal) !== told) options.tell(refusal)
-    told = JSON.stringify(refusal)
+    teller.refused(reason, text)
     return false
   }
 
@@ -88,16 +64,9 @@ export function createConfigWatch(options: ConfigWatchOptions): ConfigWatch {
     const failed = await options.apply(next)
     if (failed.length > 0) return refuse('unusable', failed, text)
     problems = []
-    told = ''
     restartNeeded = findRestartNeeded(options.running, next)
     running = next
-    const [before, after] = [inForce, { text, hash: hash('sha256', text) }]
-    inForce = after
-    if (before !== undefined && before.hash !== after.hash)
-      options.tell({
-        ...{ outcome: 'taken', hash: after.hash, before: before.hash, restartNeeded },
-        changed: changedSections(before.text, text),
-      })
+    teller.taken(text, restartNeeded)
     return true
   }
 
@@ -111,7 +80,7 @@ export function createConfigWatch(options: ConfigWatchOptions): ConfigWatch {
         if (seen === undefined && typeof text === 'string') {
           // The first look is at what the process was started with.
           seen = now
-          inForce = { text, hash: now }
+          teller.started(text)
           return false
         }
         if (now === seen) return false
@@ -132,7 +101,7 @@ export function createConfigWatch(options: ConfigWatchOptions): ConfigWatch {
       return restartNeeded
     },
     get hash() {
-      return inForce?.hash
+      return teller.hash
     },
     get lastReloadOk() {
       return problems.length === 0

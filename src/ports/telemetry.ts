@@ -9,6 +9,10 @@ export interface SettledExchange {
   readonly decision: DecisionLabel
   readonly durationMs: number
   readonly upstreamMs?: number | undefined
+  /** How many people's records it asked for or was given, where it was let through. */
+  readonly people?: number
+  /** Whether its session was opened by a one-time password. */
+  readonly byOtp?: boolean
 }
 
 export type SessionCheck = 'ok' | 'missing' | 'invalid' | 'revoked' | 'insufficient' | 'forbidden' | 'unavailable'

@@ -1,5 +1,5 @@
 // What Prometheus scrapes: a real gateway process with two workers, under traffic of every kind, with locks that land.
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { signOrder, prepareGateway, startRawUpstream } from '../support/gateway-process.ts'
@@ -36,6 +36,7 @@ export async function startTarget(): Promise<Target> {
   })
   writeFileSync(join(gateway.home, 'webhook.secret'), 'a secret of more than thirty-two characters', { mode: 0o600 })
   await gateway.start()
+  const config = readFileSync(gateway.configFile, 'utf8')
   const [desk] = gateway.people
   if (desk === undefined) throw new Error('there is nobody to give orders')
   const lock = (routes: readonly string[], mode: string): Promise<Response> =>
@@ -68,7 +69,11 @@ export async function startTarget(): Promise<Target> {
         otp('request', { number: '+919876543210' }),
         otp('verify', { transaction: 'x', code: '123456' }),
       ])
-      if (round % 20 === 19) await lock(['locked'], 'deny')
+      if (round % 20 === 19) {
+        await lock(['locked'], 'deny')
+        // Another text is another config, though it says the same.
+        writeFileSync(gateway.configFile, `${config}# round ${round}\n`)
+      }
       await delay(20)
     }
   })()

@@ -34,6 +34,10 @@ export const FAMILIES = {
     labels: [],
     buckets: OVERHEAD_SECONDS,
   },
+  people_read_total: {
+    help: "People whose records were asked for or given by requests that were let through, each time anew, by route and whether the session's one-time password was shown.",
+    labels: ['route', 'otp'],
+  },
   session_checks_total: { help: 'Sessions that were judged, by result.', labels: ['result'] },
   throttled_total: { help: 'Requests refused by a limit, by route and detector.', labels: ['route', 'detector'] },
   observed_total: { help: 'Requests that a lock in an observing mode would have refused.', labels: ['mode'] },

@@ -21,6 +21,8 @@ export interface GaugeReadings {
   readonly witnessLagSeconds: readonly number[]
   /** By state; a gateway that has proven the epoch is counted as such beside its state. */
   readonly gateways: Readonly<Record<string, number>>
+  /** This gateway's own, by state. */
+  readonly workers: Readonly<Record<string, number>>
   readonly reloadOk: boolean
   /** When the config in force was taken, in seconds of Unix time; undefined before: then there is no series. */
   readonly configSince: number | undefined
@@ -63,15 +65,7 @@ export function registerGauges(registry: Registry, version: string, read: () => 
     'By how much this clock is slow, as the configured time servers say.',
     () => read().clockOffsetSeconds,
   )
-  gauge(registry, 'config_last_reload_successful', 'Whether the last reload of the config was taken: 1 or 0.', () =>
-    read().reloadOk ? 1 : 0,
-  )
-  gauge(
-    registry,
-    'config_last_reload_success_timestamp_seconds',
-    'When the config in force was taken, at the start or by a reload, in seconds of Unix time.',
-    () => read().configSince,
-  )
+  registerConfig(registry, read)
   gauge(registry, 'drill_age_seconds', 'How long ago the last drill was.', () => read().drillAgeSeconds)
   registerIncidents(registry, read)
   gauge(
@@ -88,6 +82,13 @@ export function registerGauges(registry: Registry, version: string, read: () => 
   )
   labelled(registry, 'locks_active', 'Locks in force, by mode.', 'mode', () =>
     LOCK_MODES.map((mode) => [mode, read().locksByMode[mode]]),
+  )
+  labelled(
+    registry,
+    'workers',
+    'Workers of this gateway: current enforce its epoch, behind do not yet, dead are being replaced.',
+    'state',
+    () => Object.entries(read().workers),
   )
   labelled(
     registry,
@@ -116,6 +117,18 @@ export function registerGauges(registry: Registry, version: string, read: () => 
     registers: [registry],
   })
   build.set({ version, node: process.versions.node }, 1)
+}
+
+function registerConfig(registry: Registry, read: () => GaugeReadings): void {
+  gauge(registry, 'config_last_reload_successful', 'Whether the last reload of the config was taken: 1 or 0.', () =>
+    read().reloadOk ? 1 : 0,
+  )
+  gauge(
+    registry,
+    'config_last_reload_success_timestamp_seconds',
+    'When the config in force was taken, at the start or by a reload, in seconds of Unix time.',
+    () => read().configSince,
+  )
 }
 
 function registerTrail(registry: Registry, read: () => GaugeReadings): void {

@@ -84,6 +84,7 @@ export function createMetricsRegistry(options: MetricsRegistryOptions): MetricsR
       sums.declare('http_requests_total', { route, method, code: '503', decision: 'locked' })
       sums.declare('http_request_duration_seconds', { route })
       sums.declare('upstream_request_duration_seconds', { route })
+      for (const otp of ['yes', 'no']) sums.declare('people_read_total', { route, otp })
       for (const detector of options.detectors) sums.declare('throttled_total', { route, detector })
     }
   }

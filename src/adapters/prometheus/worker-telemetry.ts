@@ -20,6 +20,8 @@ interface RouteSlots {
   readonly upstream: number
   /** By method, status and decision as one number: no text is put together and hashed for each request. */
   readonly requests: Map<number, number>
+  /** By whether there was a one-time password; opened by the first person, since most routes name nobody. */
+  readonly people: { yes?: number; no?: number }
 }
 
 const REQUEST_BOUNDS = boundsOf('http_request_duration_seconds')
@@ -56,9 +58,10 @@ export function createWorkerTelemetry(
 
   return {
     settled: (exchange) => {
-      const { route, durationMs, upstreamMs } = exchange
+      const { route, durationMs, upstreamMs, people = 0 } = exchange
       const slots = routes.get(route) ?? openRoute(writer, routes, route)
       writer.add(requestSlot(writer, slots, exchange), 1)
+      if (people > 0) writer.add(peopleSlot(writer, slots, exchange), people)
       writer.observe(slots.duration, REQUEST_BOUNDS, durationMs / 1000)
       if (upstreamMs !== undefined) writer.observe(slots.upstream, UPSTREAM_BOUNDS, upstreamMs / 1000)
       writer.observe(overhead, OVERHEAD_BOUNDS, (durationMs - (upstreamMs ?? 0)) / 1000)
@@ -89,13 +92,19 @@ export function createWorkerTelemetry(
 }
 
 function openRoute(writer: SlabWriter, routes: Map<string, RouteSlots>, route: string): RouteSlots {
-  const slots = {
+  const slots: RouteSlots = {
     duration: writer.open('http_request_duration_seconds', { route }),
     upstream: writer.open('upstream_request_duration_seconds', { route }),
     requests: new Map<number, number>(),
+    people: {},
   }
   routes.set(route, slots)
   return slots
+}
+
+function peopleSlot(writer: SlabWriter, { people }: RouteSlots, { route, byOtp }: SettledExchange): number {
+  const otp = byOtp === true ? 'yes' : 'no'
+  return (people[otp] ??= writer.open('people_read_total', { route, otp }))
 }
 
 function requestSlot(

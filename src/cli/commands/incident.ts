@@ -38,7 +38,7 @@ export const define: Define = (command, context) => {
   const show = addClientOptions(
     command
       .command('show')
-        .alias('list')
+      .alias('list')
       .argument('[incident-id]', 'one; else all')
       .description('both clocks, and what belongs to it'),
   )

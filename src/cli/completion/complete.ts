@@ -53,23 +53,34 @@ function choicesOf({ argChoices }: Option | Argument, prefix: string): readonly 
 }
 
 function placeOf(program: Command, words: readonly string[]): Place {
-  let [command, option, args, isClosed]: [Command, Option | undefined, number, boolean] = [program, undefined, 0, false]
-  const given = new Set<Option>()
-  for (const word of words) {
-    // An optional value is one unless it looks like an option.
-    if (option !== undefined && (option.required || !word.startsWith('-'))) option = undefined
-    else if (word === '--') isClosed = true
-    else if (!isClosed && word.startsWith('-')) {
-      const named = optionNamed(command, word.split('=', 1)[0] ?? word)
-      if (named !== undefined) given.add(named)
-      option = named !== undefined && takesValue(named) && !word.includes('=') ? named : undefined
-    } else {
-      const below = args === 0 && !isClosed ? command.commands.find((each) => each.name() === word) : undefined
-      if (below === undefined) args += 1
-      else [command, option] = [below, undefined]
-    }
-  }
-  return { command, given, args, isClosed, ...(option?.required === true ? { option } : {}) }
+  let place: Place = { command: program, given: new Set(), args: 0, isClosed: false }
+  for (const word of words) place = after(place, word)
+  const { option, ...rest } = place
+  // A value that may be left out is not asked for.
+  return option?.required === true ? place : rest
+}
+
+function after({ option, ...place }: Place, word: string): Place {
+  const isDashed = word.startsWith('-') && !place.isClosed
+  if (option !== undefined && (option.required || !isDashed)) return place
+  if (word === '--') return { ...place, isClosed: true }
+  return isDashed ? afterOption(place, word) : afterWord(place, word)
+}
+
+function afterOption(place: Place, word: string): Place {
+  const named = optionNamed(place.command, word.split('=', 1)[0] ?? word)
+  if (named === undefined) return place
+  const given = new Set([...place.given, named])
+  return { ...place, given, ...(takesValue(named) && !word.includes('=') ? { option: named } : {}) }
+}
+
+function afterWord(place: Place, word: string): Place {
+  const { command, args, isClosed } = place
+  const below =
+    args === 0 && !isClosed
+      ? command.commands.find((each) => [each.name(), ...each.aliases()].includes(word))
+      : undefined
+  return below === undefined ? { ...place, args: args + 1 } : { ...place, command: below }
 }
 
 function takesValue(option: Option): boolean {

@@ -52,10 +52,18 @@ export function settle(exchange: Exchange, gateway: Gateway): void {
       decision: exchange.decision,
       durationMs: gateway.clock.monotonicMs() - exchange.startedMs,
       upstreamMs: exchange.upstreamMs,
+      people: peopleRead(exchange),
+      byOtp: exchange.session?.byOtp === true,
     })
   } catch (error) {
     report(error, exchange, gateway)
   }
+}
+
+/** As the outcome's record names them. */
+function peopleRead({ decision, subjects, returned }: Exchange): number {
+  if (decision !== 'allow') return 0
+  return returned.length === 0 ? subjects.length : new Set([...subjects, ...returned]).size
 }
 
 function report(error: unknown, exchange: Exchange, gateway: Gateway): void {

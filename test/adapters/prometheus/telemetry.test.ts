@@ -20,6 +20,7 @@ const calm: GaugeReadings = {
   clockOffsetSeconds: undefined,
   witnessLagSeconds: [0, 2],
   gateways: { proven: 2, missing: 1 },
+  workers: { current: 2, behind: 0, dead: 1 },
   reloadOk: true,
   configSince: 1_700_000_000.25,
   drillAgeSeconds: undefined,
