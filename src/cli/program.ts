@@ -68,7 +68,7 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
   __complete: {
     summary: 'say what can come next on a command line',
     isHidden: true,
-    load: () => import('./commands/complete.ts'),
+    load: () => import('./completion/answer-shell.ts'),
   },
 }
 

@@ -1,6 +1,6 @@
 // portcullis __complete -- WORDS: what can come next, a candidate a line, for the scripts of `portcullis completion`.
-import { complete } from '../completion/complete.ts'
-import { knownValues, nameOf, SILENT } from '../completion/known.ts'
+import { complete } from './complete.ts'
+import { knownValues, nameOf, SILENT } from './known.ts'
 import type { Context, Define } from '../command.ts'
 import { EXIT } from '../failure.ts'
 import { plain } from '../print.ts'
