@@ -3,7 +3,7 @@ import { encode } from './base64url.ts'
 import type { StoredKey } from './keys.ts'
 import { assert, isPasskey } from './passkeys.ts'
 
-export type Typ = 'portcullis-order+jwt' | 'portcullis-login+jwt' | 'portcullis-anomaly+jwt'
+export type Typ = 'portcullis-order+jwt' | 'portcullis-login+jwt' | 'portcullis-anomaly+jwt' | 'portcullis-question+jwt'
 
 /** A compact JWS (RFC 7515, RFC 8037). Rejects where nobody touches the passkey. */
 export async function signCompact(key: StoredKey, typ: Typ, claims: object, nowMs: number): Promise<string> {

@@ -52,8 +52,9 @@ export const AUDIT_PATHS = {
   },
   '/api/v1/audit/whose': {
     post: {
-      summary: 'Whose records were read, through which routes, by which clients: counted with and without OTP',
-      ...body({ routes: listOf(text), clients: listOf(text), from: text, to: text, limit: integer }),
+      summary:
+        'Whose records were read, through which routes, by which clients: counted with and without OTP. With `question`, a JWS of typ portcullis-question+jwt that the caller has signed, of all trails of the fleet',
+      ...body({ routes: listOf(text), clients: listOf(text), from: text, to: text, limit: integer, question: text }),
       responses: {
         200: json(objectOf({ reads: integer, subjects: integer }), 'Counts and people'),
         ...refused(400, 401, 403, 503),

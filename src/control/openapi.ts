@@ -75,6 +75,18 @@ const PATHS = {
       responses: { 200: json(objectOf({ taken: integer }), 'Looked at'), ...refused(400, 404, 413, 415) },
     },
   },
+  '/api/v1/fleet/people': {
+    post: {
+      ...open,
+      summary:
+        'Answers a question that a person has signed, passed on and signed by the member of the fleet that was asked',
+      ...body({ question: text, via: text }),
+      responses: {
+        200: other('application/x-ndjson', 'As POST /api/v1/audit/people; Portcullis-Answer seals its SHA-256'),
+        ...refused(400, 403, 404, 413, 415, 503),
+      },
+    },
+  },
   '/api/v1/status': {
     get: { summary: 'What stands', responses: { 200: json(ref('Status'), 'Status'), ...refused(401) } },
   },

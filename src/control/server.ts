@@ -21,6 +21,7 @@ import { auditWhoseResources } from './resources/audit-whose.ts'
 import { docsResources } from './resources/docs.ts'
 import { eventResource } from './resources/events.ts'
 import { explainResource } from './resources/explain.ts'
+import { fleetPeopleResource } from './resources/fleet-people.ts'
 import { fleetOrderResource } from './resources/fleet-orders.ts'
 import { alertmanagerResource } from './resources/alertmanager.ts'
 import { impactResource } from './resources/impact.ts'
@@ -69,6 +70,7 @@ function resourcesOf(deps: ControlDeps, sessions: Sessions): readonly Resource[]
     ...healthResources(deps),
     orderResource(deps),
     fleetOrderResource(deps),
+    fleetPeopleResource(deps),
     ...statusResources(deps),
     ...loginResources(deps, sessions),
     respondersResource(deps),

@@ -1,5 +1,5 @@
 /** What is kept is signed by the gateway's key; what is said anew again and again is authenticated by the fleet secret alone. */
-type SignedType = 'receipt' | 'member' | 'refreeze'
+type SignedType = 'receipt' | 'member' | 'refreeze' | 'asked'
 export type SpokenType = 'heartbeat' | 'proof' | 'question' | 'answer' | 'counts'
 export type EnvelopeType = SignedType | SpokenType
 

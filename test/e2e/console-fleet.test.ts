@@ -216,6 +216,9 @@ if (missing !== undefined) console.warn(`SKIPPED: the console over a fleet was n
       await desk.page.locator('select[name=whose-route]').selectOption('partner.lookup')
       await desk.page.getByRole('button', { name: 'Whose records' }).click()
       await desk.page.locator('[data-whose="3"]').waitFor()
+      // Asked of one page, answered by every trail.
+      await desk.page.locator('[data-trails="3"]').waitFor()
+      expect(await desk.page.locator('[data-missing]').count()).toBe(0)
       await desk.page.locator('input[name=identifier]').fill('9876543210')
       await desk.page.getByRole('button', { name: 'Search', exact: true }).click()
       await desk.page
@@ -286,6 +289,20 @@ if (missing !== undefined) console.warn(`SKIPPED: the console over a fleet was n
         expect.stringMatching(/certificate-\d+\.json: 3 of 3 gateways have shown that they refuse/),
       ])
       for (const visitor of visitors) expect(visitor.complaints).toEqual([])
+    })
+
+    test('a gateway that does not answer is named in the page', async () => {
+      const desk = visitorAt(0)
+      await gatewayAt(2).stop('SIGKILL')
+      await go(desk, 0, 'trail')
+      await desk.page.locator('select[name=whose-route]').selectOption('partner.lookup')
+      await desk.page.getByRole('button', { name: 'Whose records' }).click()
+      const missing = desk.page.locator('[data-missing="1"]')
+      await missing.waitFor()
+      expect(await missing.textContent()).toMatch(
+        /Not the whole fleet.*portcullis\/gateway-[0-9a-f]{12}: connect ECONNREFUSED/,
+      )
+      await desk.page.locator('[data-trails="2"]').waitFor()
     })
   },
 )

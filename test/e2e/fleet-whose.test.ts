@@ -1,11 +1,15 @@
 // Whose records one client has read through three gateways of a fleet: one answer, in which nobody counts twice and nobody is missing
 // without being named. Real gateways, a real Redis; and their trails, copied to one place.
-import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { randomUUID } from 'node:crypto'
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { createFleetSeal } from '../../src/adapters/node/fleet-seal.ts'
+import { loadSigner } from '../../src/adapters/node/signer.ts'
 import type { FleetWhose } from '../../src/core/people-lines.ts'
 import { keyFileOf } from '../support/browser.ts'
+import { LOGIN_TYP, signCompact } from '../support/control-signing.ts'
 import { describeWithRedis, fleetStoreOf, isReady, orderUntilKept } from '../support/fleet-processes.ts'
 import {
   eventually,
@@ -15,8 +19,10 @@ import {
   signOrder,
   startRawUpstream,
   type GatewayProcess,
+  type Person,
   type Upstream,
 } from '../support/gateway-process.ts'
+import { makeSigner } from '../support/fleet-rig.ts'
 import { startRedis, type RedisServer } from '../support/redis-server.ts'
 
 const FLEET = 'cowin-whose'
@@ -28,7 +34,7 @@ const people = [
   makePerson('chief', 'commander'),
   makePerson('clerk', 'viewer'),
 ] as const
-const [lead, , clerk] = people
+const [lead, chief, clerk] = people
 
 describeWithRedis('whose records were read through a fleet was')('three gateways, one client', () => {
   const home = mkdtempSync(path.join(tmpdir(), 'portcullis-whose-'))
@@ -159,6 +165,107 @@ describeWithRedis('whose records were read through a fleet was')('three gateways
     expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining('a viewer does not search the trail')])
   })
 
+  const nameOf = (gateway: GatewayProcess): string =>
+    readFileSync(path.join(gateway.home, 'data/audit/vkey'), 'utf8').split('+')[0] ?? ''
+  const signBy = (who: Person, typ: string, claims: object): string => {
+    const payload = { iss: who.name, iat: Math.floor(Date.now() / 1000), jti: randomUUID(), ...claims }
+    return signCompact({ alg: 'EdDSA', typ, kid: who.name }, payload, who.privateKey)
+  }
+  const signIn = async (gateway: GatewayProcess, who: Person): Promise<string> => {
+    const aud = controlOf(gateway)
+    const { nonce } = (await (await fetch(`${aud}/api/v1/login/nonce`)).json()) as { nonce: string }
+    const opened = await fetch(`${aud}/api/v1/login`, {
+      method: 'POST',
+      body: JSON.stringify({ login: signBy(who, LOGIN_TYP, { aud, nonce }) }),
+      headers: { 'content-type': 'application/json' },
+    })
+    return ((await opened.json()) as { token: string }).token
+  }
+  const questionOf = (who: Person, via: string, over: Record<string, unknown> = {}): string =>
+    signBy(who, 'portcullis-question+jwt', { aud: FLEET, via, whose: { routes: ['record.read'] }, ...over })
+  const askSigned = async (gateway: GatewayProcess, question: string, token: string): Promise<Response> =>
+    fetch(`${controlOf(gateway)}/api/v1/audit/whose`, {
+      method: 'POST',
+      body: JSON.stringify({ question, limit: 10 }),
+      headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` },
+    })
+
+  test('one gateway passes on what a person has signed, as its page asks, and every trail names who that was, and by way of whom', async () => {
+    const token = await signIn(at(0), lead)
+    const answer = await askSigned(at(0), questionOf(lead, nameOf(at(0))), token)
+    expect(answer.status).toBe(200)
+    const found = (await answer.json()) as FleetWhose
+    expect(found).toMatchObject({
+      subjects: 3,
+      subjectsWithoutOtp: 2,
+      reads: 6,
+      withoutOtp: 3,
+      principals: 1,
+      missing: [],
+    })
+    expect(found.trails.map(({ gateway }) => gateway).sort()).toEqual(gateways.map(nameOf).sort())
+    for (const index of [1, 2])
+      expect(
+        await eventually(async () => {
+          const used = await ask(at(index), 'search', { kinds: ['access'], newestFirst: true, limit: 50 })
+          const { records } = (await used.json()) as { records: { record: Record<string, unknown> }[] }
+          return records.some(({ record }) => record.by === 'lead' && record.via === nameOf(at(0)))
+        }),
+      ).toBe(true)
+    // No list stays behind.
+    for (const gateway of gateways)
+      expect(
+        readdirSync(path.join(gateway.home, 'data/audit.index')).filter((each) => each.startsWith('people-')),
+      ).toEqual([])
+  })
+
+  test('what nobody has signed, or somebody else, or for another gateway, opens no trail', async () => {
+    const token = await signIn(at(0), lead)
+    const via = nameOf(at(0))
+    for (const [question, status, detail] of [
+      [questionOf(lead, nameOf(at(1))), 400, 'via must be'],
+      [questionOf(lead, via, { aud: 'another' }), 400, 'aud must be'],
+      [questionOf(lead, via, { iat: 1 }), 400, 'iat must be'],
+      [questionOf(lead, via, { whose: { sessions: [] } }), 400, 'sessions must be'],
+      [questionOf(clerk, via), 400, 'a viewer does not search'],
+      [questionOf(makePerson('lead', 'commander'), via), 400, ''],
+      [questionOf(chief, via), 403, 'by whoever has signed it'],
+    ] as const) {
+      const answer = await askSigned(at(0), question, token)
+      expect([answer.status, await answer.text()]).toEqual([status, expect.stringContaining(detail)])
+    }
+    const post = async (body: object): Promise<[number, string]> => {
+      const answer = await fetch(`${controlOf(at(1))}/api/v1/fleet/people`, {
+        method: 'POST',
+        body: JSON.stringify(body),
+        headers: { 'content-type': 'application/json' },
+      })
+      return [answer.status, await answer.text()]
+    }
+    // Overheard; and passed on by somebody who has the fleet's secret, and no key of the gateway that was asked.
+    const question = questionOf(lead, via)
+    const signer = makeSigner()
+    const secrets = [readFileSync(path.join(home, 'fleet.secret'), 'utf8').trim()]
+    const stranger = createFleetSeal({ fleet: FLEET, secrets: () => secrets, signer })
+    const forged = stranger.seal('asked', JSON.stringify({ gateway: via, question }))
+    for (const body of [{ question }, { question, via: 'x' }, { question, via: forged }, {}])
+      expect(await post(body)).toEqual([403, expect.stringContaining('passed on by the member of the fleet')])
+    // By the key of the member itself it is answered, once.
+    const own = createFleetSeal({
+      fleet: FLEET,
+      secrets: () => secrets,
+      signer: loadSigner(path.join(at(0).home, 'data/gateway.key'), 'x'),
+    })
+    const passed = { question, via: own.seal('asked', JSON.stringify({ gateway: via, question })) }
+    expect((await post(passed))[0]).toBe(200)
+    expect(await post(passed)).toEqual([403, expect.stringContaining('has been answered')])
+    const other = {
+      question,
+      via: own.seal('asked', JSON.stringify({ gateway: via, question: questionOf(lead, via) })),
+    }
+    expect((await post(other))[0]).toBe(403)
+  })
+
   test('one that is killed is named, with where it was and why it is not in the answer', async () => {
     const name = /^([^+]+)\+/.exec(readFileSync(path.join(at(2).home, 'data/audit/vkey'), 'utf8'))?.[1]
     await at(2).stop('SIGKILL')
@@ -168,6 +275,8 @@ describeWithRedis('whose records were read through a fleet was')('three gateways
     expect(answer.missing).toMatchObject([{ gateway: name, address: controlOf(at(2)) }])
     expect(answer.missing[0]?.why).toContain('refuses the connection')
     expect(stderr).toContain(`MISSING  ${name} at ${controlOf(at(2))}`)
+    const signed = await askSigned(at(0), questionOf(lead, nameOf(at(0))), await signIn(at(0), lead))
+    expect(await signed.json()).toMatchObject({ subjects: 2, missing: [{ gateway: name, address: controlOf(at(2)) }] })
     // The same where it was named itself.
     const named = await whose(...[2, 0].flatMap((each) => ['--control', controlOf(at(each))]), '--key', key)
     expect([named.code, named.answer.missing]).toMatchObject([3, [{ gateway: name }]])

@@ -181,6 +181,7 @@ async function createMember(fleet: Fleet, options: MemberOptions): Promise<Membe
         if (peer === undefined || !link.peers || !peer.link.peers) throw new Error('unreachable')
         await peer.parts.take(bodies, 'peer')
       },
+      askPeople: () => Promise.reject(new Error('unreachable')),
     },
     memory: {
       read: () => disk.knowledge,

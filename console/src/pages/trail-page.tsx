@@ -1,6 +1,8 @@
 // The trail: what is known of an identifier, and any record with its proof computed in this page.
 import { useState } from 'preact/hooks'
+import type { MissingTrail } from '../../../src/core/people-lines.ts'
 import { ask, gatewayNow, type Problem } from '../api.ts'
+import { askWhose } from '../fleet-question.ts'
 import { useWords, type Translate } from '../messages/messages.ts'
 import { Text } from '../parts/moment.tsx'
 import { OneRecord } from '../parts/one-record.tsx'
@@ -146,6 +148,10 @@ interface WhoseBody {
   readonly unnamed: number
   readonly subjects: number
   readonly list: readonly Person[]
+  /** Of a fleet. */
+  readonly trails?: readonly unknown[]
+  readonly missing?: readonly MissingTrail[]
+  readonly keys?: readonly unknown[]
 }
 
 function Whose() {
@@ -162,11 +168,11 @@ function Whose() {
       return
     }
     setSaid(t('searching'))
-    const answer = await ask<WhoseBody>('audit/whose', {
+    const asked = {
       ...(route === '' ? {} : { routes: [route] }),
       ...(client.trim() === '' ? {} : { clients: [client.trim()] }),
-      limit: 100,
-    })
+    }
+    const answer = await askWhose<WhoseBody>(asked, 100)
     if (answer.ok) {
       const { subjects, reads, withoutOtp, unnamed } = answer.body
       setSaid(t('whoseFound', { subjects, reads, unnamed, without: withoutOtp }))
@@ -212,8 +218,36 @@ function Whose() {
       <p role="status" data-whose={found?.subjects}>
         {said}
       </p>
+      {found !== undefined && <Trails of={found} />}
       {found !== undefined && found.list.length > 0 && <Subjects list={found.list} />}
     </form>
+  )
+}
+
+/** How many gateways have answered, and which have not. */
+function Trails({ of: { trails = [], missing = [], keys = [] } }: { of: WhoseBody }) {
+  const t = useWords()
+  return (
+    <>
+      {trails.length > 0 && <p data-trails={trails.length}>{t('trailsAnswered', { n: trails.length })}</p>}
+      {keys.length > 1 && <p class="warn">{t('namesByKeys', { n: keys.length })}</p>}
+      {missing.length > 0 && (
+        <div role="alert" class="bad" data-missing={missing.length}>
+          <p>{t('trailsMissing', { n: missing.length })}</p>
+          <ul>
+            {missing.map(({ gateway, why }) => (
+              <li key={gateway}>
+                <code>
+                  <Text of={gateway} />
+                </code>
+                {': '}
+                <Text of={why} max={200} />
+              </li>
+            ))}
+          </ul>
+        </div>
+      )}
+    </>
   )
 }
 

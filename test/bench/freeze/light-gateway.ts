@@ -146,7 +146,7 @@ export async function startLightGateway(options: LightOptions): Promise<LightGat
       logger,
       leaseMs,
     },
-    peers: { post: () => Promise.resolve() },
+    peers: { post: () => Promise.resolve(), askPeople: () => Promise.reject(new Error('it has no trail')) },
     memory: {
       read: () => knowledge,
       write: (now) => {
