@@ -1,11 +1,11 @@
 // A disk that is full: strict routes serve nothing, a freeze lands and is recorded, a restart finds it, and nothing is lost.
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, expect, test } from '@jest/globals'
 import { readTrail } from '../../src/audit/reader.ts'
 import { verifyTrail } from '../../src/audit/verify.ts'
 import {
+  eventually,
   LOCK_ALL,
   prepareGateway,
   signOrder,
@@ -23,12 +23,10 @@ const ROUTES = `
   - { id: lenient, path: /lenient, methods: [GET], upstream: registry, session: none, audit: best-effort }
 `
 
-async function until(what: string, holds: () => Promise<boolean>, limitMs: number): Promise<number> {
+/** However busy the machine is; how long it took is told. */
+async function until(what: string, holds: () => Promise<boolean>): Promise<number> {
   const startedMs = performance.now()
-  while (!(await holds())) {
-    if (performance.now() - startedMs > limitMs) throw new Error(`not within ${limitMs} ms: ${what}`)
-    await delay(20)
-  }
+  expect([what, await eventually(holds, 60_000)]).toEqual([what, true])
   return performance.now() - startedMs
 }
 
@@ -51,7 +49,7 @@ onDisk(
       expect([await statusOf(gateway, '/strict'), await statusOf(gateway, '/lenient')]).toEqual([200, 200])
 
       disk?.fill()
-      await until('strict is refused', async () => (await statusOf(gateway, '/strict')) === 503, 1_500)
+      const noticedMs = await until('strict is refused', async () => (await statusOf(gateway, '/strict')) === 503)
       expect(await (await gateway.get('/strict')).json()).toMatchObject({
         type: 'urn:portcullis:problem:audit-unavailable',
       })
@@ -84,7 +82,7 @@ onDisk(
       expect(await (await gateway.api('/api/v1/status')).json()).toMatchObject({ frozen: true })
 
       disk?.empty()
-      await until('it is ready again', async () => (await gateway.api('/readyz')).ok, 3_000)
+      await until('it is ready again', async () => (await gateway.api('/readyz')).ok)
       expect(await gateway.stop()).toBe(0)
       const verdict = await verifyTrail(join(gateway.home, 'data/audit'))
       expect([verdict.problems, verdict.warnings]).toEqual([[], []])
@@ -92,11 +90,13 @@ onDisk(
       for await (const [, entry] of readTrail(join(gateway.home, 'data/audit'))) entries.push(entry.toString())
       expect(entries.filter((entry) => entry.includes('"order":"lock"'))).toHaveLength(1)
       expect(entries.filter((entry) => entry.includes('"kind":"gap"'))).toEqual([])
-      console.info(`a freeze on a full disk under 300 bad orders: ${Math.round(tookMs)} ms`)
+      console.info(
+        `a full disk noticed in ${Math.round(noticedMs)} ms; a freeze on it under 300 bad orders: ${Math.round(tookMs)} ms`,
+      )
     } finally {
       await gateway.stop('SIGKILL')
       await upstream.close()
     }
   },
-  60_000,
+  240_000,
 )

@@ -70,7 +70,7 @@ otp:
   issuer: https://gate.example.in
   audience: registry
   keyFile: ${path.join(home, 'otp.key')}
-  webhook: { url: "http://127.0.0.1:${String((sms.address() as AddressInfo).port)}/sms", secretFile: ${write('webhook.secret', 'a secret of more than thirty-two characters')}, timeout: 1s }
+  webhook: { url: "http://127.0.0.1:${String((sms.address() as AddressInfo).port)}/sms", secretFile: ${write('webhook.secret', 'a secret of more than thirty-two characters')}, timeout: 10s }
   totp: { file: ${accounts} }
 `,
     })
@@ -94,12 +94,12 @@ otp:
         else answers.push(text, JSON.stringify([...answer.headers]))
         return { ...given, status: answer.status }
       }
-      expect(await eventually(async () => (await post('request', { number: NUMBER })).status === 202, 20_000)).toBe(
+      expect(await eventually(async () => (await post('request', { number: NUMBER })).status === 202, 60_000)).toBe(
         true,
       )
       const codeOf = async (number: string): Promise<{ transaction: string; code: string }> => {
         const transaction = String((await post('request', { number })).transaction)
-        expect(await eventually(async () => codes.has(transaction), 10_000)).toBe(true)
+        expect(await eventually(async () => codes.has(transaction), 60_000)).toBe(true)
         return { transaction, code: codes.get(transaction) ?? '' }
       }
       const { transaction, code } = await codeOf(`+91 ${NUMBER.slice(0, 5)}-${NUMBER.slice(5)}`)
@@ -119,7 +119,7 @@ otp:
       // A webhook that refuses, and repeats what it was given.
       smsStatus = 500
       await codeOf(OTHER)
-      expect(await eventually(async () => gateway.log().includes('could not be delivered'), 20_000)).toBe(true)
+      expect(await eventually(async () => gateway.log().includes('could not be delivered'), 60_000)).toBe(true)
       // The session is used, at its own number and at another's.
       for (const asked of [NUMBER, OTHER]) {
         const headers = { authorization: `Bearer ${tokens[0] ?? ''}` }
@@ -146,8 +146,8 @@ otp:
       written.set('log', gateway.log())
       answers.forEach((answer, index) => written.set(`answer ${String(index)}`, answer))
 
-      // Six digits may stand in a number or a hash: alone they are a code.
-      const alone = [...codes.values()].map((code) => new RegExp(`(?<![\\w-])${code}(?![\\w-])`))
+      // Six digits may stand in a number, behind its point, or in a hash: alone they are a code.
+      const alone = [...codes.values()].map((code) => new RegExp(`(?<![\\w.-])${code}(?![\\w-])`))
       const parts = tokens.flatMap((token) => token.split('.').slice(1))
       for (const [where, text] of written) {
         for (const planted of [...NUMBERS, ACCOUNT, 'planted-person', ...parts])
@@ -168,5 +168,5 @@ otp:
       await redis?.stop()
       rmSync(home, { recursive: true, force: true })
     }
-  }, 90_000)
+  }, 240_000)
 })
