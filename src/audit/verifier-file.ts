@@ -17,7 +17,7 @@ interface Module {
 }
 
 /**
- * `verify.mjs`: each module in a function of its own, in the order in which they need each other. Needs Node 22.15 or newer to run.
+ * `verify.mjs`: each module in a function of its own, in the order in which they need each other. Runs with Node 20; a trail with compressed entries needs 22.15.
  * Throws an Error where a module holds something that this cannot carry over: the test makes it for every module.
  */
 export function createVerifierFile(): string {

@@ -1,6 +1,7 @@
 // The command line of verify.mjs: the same checks as `portcullis audit verify` and `verify-proof`, with nothing around them.
 import { existsSync, readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
+import { NodeTooOld } from './bundle-file.ts'
 import { checkProofFile } from './check-proof-file.ts'
 import { isPack, verifyPack } from './verify-pack.ts'
 import { verifyTrail, type Verdict } from './verify.ts'
@@ -12,7 +13,7 @@ const USAGE = `Usage: node verify.mjs [DIR] [--key VKEY] [--checkpoint FILE ...]
   --checkpoint  a checkpoint of this trail, kept elsewhere: finds a rollback
   --witness     the key of a witness: checks that it has cosigned this history
   --record      the record that the proof is of; or --receipt TEXT
-Exit codes: 0 intact, 1 not, 2 bad usage.
+Exit codes: 0 intact, 1 not, 2 bad usage, or a Node that cannot read it.
 `
 
 /** Resolves with the exit code. Never rejects. */
@@ -77,7 +78,9 @@ export async function runVerifier(argv: readonly string[], write: (text: string)
     })
     return show(verdict.ok, verdict, linesOf(verdict))
   } catch (error) {
-    write(`${clean(error instanceof Error ? error.message : String(error))}\n${USAGE}`)
+    write(
+      `${clean(error instanceof Error ? error.message : String(error))}\n${error instanceof NodeTooOld ? '' : USAGE}`,
+    )
     return 2
   }
 }

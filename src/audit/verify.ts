@@ -63,7 +63,7 @@ export interface Verdict {
   readonly witnessStatement: string
 }
 
-/** Verifies the trail in a directory, wherever it was copied to. A trail that grows meanwhile is looked at again. Never rejects for what it finds. */
+/** Verifies the trail in a directory, wherever it was copied to. A trail that grows meanwhile is looked at again. Never rejects for what it finds; with a NodeTooOld where this Node cannot read it. */
 export async function verifyTrail(dir: string, options: VerifyOptions = {}): Promise<Verdict> {
   let verdict = await verifyOnce(dir, options)
   if (!verdict.ok && verdict.resumedFrom > 0) {

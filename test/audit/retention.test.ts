@@ -312,6 +312,23 @@ describe('the single-file verifier', () => {
     }
   }, 60_000)
 
+  test('calls no trail damaged that its Node cannot decompress, and one that is damaged all the same', async () => {
+    const copy = copyPlace(whole)
+    await compressOld(copy.dir, { from: 0, cutoff: Infinity, bundlesMax: 2 })
+    const without = `data:text/javascript,${encodeURIComponent(
+      "import z from 'node:zlib'; import m from 'node:module'; delete z.zstdDecompressSync; m.syncBuiltinESMExports()",
+    )}`
+    const older = () => spawnSync(process.execPath, ['--import', without, file, copy.dir], { encoding: 'utf8' })
+    expect(run(copy.dir).status).toBe(0)
+    expect(older()).toMatchObject({ status: 2, stdout: expect.stringMatching(/cannot read: take 22\.15 or newer/) })
+    const packed = join(copy.dir, 'tile/entries/000.zst')
+    const bytes = readFileSync(packed)
+    bytes[20] = (bytes[20] ?? 0) ^ 1
+    writeFileSync(packed, bytes)
+    rmSync(join(copy.dir, 'tile/entries/001.zst'))
+    expect(older()).toMatchObject({ status: 1, stdout: expect.stringContaining('this compressed bundle was changed') })
+  })
+
   test('checks a proof, and refuses one of another record', async () => {
     const { root } = createPlace()
     writeFileSync(join(root, 'a.tlog-proof'), formatProof(await createProof(whole.dir, 700)))

@@ -11,6 +11,7 @@ import { createWebhookSink, parseWebhookSecret } from '../../../src/adapters/nod
 import { createStreamSink } from '../../../src/adapters/redis/export-stream.ts'
 import { createExporter } from '../../../src/audit/export/exporter.ts'
 import type { ExportBatch, ExportSink } from '../../../src/ports/export-sink.ts'
+import { eventually } from '../../support/gateway-process.ts'
 import { startRedis, type RedisServer } from '../../support/redis-server.ts'
 import { createPlace, type Place, readEntries, records, removePlaces, writeTrail } from '../trail.ts'
 
@@ -106,6 +107,16 @@ test('a file has each record once, and a new one begins where it was moved away'
   expect(readFileSync(path, 'utf8')).toBe(`${entries.join('\n')}\n`)
 })
 
+test('a line that a kill or a full disk has torn spoils none that follows', async () => {
+  const { root } = createPlace()
+  const path = join(root, 'out.ndjson')
+  writeFileSync(path, `${entries[0]}\n${entries[1]?.slice(0, 20)}`)
+  await exporterTo(createFileSink(path), root).run()
+  const lines = readFileSync(path, 'utf8').split('\n')
+  expect(lines.slice(0, 2)).toEqual([entries[0], entries[1]?.slice(0, 20)])
+  expect(lines.slice(2)).toEqual([...entries, ''])
+})
+
 describe('a webhook', () => {
   let server: Server
   let answer = 204
@@ -191,5 +202,42 @@ describe('a Redis stream', () => {
     await exporter.run()
     expect(exporter.state.problem).toContain('the Redis stream cannot be written')
     await down.close()
+  })
+
+  test('takes a batch as a whole or not at all: of one refused in its middle the rest would count as known', async () => {
+    if (redis === undefined) return
+    const url = `redis://127.0.0.1:${redis.port}/0`
+    const listener = redis.connect()
+    const seen: string[] = []
+    const monitor = await listener.monitor()
+    monitor.on('monitor', (_time: string, [name = '', key]: string[]) => {
+      if (/^(multi|exec)$/i.test(name) || key === 'whole') seen.push(name.toLowerCase())
+    })
+    const sink = createStreamSink({ url, key: 'whole', lengthMax: 1_000_000 })
+    const batch = (from: number, to: number): ExportBatch => ({
+      ...{ from, to },
+      records: entries.slice(from, to).map((text, i) => ({ index: from + i, text })),
+    })
+    await sink.send(batch(0, 3))
+    expect(await eventually(async () => seen.includes('exec'), 10_000)).toBe(true)
+    expect(seen).toEqual(['xrevrange', 'multi', 'xadd', 'xadd', 'xadd', 'exec'])
+    await redis.command('CONFIG', 'SET', 'maxmemory', 1)
+    await expect(sink.send(batch(3, 6))).rejects.toThrow('the Redis stream cannot be written')
+    expect(await redis.command('XLEN', 'whole')).toBe(3)
+    await redis.command('CONFIG', 'SET', 'maxmemory', 0)
+    await sink.send(batch(3, 6))
+    expect(await redis.command('XLEN', 'whole')).toBe(6)
+    monitor.disconnect()
+    await sink.close()
+  })
+
+  test('that holds entries of somebody else is refused, and nothing counts as sent', async () => {
+    if (redis === undefined) return
+    await redis.command('XADD', 'foreign', '*', 'a', 'b')
+    const sink = createStreamSink({ url: `redis://127.0.0.1:${redis.port}/0`, key: 'foreign', lengthMax: 10 })
+    const exporter = exporterTo(sink, createPlace().root)
+    await exporter.run()
+    expect(exporter.state).toMatchObject({ lag: COUNT, problem: expect.stringContaining('entries of somebody else') })
+    await sink.close()
   })
 })
