@@ -1,4 +1,5 @@
 // The control plane as the page asks it: beside the page, whatever path both are served under, and always with the session's token.
+import { translate } from './messages/messages.ts'
 import { state } from './state.ts'
 
 /** `…/console/` is served beside `…/api/v1/`, also behind a proxy's path prefix. */
@@ -21,13 +22,16 @@ const TIMEOUT_MS = 35_000
 export async function ask<T>(
   path: string,
   body?: object,
-  options: { readonly signal?: AbortSignal } = {},
+  options: { readonly signal?: AbortSignal; readonly token?: string } = {},
 ): Promise<Answer<T>> {
   const timeout = AbortSignal.timeout(TIMEOUT_MS)
   try {
     const response = await fetch(new URL(path, API), {
       method: body === undefined ? 'GET' : 'POST',
-      headers: { ...authorization(), ...(body === undefined ? {} : { 'Content-Type': 'application/json' }) },
+      headers: {
+        ...authorization(options.token),
+        ...(body === undefined ? {} : { 'Content-Type': 'application/json' }),
+      },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       credentials: 'omit',
       cache: 'no-store',
@@ -36,11 +40,10 @@ export async function ask<T>(
     learnClock(response)
     if (response.ok) return { ok: true, status: response.status, body: (await bodyOf(response)) as T }
     return { ok: false, problem: await problemOf(response) }
-  } catch (error) {
-    return {
-      ok: false,
-      problem: { status: 0, code: 'unreachable', detail: error instanceof Error ? error.message : '' },
-    }
+  } catch {
+    // What the browser says of it is in its own words, and in one language.
+    const detail = translate(state.get().lang)('noAnswer')
+    return { ok: false, problem: { status: 0, code: 'unreachable', detail } }
   }
 }
 
@@ -61,8 +64,7 @@ async function problemOf(response: Response): Promise<Problem> {
   }
 }
 
-function authorization(): Record<string, string> {
-  const token = state.get().session?.token
+function authorization(token = state.get().session?.token): Record<string, string> {
   return token === undefined ? {} : { Authorization: `Bearer ${token}` }
 }
 

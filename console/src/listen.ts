@@ -9,6 +9,7 @@ import type {
   RateSecond,
 } from '../../src/ports/live-views.ts'
 import { ask, readEvents, Refused, type ServerEvent } from './api.ts'
+import { translate } from './messages/messages.ts'
 import { changeText } from './parts/changes.tsx'
 import { signOut } from './session.ts'
 import { decisions, DECISIONS_KEPT, state, type Moment } from './state.ts'
@@ -103,7 +104,7 @@ function hear({ event, data }: ServerEvent): void {
       return
     case 'lock': {
       const { locks } = data as { readonly locks: readonly LockView[] }
-      remember('lock', locks.map((lock) => `${lock.mode} ${lock.covers.join(', ')}: ${lock.reason}`).join('; '))
+      remember('lock', locks.map(lockText).join('; '))
       void refresh()
       return
     }
@@ -138,6 +139,11 @@ function takeDecisions({ decisions: told, untold }: DecisionsEvent): void {
   decisions.untold += untold
   decisions.list = [...told.toReversed(), ...decisions.list].slice(0, DECISIONS_KEPT)
   state.set({ heardAt: performance.now() })
+}
+
+function lockText({ mode, scope, covers, reason }: LockView): string {
+  const reach = scope.all === true ? translate(state.get().lang)('everything') : covers.join(', ')
+  return `${mode} ${reach}: ${reason}`
 }
 
 function takeArrival({ id, gateway, elapsedMs, total }: FleetProofEvent): void {

@@ -64,14 +64,10 @@ async function renew(key: StoredKey): Promise<void> {
 
 /** With the read token of a machine: looks, signs nothing. */
 export async function signInToLook(token: string): Promise<Problem | undefined> {
-  state.set({ session: { token, role: 'machine' } })
-  const looked = await ask<StatusView>('status')
-  if (looked.ok) {
-    start({ token, role: 'machine' })
-    return undefined
-  }
-  state.set({ session: undefined })
-  return looked.problem
+  const looked = await ask<StatusView>('status', undefined, { token })
+  if (!looked.ok) return looked.problem
+  start({ token, role: 'machine' })
+  return undefined
 }
 
 function start(session: NonNullable<ReturnType<typeof state.get>['session']>): void {

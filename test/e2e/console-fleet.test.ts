@@ -268,6 +268,7 @@ if (missing !== undefined) console.warn(`SKIPPED: the console over a fleet was n
       expect(await desk.page.locator('.banner').textContent()).toMatch(/CERT-In report due\s*in 5 h/)
       await go(desk, 0, 'incidents')
       await desk.page.getByRole('button', { name: 'CERT-In has the report' }).click()
+      await desk.page.getByRole('button', { name: 'CERT-In has the report: sure? Press again' }).click()
       await desk.page.getByText(/reported at/).waitFor()
       // The line that the page shows is one that the command takes.
       await desk.page.getByText(/portcullis incident report INC-7 --dir AUDIT_DIR --out INC-7 --control http/).waitFor()

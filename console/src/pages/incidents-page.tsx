@@ -6,6 +6,8 @@ import { useWords } from '../messages/messages.ts'
 import { give, type Given } from '../orders.ts'
 import { incidentNow } from '../parts/freeze-dialog.tsx'
 import { Moment, Text } from '../parts/moment.tsx'
+import { Twice } from '../parts/twice.tsx'
+import { fileName, shellWord } from '../shell.ts'
 import { state } from '../state.ts'
 import { useStore, useTick } from '../store.ts'
 import { spanText } from '../time.ts'
@@ -70,24 +72,19 @@ function IncidentCard({
       <p class="hint">
         <span>{t('reportCli', { command: '' })}</span>{' '}
         <code class="wrap">
-          portcullis incident report {incident.id} --dir AUDIT_DIR --out {incident.id} --control {location.origin}
+          portcullis incident report {shellWord(incident.id)} --dir AUDIT_DIR --out {fileName(incident.id)} --control{' '}
+          {location.origin} --key YOUR.key
         </code>
       </p>
       {isOpen && onGiven !== undefined && (
         <div class="actions start">
           {incident.reported.certIn === undefined && (
-            <button type="button" class="quiet" onClick={() => mark('reported-cert-in')}>
-              {t('markCertIn')}
-            </button>
+            <Twice label={t('markCertIn')} onDo={() => mark('reported-cert-in')} />
           )}
           {incident.reported.board === undefined && (
-            <button type="button" class="quiet" onClick={() => mark('reported-board')}>
-              {t('markBoard')}
-            </button>
+            <Twice label={t('markBoard')} onDo={() => mark('reported-board')} />
           )}
-          <button type="button" class="quiet" onClick={() => mark('close')}>
-            {t('closeIncident')}
-          </button>
+          <Twice label={t('closeIncident')} onDo={() => mark('close')} />
         </div>
       )}
     </article>

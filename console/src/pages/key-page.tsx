@@ -5,6 +5,7 @@ import { forgetKey, keysUnavailable, listKeys, makeKey, type StoredKey } from '.
 import { useWords } from '../messages/messages.ts'
 import { Moment, Text } from '../parts/moment.tsx'
 import { Passkeys } from '../parts/passkeys.tsx'
+import { Twice } from '../parts/twice.tsx'
 import { isPasskey } from '../passkeys.ts'
 import { go } from '../router.ts'
 import { signIn, signInToLook } from '../session.ts'
@@ -27,7 +28,7 @@ export function KeyPage() {
       if (location.hash.startsWith('#/key')) go('state')
     } else if (failed.code === 'order-unknown-signer') setProblem(t('notEnrolled'))
     else if (failed.code === 'not-signed') setProblem(t('notTouched', { detail: failed.detail }))
-    else setProblem(failed.status === 0 ? t('unreachable') : t('loginFailed', { detail: failed.detail }))
+    else setProblem(failed.status === 0 ? failed.detail : t('loginFailed', { detail: failed.detail }))
   }
   const hindrance = keysUnavailable()
   return (
@@ -52,7 +53,10 @@ export function KeyPage() {
           stored={key}
           isOwn={session?.keyId === key.keyId}
           onIn={() => void signIn(key).then(tell)}
-          onForget={() => void forgetKey(key.keyId).then(look)}
+          onForget={() => {
+            setProblem('')
+            void forgetKey(key.keyId).then(look)
+          }}
         />
       ))}
       {hindrance === undefined && <MakeKey onMade={() => void look()} />}
@@ -92,11 +96,7 @@ function KeyCard({
             {t('signInAs', { name: stored.name })}
           </button>
         )}
-        {!isOwn && (
-          <button type="button" class="quiet" onClick={onForget}>
-            {t('forget')}
-          </button>
-        )}
+        {!isOwn && <Twice label={t('forget')} onDo={onForget} />}
       </div>
       {isPasskey(stored) && <p class="hint">{t('passkeyFor', { domain: stored.rpId })}</p>}
       {stored.publicKey !== '' && (
@@ -137,6 +137,7 @@ function MakeKey({ onMade }: { onMade: () => void }) {
           name="name"
           required
           pattern="[A-Za-z0-9][A-Za-z0-9._\-]*"
+          title={t('nameShape')}
           maxLength={100}
           autocomplete="off"
           value={name}

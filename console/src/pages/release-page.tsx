@@ -1,5 +1,5 @@
 // Hard out: what is proposed, who has signed, who is waited for; and a proposal of one's own, at once or in stages.
-import { useState } from 'preact/hooks'
+import { useEffect, useRef, useState } from 'preact/hooks'
 import type { PendingRelease, ResponderView, ThawStageView } from '../../../src/ports/control-api.ts'
 import { useAnswer } from '../use-answer.ts'
 import { useWords, type Translate } from '../messages/messages.ts'
@@ -67,12 +67,16 @@ function ProposalCard({ proposal, people }: { proposal: PendingRelease; people: 
       {proposal.locks.length > 0 && (
         <p>
           {t('opens')}:{' '}
-          {proposal.locks.map((id) => (
-            <Id key={id} of={id} />
+          {proposal.locks.map((id, index) => (
+            <span key={id}>
+              {index > 0 && ', '}
+              <Id of={id} />
+            </span>
           ))}
         </p>
       )}
       <Stages stages={proposal.stages ?? []} />
+      <SeenTo proposal={proposal} />
       <SignedBy proposal={proposal} />
       <p>
         <strong>{t('waitsFor', { n: awaited, names: [...new Set(others)].join(', ') || t('waitsForAnyone') })}</strong>
@@ -122,11 +126,28 @@ function Stages({ stages }: { stages: readonly ThawStageView[] }) {
   )
 }
 
+/** Who sees to a thaw plan, and what ends it early: the second person signs for that too. */
+function SeenTo({ proposal: { owner, deadlineMs, refreezeOn = [] } }: { proposal: PendingRelease }) {
+  const t = useWords()
+  if (owner === undefined || deadlineMs === undefined) return null
+  return (
+    <p>
+      <Text of={t('thawSeenTo', { name: owner, span: spanText(deadlineMs) })} />
+      {refreezeOn.map(({ metric, above }) => ` · ${t('refreezesOn', { metric, above })}`)}
+    </p>
+  )
+}
+
 function NewProposal({ people }: { people: readonly ResponderView[] }) {
   const t = useWords()
   const status = useStore(state, (all) => all.status)
   const session = useStore(state, (all) => all.session)
   const linked = placeOf(location.hash).query.get('lock')
+  const form = useRef<HTMLFormElement>(null)
+  // Whoever comes from a lock has come for this form, and it may stand below the screen.
+  useEffect(() => {
+    if (linked !== null) form.current?.querySelector('input')?.focus()
+  }, [linked])
   const [chosen, setChosen] = useState<readonly string[]>(linked === null ? [] : [linked])
   const [reason, setReason] = useState('')
   const [plan, setPlan] = useState<Plan>()
@@ -156,6 +177,7 @@ function NewProposal({ people }: { people: readonly ResponderView[] }) {
   return (
     <form
       class="card"
+      ref={form}
       aria-labelledby="new-proposal"
       onSubmit={(event) => {
         event.preventDefault()

@@ -11,6 +11,7 @@ import { Suggestions } from '../parts/suggestions.tsx'
 import { go } from '../router.ts'
 import { state } from '../state.ts'
 import { useStore, useTick } from '../store.ts'
+import { useFindings } from '../use-findings.ts'
 import { spanText } from '../time.ts'
 
 const WITHDRAW_MS = 60_000
@@ -36,6 +37,7 @@ export function StatePage() {
         </section>
       )}
       {(status.suggestions ?? []).length > 0 && <Suggestions list={status.suggestions ?? []} />}
+      <Suspected />
       <section aria-labelledby="locks">
         <h2 id="locks">
           {t('locks')} ({status.locks.length})
@@ -56,6 +58,32 @@ export function StatePage() {
       </div>
       <Moments />
     </>
+  )
+}
+
+const SUSPECT_MS = 15 * 60_000
+
+/** The first page says that something is wrong, before anybody has looked for it. */
+function Suspected() {
+  const t = useWords()
+  const answer = useFindings()
+  const found = answer?.ok === true ? answer.body.anomalies : []
+  const recent = found.filter(({ lastAt }) => gatewayNow() - lastAt < SUSPECT_MS)
+  const [latest] = recent.toSorted((a, b) => b.lastAt - a.lastAt)
+  if (latest === undefined) return null
+  return (
+    <section class="card bad-edge" aria-labelledby="suspected">
+      <h2 id="suspected">
+        {t('anomalies')} ({recent.length})
+      </h2>
+      <p>
+        <Text of={latest.sentence} max={300} />
+      </p>
+      <p class="hint">
+        <Moment at={latest.lastAt} /> · <Text of={latest.route} /> ·{' '}
+        <Text of={latest.application ?? latest.client} max={60} /> · <a href="#/live">{t('lookAtThem')}</a>
+      </p>
+    </section>
   )
 }
 

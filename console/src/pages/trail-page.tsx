@@ -220,6 +220,9 @@ function Whose() {
       </p>
       {found !== undefined && <Trails of={found} />}
       {found !== undefined && found.list.length > 0 && <Subjects list={found.list} />}
+      {found !== undefined && found.list.length < found.subjects && (
+        <p class="hint">{t('morePeople', { n: found.subjects - found.list.length })}</p>
+      )}
     </form>
   )
 }

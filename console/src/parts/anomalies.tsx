@@ -1,34 +1,18 @@
 // What the detectors have found, each in its own sentence, with what it counted and against which limit; answered or locked from here.
-import { useEffect, useState } from 'preact/hooks'
-import type { AnomalyRecord } from '../../../src/core/audit-record.ts'
 import type { LockScope } from '../../../src/core/scope.ts'
-import { ask, type Answer } from '../api.ts'
 import { useWords } from '../messages/messages.ts'
 import { state } from '../state.ts'
 import { useStore } from '../store.ts'
+import { useFindings, type Finding } from '../use-findings.ts'
 import { Moment, Text } from './moment.tsx'
 import { openOverlay } from './overlays.ts'
 import { networkOf } from './scope-picker.tsx'
 
-/** As `GET /api/v1/anomalies` tells it: how often this caller and detector met, and when last. */
-type Finding = AnomalyRecord & { readonly count: number; readonly lastAt: number }
-
-const EVERY_MS = 5000
 const SHOWN_MAX = 20
 
 export function Anomalies() {
   const t = useWords()
-  const [answer, setAnswer] = useState<Answer<{ readonly anomalies: readonly Finding[] }>>()
-  useEffect(() => {
-    const look = (): void => void ask<{ readonly anomalies: readonly Finding[] }>('anomalies').then(setAnswer)
-    look()
-    const timer = setInterval(look, EVERY_MS)
-    addEventListener('portcullis:anomaly', look)
-    return () => {
-      clearInterval(timer)
-      removeEventListener('portcullis:anomaly', look)
-    }
-  }, [])
+  const answer = useFindings()
   const found = answer?.ok === true ? answer.body.anomalies : []
   return (
     <section class="card" aria-labelledby="anomalies">

@@ -76,7 +76,7 @@ export function LockFacts({ lock }: { lock: LockView }) {
           </>
         )}
       </p>
-      <p class="hint">{t('covers', { routes: lock.covers.join(', ') })}</p>
+      <p class="hint">{t('covers', { routes: lock.scope.all === true ? t('everything') : lock.covers.join(', ') })}</p>
       {residual !== undefined && residual.inFlight > 0 && (
         <p class={residual.maybeExecuted > 0 ? 'bad' : 'hint'}>{t('tooLate', { ...residual })}</p>
       )}
