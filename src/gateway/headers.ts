@@ -114,7 +114,12 @@ function isDropped(lower: string): boolean {
   const known = judged.get(lower)
   if (known !== undefined) return known
   const spelled = spelledAlike(lower)
-  const verdict = HOP_BY_HOP.has(spelled) || NEVER_FORWARDED.has(spelled) || NEVER_FORWARDED_FAMILY.test(spelled)
+  const verdict =
+    HOP_BY_HOP.has(spelled) ||
+    NEVER_FORWARDED.has(spelled) ||
+    NEVER_FORWARDED_FAMILY.test(spelled) ||
+    // A second type or coding of a body that was judged by the first.
+    (spelled !== lower && spelled.startsWith('content-'))
   if (judged.size < JUDGED_MAX) judged.set(lower, verdict)
   return verdict
 }

@@ -6,6 +6,7 @@ import type { Route } from '../core/route.ts'
 import { isPlainJson } from './content-type.ts'
 import type { BodySink } from './downstream-sinks.ts'
 import { CLIENT_CLOSED, type Exchange } from './exchange.ts'
+import { nominated } from './headers.ts'
 import { JsonPick, type Picked } from './json-pick.ts'
 
 /** The pointers of a route, compiled once. */
@@ -61,7 +62,8 @@ export function readJudgedBody(
 ): Denial | Promise<Denial | undefined> {
   const { request, downstream } = exchange
   const { fields, framing, body, minor } = request
-  if (body === undefined || !isPlainJson(fields)) return NOT_JSON
+  // Rack takes a body for a form where no type comes with it.
+  if (body === undefined || !isPlainJson(fields) || nominated(fields)?.has('content-type') === true) return NOT_JSON
   if (typeof framing === 'number' && framing > bytesMax) return TOO_LARGE
   return new Promise((resolve) => {
     const end = (denial: Denial | undefined): void => {

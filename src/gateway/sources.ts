@@ -46,7 +46,9 @@ export function checkSources(exchange: Exchange, route: Route): Denial | undefin
   if (sources.some((source) => readSource(exchange, source).length > VALUES_MAX)) {
     return { denied: 'malformed-request', detail: 'The request names too many records.' }
   }
-  return names.length === 0 || isPlainQuery(exchange, names) ? undefined : AMBIGUOUS
+  if (names.length === 0) return undefined
+  if (exchange.isSafe && exchange.request.bodyLength !== 0) return SECOND_PARAMETERS
+  return isPlainQuery(exchange, names) ? undefined : AMBIGUOUS
 }
 
 interface Judged {
@@ -72,6 +74,12 @@ function judgedBy(route: Route): Judged {
 const AMBIGUOUS: Denial = {
   denied: 'malformed-target',
   detail: 'The query of the request target can be read in more than one way.',
+}
+
+/** Rack reads a form's parameters before the query's, with a GET as well. */
+const SECOND_PARAMETERS: Denial = {
+  denied: 'malformed-request',
+  detail: 'A body that could name other records than the query does.',
 }
 
 const OVERRIDDEN: Denial = {

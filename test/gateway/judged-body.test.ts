@@ -150,6 +150,7 @@ describe('a body that two readers take differently is refused', () => {
     ['a form', { 'Content-Type': 'application/x-www-form-urlencoded' }],
     ['text', { 'Content-Type': 'text/json' }],
     ['another charset', { 'Content-Type': 'application/json; charset=utf-16' }],
+    ['a type that stays here', { 'Content-Type': 'application/json', Connection: 'close, content-type' }],
     ['two types', { 'Content-Type': 'application/json', 'content-type': 'text/plain' }],
     ['a coding', { 'Content-Type': 'application/json', 'Content-Encoding': 'gzip' }],
   ])('%s is 415', async (_what, fields) => {

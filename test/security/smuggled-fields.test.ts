@@ -3,6 +3,7 @@ import { describe, expect, test } from '@jest/globals'
 import { until, useRig } from '../support/rig.ts'
 import { OK } from '../support/raw-upstream.ts'
 import { request } from '../support/start-data-plane.ts'
+import { handshake } from './behaviours/websocket.ts'
 
 const start = useRig()
 const METHODS = ['GET', 'POST', 'DELETE', 'OPTIONS'] as const
@@ -28,6 +29,8 @@ describe('a name that the gateway alone writes never comes from a caller', () =>
     'X.HTTP.Method.Override',
     'Transfer.Encoding',
     'Content~Length',
+    'Content_Type',
+    'Content.Encoding',
   ])('%s: whatever is no letter becomes one sign of a variable', async (name) => {
     expect(await heard(name)).toEqual([])
   })
@@ -101,6 +104,18 @@ describe('a query by which a route judges has one reading', () => {
       expect(upstream.requests.length).toBe(0)
     },
   )
+})
+
+describe('a body beside a query by which a route judges', () => {
+  const session = { level: 'required', bind: [{ source: { in: 'query', name: 'id' }, claim: 'record_ids' }] } as const
+  const FORM = { 'Content-Type': 'application/x-www-form-urlencoded', 'Content-Length': '4' }
+
+  test('is refused with a GET: Rack reads its parameters first', async () => {
+    const { plane, upstream } = await start({ routes: [{ path: '/bound', session }] })
+    const Authorization = `Bearer ${plane.token({ claims: { record_ids: ['7'] } })}`
+    expect((await plane.ask(`${request('GET', '/bound?id=7', { Authorization, ...FORM })}id=8`)).status).toBe(400)
+    expect(upstream.requests.length).toBe(0)
+  })
 })
 
 describe('a query that names another method', () => {
@@ -185,6 +200,18 @@ describe('a request line that is none', () => {
       expect((await client.response()).status).toBe(400)
       await until(() => plane.settled.length === 1)
       expect(upstream.connections.length).toBe(0)
+    },
+  )
+})
+
+describe('a handshake that says two things', () => {
+  test.each(['Sec-WebSocket-Version: 12', 'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA=='])(
+    'with another %s is a plain request',
+    async (line) => {
+      const { plane, upstream } = await start({ routes: [OPEN] })
+      const head = handshake('/open').toString('latin1')
+      expect((await plane.ask(head.replace('\r\n\r\n', `\r\n${line}\r\n\r\n`))).status).toBe(200)
+      expect(upstream.requests[0]?.fields.filter(([name]) => name === 'upgrade')).toEqual([])
     },
   )
 })

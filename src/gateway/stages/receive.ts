@@ -92,7 +92,8 @@ function originForm(raw: string, host: string | undefined): string | Denial {
 function isHandshake({ fields, minor, method, framing }: Request): boolean {
   if (fields.first('upgrade')?.toLowerCase() !== 'websocket' || fields.countOf('upgrade') > 1) return false
   if (method !== 'GET' || minor === 0 || framing !== 0 || !hasConnectionOption(fields, 'upgrade')) return false
-  return fields.countOf('sec-websocket-key') === 1 && fields.first('sec-websocket-version') === '13'
+  if (fields.countOf('sec-websocket-key') !== 1 || fields.countOf('sec-websocket-version') !== 1) return false
+  return fields.first('sec-websocket-version') === '13'
 }
 
 function malformed(detail: string): Denial {
