@@ -62,6 +62,6 @@ export interface Machine {
   /** An id that no other order has. */
   readonly uniqueId: () => string
   readonly stdin: NodeJS.ReadableStream & Pick<ReadStream, 'isTTY'>
-  readonly stdout: NodeJS.WritableStream & Pick<WriteStream, 'isTTY' | 'columns'>
+  readonly stdout: NodeJS.WritableStream & Pick<WriteStream, 'isTTY' | 'columns' | 'rows'>
   readonly stderr: NodeJS.WritableStream & Pick<WriteStream, 'isTTY'>
 }

@@ -56,7 +56,7 @@ test('what is cut says so', () => {
 
 test('NO_COLOR and dumb terminals get no style', () => {
   for (const env of [{ NO_COLOR: '1' }, { TERM: 'dumb' }, {}]) {
-    const stdout = Object.assign(new PassThrough(), { isTTY: true as const, columns: 80 })
+    const stdout = Object.assign(new PassThrough(), { isTTY: true as const, columns: 80, rows: 24 })
     createPrinter({ env, stdout, stderr: stdout }).out({ style: 'red', text: 'FROZEN' })
     expect(String(stdout.read())).toBe(Object.keys(env).length === 0 ? '\x1b[1;31mFROZEN\x1b[0m\n' : 'FROZEN\n')
   }

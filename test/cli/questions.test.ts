@@ -30,8 +30,8 @@ interface Terminal {
 
 /** The command line with somebody at the terminal. */
 function sitDown(args: readonly string[]): Terminal {
-  const stream = (): PassThrough & { isTTY: true; columns: number } =>
-    Object.assign(new PassThrough(), { isTTY: true as const, columns: 100 })
+  const stream = (): PassThrough & { isTTY: true; columns: number; rows: number } =>
+    Object.assign(new PassThrough(), { isTTY: true as const, columns: 100, rows: 24 })
   const [stdin, stdout, stderr] = [stream(), stream(), stream()]
   let shown = ''
   for (const each of [stdout, stderr]) each.on('data', (chunk: Buffer) => (shown += chunk.toString()))

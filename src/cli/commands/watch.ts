@@ -7,6 +7,7 @@ import { bothTimes, spanText } from '../moments.ts'
 import { createPrinter, type Printer } from '../print.ts'
 import { printStatus } from '../print-status.ts'
 import { readStatus } from '../release-order.ts'
+import { screenOf } from '../screen.ts'
 import type { IncidentView, StatusView } from '../../ports/control-api.ts'
 
 interface WatchFlags extends ClientFlags {
@@ -48,6 +49,7 @@ async function watch(flags: WatchFlags, context: Context): Promise<ExitCode> {
     else said = tell(printer, last.status, problem, said, flags.json === true)
     if (look + 1 < times) await delay(everyMs)
   }
+  if (isTerminal) printer.out()
   return EXIT.done
 }
 
@@ -61,9 +63,7 @@ async function lookOnce(client: Client): Promise<{ readonly control: string; rea
   return readStatus(client)
 }
 
-const HOME_AND_CLEAR = '\x1b[H\x1b[2J'
-
-/** The whole screen at once, so that it does not flicker; all that others wrote goes through the printer, which cleans it. */
+/** All that others wrote goes through the printer, which cleans it. */
 function draw(
   { machine }: Context,
   { control, status, at }: { readonly control: string; readonly status: StatusView; readonly at: number },
@@ -82,7 +82,14 @@ function draw(
   for (const each of status.incidents ?? []) if (each.state === 'open') printClocks(printer, each, machine.now())
   printStatus(printer, control, status)
   printer.out({ style: 'dim', text: 'Ctrl-C leaves. freeze, release and approve are commands of their own.' })
-  machine.stdout.write(HOME_AND_CLEAR + parts.join(''))
+  const problems = status.problems.length === 0 ? '' : ` (${status.problems.length} of them problems)`
+  machine.stdout.write(
+    screenOf(
+      parts.join(''),
+      machine.stdout,
+      (hidden) => `… ${hidden} more lines${problems}: portcullis status shows them`,
+    ),
+  )
 }
 
 function printClocks(printer: Printer, incident: IncidentView, now: number): void {
