@@ -40,7 +40,7 @@ orSkip('what fits is shown whole', async () => {
   expect(rows.join('\n')).toContain('Ctrl-C leaves')
 })
 
-orSkip('of a long state the banner stays on top, and the last row says how much is not shown', async () => {
+orSkip('of a long state the banner stays in sight, and the last row says how much is not shown', async () => {
   const locks = Array.from({ length: 30 }, (_, index) => ({
     ...{
       id: `${String(index).padStart(2, '0')}${'x'.repeat(41)}`,
@@ -56,9 +56,26 @@ orSkip('of a long state the banner stays on top, and the last row says how much 
       covers: ['a.read'],
     },
   }))
-  gateway.status = { ...OPEN_STATUS, frozen: true, locks, problems: ['locks.yaml cannot be read'] }
+  const incidents = Array.from({ length: 30 }, (_, index) => ({
+    ...{
+      id: `INC-${30 - index}`,
+      state: 'open',
+      noticedAt: '2026-01-02T04:00:00Z',
+      noticedFrom: 'order',
+      reported: {},
+    },
+    ...{
+      certInDue: new Date(Date.UTC(2030, 0, 30 - index)).toISOString(),
+      boardDue: '2030-02-05T04:00:00Z',
+      locks: [],
+    },
+  }))
+  gateway.status = { ...OPEN_STATUS, frozen: true, locks, incidents, problems: ['locks.yaml cannot be read'] }
   const rows = await screen()
   expect(rows.length).toBe(24)
-  expect(rows[0]).toMatch(/^FROZEN {2}epoch 3/)
+  // The nearest due first.
+  expect(rows[0]).toMatch(/^INC-1: CERT-In report in /)
+  expect(rows[6]).toBe('and 27 more open incidents: portcullis incident show')
+  expect(rows[7]).toMatch(/^FROZEN {2}epoch 3/)
   expect(rows.at(-1)).toMatch(/^… \d\d more lines \(1 of them problems\): portcullis status shows them$/)
 })

@@ -63,6 +63,9 @@ async function lookOnce(client: Client): Promise<{ readonly control: string; rea
   return readStatus(client)
 }
 
+/** Incidents whose clocks are shown, the nearest due: the banner below them must stay in sight. */
+const CLOCKS_MAX = 3
+
 /** All that others wrote goes through the printer, which cleans it. */
 function draw(
   { machine }: Context,
@@ -79,7 +82,12 @@ function draw(
   const printer = createPrinter({ ...machine, stdout: sink })
   if (problem !== undefined)
     printer.out({ style: 'red', text: `STALE: nothing heard for ${spanText(machine.now() - at)}. ${problem}` })
-  for (const each of status.incidents ?? []) if (each.state === 'open') printClocks(printer, each, machine.now())
+  const due = (status.incidents ?? [])
+    .filter(({ state }) => state === 'open')
+    .toSorted((a, b) => Date.parse(a.certInDue) - Date.parse(b.certInDue))
+  for (const each of due.slice(0, CLOCKS_MAX)) printClocks(printer, each, machine.now())
+  if (due.length > CLOCKS_MAX)
+    printer.out(`and ${due.length - CLOCKS_MAX} more open incidents: portcullis incident show`)
   printStatus(printer, control, status)
   printer.out({ style: 'dim', text: 'Ctrl-C leaves. freeze, release and approve are commands of their own.' })
   const problems = status.problems.length === 0 ? '' : ` (${status.problems.length} of them problems)`
