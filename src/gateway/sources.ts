@@ -41,11 +41,12 @@ const VALUES_MAX = 64
  */
 export function checkSources(exchange: Exchange, route: Route): Denial | undefined {
   if (overridesMethod(exchange.target?.query ?? '', exchange.method)) return OVERRIDDEN
-  const { sources, names } = judgedBy(route)
+  const { sources, names, owners } = judgedBy(route)
   if (sources.length === 0) return undefined
   if (sources.some((source) => readSource(exchange, source).length > VALUES_MAX)) {
     return { denied: 'malformed-request', detail: 'The request names too many records.' }
   }
+  if (owners.length > 0 && exchange.target?.query !== '' && isOverlaid(exchange, owners)) return AMBIGUOUS
   if (names.length === 0) return undefined
   if (exchange.isSafe && exchange.request.bodyLength !== 0) return SECOND_PARAMETERS
   return isPlainQuery(exchange, names) ? undefined : AMBIGUOUS
@@ -55,6 +56,8 @@ interface Judged {
   readonly sources: readonly Source[]
   /** Of those in the query. */
   readonly names: readonly string[]
+  /** Parameters of the path that must be the session's own. */
+  readonly owners: readonly string[]
 }
 
 const judged = new WeakMap<Route, Judged>()
@@ -64,11 +67,26 @@ function judgedBy(route: Route): Judged {
   let known = judged.get(route)
   if (known === undefined) {
     const { subjects, session } = route.policy
-    const sources = [...subjects, ...session.bind.map((binding) => binding.source), ...(session.number ?? [])]
-    known = { sources, names: sources.flatMap((source) => (source.in === 'query' ? [source.name] : [])) }
+    const owned = [...session.bind.map((binding) => binding.source), ...(session.number ?? [])]
+    const sources = [...subjects, ...owned]
+    known = { sources, names: namesIn('query', sources), owners: namesIn('param', owned) }
     judged.set(route, known)
   }
   return known
+}
+
+function namesIn(place: Source['in'], sources: readonly Source[]): readonly string[] {
+  return sources.flatMap((source) => (source.in === place ? [source.name] : []))
+}
+
+/** Whether the query has another value for a parameter of the path: Laravel's `$request->id` is the query's. */
+function isOverlaid(exchange: Exchange, owners: readonly string[]): boolean {
+  const folded = new Map(owners.map((name) => [foldName(name), exchange.params[name]]))
+  for (const [name, value] of queryOf(exchange)) {
+    const own = folded.get(foldName(name))
+    if (own !== undefined && own !== value) return true
+  }
+  return false
 }
 
 const AMBIGUOUS: Denial = {

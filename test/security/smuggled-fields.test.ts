@@ -106,6 +106,24 @@ describe('a query by which a route judges has one reading', () => {
   )
 })
 
+describe('a query that has another value for a parameter of the path', () => {
+  const session = { level: 'required', bind: [{ source: { in: 'param', name: 'id' }, claim: 'record_ids' }] } as const
+
+  test.each([
+    ['id=8', 400],
+    ['a=1&ID=8', 400],
+    ['id[]=8', 400],
+    ['id=7&id=8', 400],
+    ['id=7', 200],
+    ['kid=8&from=2026-01-01', 200],
+  ])('%s: %i (Laravel reads the query first)', async (query, status) => {
+    const { plane, upstream } = await start({ routes: [{ path: '/records/{id}', session }] })
+    const Authorization = `Bearer ${plane.token({ claims: { record_ids: ['7'] } })}`
+    expect((await plane.ask(request('GET', `/records/7?${query}`, { Authorization }))).status).toBe(status)
+    expect(upstream.requests.length).toBe(status === 200 ? 1 : 0)
+  })
+})
+
 describe('a body beside a query by which a route judges', () => {
   const session = { level: 'required', bind: [{ source: { in: 'query', name: 'id' }, claim: 'record_ids' }] } as const
   const FORM = { 'Content-Type': 'application/x-www-form-urlencoded', 'Content-Length': '4' }
