@@ -78,10 +78,7 @@ export async function runVerifier(argv: readonly string[], write: (text: string)
     })
     return show(verdict.ok, verdict, linesOf(verdict))
   } catch (error) {
-    write(
-      `${clean(error instanceof Error ? error.message : String(error))}\n${error instanceof NodeTooOld ? '' : USAGE}`,
-    )
-    return 2
+    return fail(error, write)
   }
 }
 
@@ -90,6 +87,12 @@ function astrayWith(places: readonly string[]): string | undefined {
   if (places.length > 1) return ''
   const isHere = places.length > 0 || isPack('.') || existsSync('checkpoint')
   return isHere ? undefined : 'There is no trail and no export where you are: name its directory.\n'
+}
+
+function fail(error: unknown, write: (text: string) => void): 2 {
+  const usage = error instanceof NodeTooOld ? '' : USAGE
+  write(`${clean(error instanceof Error ? error.message : String(error))}\n${usage}`)
+  return 2
 }
 
 interface ProofValues {

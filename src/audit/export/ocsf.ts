@@ -24,9 +24,11 @@ const DISPOSITIONS: Readonly<Record<string, number>> = {
 export function toOcsf(index: number, record: AnyRecord): Event {
   switch (record.kind) {
     case 'request':
-      return request(index, record)
+      return record.route === OTP_REQUEST || record.route === OTP_VERIFY ? logon(index, record) : request(index, record)
     case 'order':
-      return order(index, record)
+      return record.order === 'incident' && record.outcome !== 'refused'
+        ? incident(index, record)
+        : order(index, record)
     case 'session':
       return typeof record.by === 'string' ? use(index, record) : session(index, record)
     case 'access':
@@ -34,8 +36,6 @@ export function toOcsf(index: number, record: AnyRecord): Event {
     case 'anomaly':
     case 'gap':
       return finding(index, record)
-    case 'incident':
-      return incident(index, record)
     default:
       return { ...common(index, record, 0, 99, SEVERITY.info), activity_name: text(record.kind) ?? 'unknown' }
   }
@@ -210,6 +210,27 @@ function session(index: number, record: AnyRecord): Event {
   })
 }
 
+/** The gateway's own endpoints: a code is asked for, and used. */
+const OTP_REQUEST = 'portcullis.otp.request'
+const OTP_VERIFY = 'portcullis.otp.verify'
+
+function logon(index: number, record: AnyRecord): Event {
+  const isUse = record.route === OTP_VERIFY
+  const status = number(record.status)
+  const refused = record.decision !== 'allow'
+  const [person] = peopleOf(record.subjects) ?? []
+  return of({
+    ...common(index, record, 3002, isUse ? 1 : 6, refused ? SEVERITY.low : SEVERITY.info),
+    user: { uid: person?.uid ?? 'unknown' },
+    service: { name: text(record.route) },
+    src_endpoint: endpoint(text(record.client)),
+    is_mfa: isUse && !refused ? true : undefined,
+    status_id: status === undefined ? 0 : status < 400 ? 1 : 2,
+    status_detail: text(record.reason),
+    unmapped: unmapped(record, ['decision', 'status', 'epoch', 'durationMs']),
+  })
+}
+
 function finding(index: number, record: AnyRecord): Event {
   const gateway = text(record.gateway) ?? 'unknown'
   const isGap = record.kind === 'gap'
@@ -232,10 +253,11 @@ function finding(index: number, record: AnyRecord): Event {
 function incident(index: number, record: AnyRecord): Event {
   const uid = text(record.incident) ?? text(record.id) ?? String(index)
   return of({
-    ...common(index, record, 2005, record.state === 'closed' ? 3 : record.state === 'opened' ? 1 : 2, SEVERITY.high),
+    ...common(index, record, 2005, record.action === 'close' ? 3 : record.action === 'open' ? 1 : 2, SEVERITY.high),
     finding_info_list: [{ uid, title: text(record.reason) ?? uid }],
     assignee: { uid: text(record.by) ?? 'unknown' },
-    status_id: record.state === 'closed' ? 5 : 2,
+    status_id: record.action === 'close' ? 5 : 2,
     is_suspected_breach: true,
+    unmapped: unmapped(record, ['id', 'action', 'epoch', 'channel']),
   })
 }

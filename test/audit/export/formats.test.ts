@@ -87,7 +87,21 @@ const RECORDS: readonly Record<string, unknown>[] = [
   { ...common, kind: 'access', action: 'search', state: 'begun', by: 'lead', query: { routes: ['x'] } },
   { ...common, kind: 'anomaly', detector: 'subjects', reason: 'too many' },
   { ...common, kind: 'gap', lost: 3, reason: 'disk' },
-  { ...common, kind: 'incident', state: 'opened', incident: 'INC-7', by: 'lead' },
+  ...['open', 'note', 'close'].flatMap((action) =>
+    ['accepted', 'refused'].map((outcome) => ({
+      ...{ ...common, kind: 'order', order: 'incident', outcome, id: 'o2', by: 'lead', channel: 'api', epoch: 2 },
+      ...{ action, incident: 'INC-7', reason: 'leak' },
+    })),
+  ),
+  ...['portcullis.otp.request', 'portcullis.otp.verify'].flatMap((route) =>
+    [
+      { decision: 'allow', status: 200, subjects: ['k.u'] },
+      { decision: 'throttled', status: 429 },
+    ].map((how) => ({
+      ...{ ...common, kind: 'request', phase: 'outcome', id: 'r4', client: '10.0.0.1', method: 'POST', route },
+      ...{ path: '/.portcullis/otp', epoch: 1, ...how },
+    })),
+  ),
   ...['proof', 'start', 'stop', 'clock', 'lease', 'retention', 'of-tomorrow'].map((kind) => ({
     ...common,
     kind,
@@ -128,6 +142,21 @@ describe('OCSF', () => {
     expect([event, lacks(event)]).toEqual([event, []])
     expect(checkOcsf(event)).toEqual([])
     expect(JSON.parse(JSON.stringify(event))).toEqual(event)
+  })
+
+  test.each([
+    [{ order: 'incident', action: 'open', outcome: 'accepted' }, [2005, 1, 2]],
+    [{ order: 'incident', action: 'close', outcome: 'accepted' }, [2005, 3, 5]],
+    [{ order: 'incident', action: 'open', outcome: 'refused' }, [3004, 99, 2]],
+    [{ kind: 'request', route: 'portcullis.otp.request', status: 202, decision: 'allow' }, [3002, 6, 1]],
+    [{ kind: 'request', route: 'portcullis.otp.verify', status: 401, decision: 'unauthenticated' }, [3002, 1, 2]],
+  ])('incidents and one-time passwords are of their own classes: %j', (words, expected) => {
+    const {
+      class_uid: uid,
+      activity_id: activity,
+      status_id: status,
+    } = toOcsf(1, { ...common, kind: 'order', ...words })
+    expect([uid, activity, status]).toEqual(expected)
   })
 
   test('what is required stands in the code as in the schema', () => {
