@@ -1,12 +1,23 @@
 // What somebody does to a finished log, and whether anybody can tell.
 import { copyFileSync, cpSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { copyPlace, createPlace, listFiles, records, type Place } from '../audit/trail.ts'
-import { fileOf, isFound, writeLog, type Kind } from './logs.ts'
+import {
+  appendAll,
+  copyPlace,
+  createPlace,
+  listFiles,
+  openTestLog,
+  openTestSealer,
+  records,
+  type Place,
+} from '../audit/trail.ts'
+import { fileOf, isFound, problemFiles, writeLog, type Kind } from './logs.ts'
 
 export interface Outcome {
   readonly found: number
   readonly tried: number
+  /** Of flipped bytes: the file was named too. */
+  readonly located?: number
 }
 
 interface Attack {
@@ -86,6 +97,7 @@ export const ATTACKS: readonly Attack[] = [
         copyFileSync(path, `${path}-copy`)
       }),
   },
+  { name: 'a second writer in the same place', ways: () => [] },
   { name: 'rolled back to yesterday’s backup', ways: () => [] },
   { name: 'another log put in its place', ways: () => [] },
 ]
@@ -115,6 +127,7 @@ export async function attack(kind: Kind, { name, ways }: Attack): Promise<Outcom
   const place = createPlace()
   const kept = await writeLog(kind, place, records('w1', 0, ENTRIES))
   if (name.startsWith('rolled back')) return { found: (await rollBack(kind)) ? 1 : 0, tried: 1 }
+  if (name.startsWith('a second writer')) return { found: (await writeTwice(kind, place, kept)) ? 1 : 0, tried: 1 }
   if (name.startsWith('another log')) return { found: (await putAnother(kind, kept)) ? 1 : 0, tried: 1 }
   let found = 0
   const all = ways(kind, place)
@@ -135,6 +148,27 @@ async function rollBack(kind: Kind): Promise<boolean> {
   return isFound(kind, short, kept)
 }
 
+/** Two that write into one place, each from what it knows: lines end up among each other, as if one had written them. */
+async function writeTwice(kind: Kind, place: Place, kept: string): Promise<boolean> {
+  const lines = (run: number): string[] => records('w1', ENTRIES, 20, `,"run":${run}`)
+  if (kind !== 'portcullis') {
+    for (const run of [1, 2]) await writeLog(kind, place, lines(run))
+    return isFound(kind, place, kept)
+  }
+  const [one, two] = [await openTestSealer(place), await openTestSealer(place)]
+  for (const [run, sealer] of [one, two].entries()) {
+    const log = await openTestLog(place, 'w1', {
+      onDurable: (batch) => {
+        sealer.add(batch)
+      },
+    })
+    await appendAll(log, lines(run))
+    // Whoever comes second finds that somebody else has signed.
+    if ((await sealer.seal()).problem !== undefined) return true
+  }
+  return isFound(kind, place, kept)
+}
+
 async function putAnother(kind: Kind, kept: string): Promise<boolean> {
   const other = createPlace()
   await writeLog(kind, other, records('w1', 0, ENTRIES, ',"other":1'))
@@ -147,7 +181,7 @@ export async function flip(kind: Kind, step: number, onByte: (done: number) => v
   const kept = await writeLog(kind, place, records('w1', 0, 24))
   const copy = createPlace()
   cpSync(place.root, copy.root, { recursive: true })
-  let [found, tried] = [0, 0]
+  let [found, located, tried] = [0, 0, 0]
   for (const file of filesOf(place)) {
     const path = join(copy.dir, file)
     const bytes = readFileSync(path)
@@ -156,11 +190,13 @@ export async function flip(kind: Kind, step: number, onByte: (done: number) => v
       changed[at] = (changed[at] ?? 0) ^ (tried % 2 === 0 ? 1 : 0x40)
       writeFileSync(path, changed)
       tried += 1
-      if (await isFound(kind, copy, kept)) found += 1
+      const told = await problemFiles(kind, copy, kept)
+      if (told.length > 0) found += 1
+      if (told.includes(file)) located += 1
       onByte(tried)
     }
     writeFileSync(path, bytes)
   }
   if (readdirSync(copy.dir).length === 0) throw new Error('nothing was flipped')
-  return { found, tried }
+  return { found, located, tried }
 }

@@ -1,7 +1,7 @@
 // Three ways to keep an audit log, as a torturer sees them: ours; lines appended to a file as Vault's file device does (one write a
 // record, no fsync, no chain); lines through a buffer as pino's asynchronous destination does.
 import { appendFileSync, closeSync, mkdirSync, openSync, readFileSync, writeSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { verifyTrail } from '../../src/audit/verify.ts'
 import { createVkey, formatVkey } from '../../src/audit/note.ts'
 import { appendAll, createSigner, openTestLog, openTestSealer, type Place } from '../audit/trail.ts'
@@ -40,12 +40,24 @@ export async function writeLog(kind: Kind, place: Place, entries: readonly strin
   return sealer.checkpoint
 }
 
-/** Whether the log's own means tell that something is wrong. Of the others that is all there is: each line must be JSON. */
+/** Whether the log's own means tell that something is wrong. */
 export async function isFound(kind: Kind, place: Place, kept: string): Promise<boolean> {
-  if (kind === 'portcullis') return !(await verifyTrail(place.dir, { vkey: VKEY, checkpoint: kept })).ok
+  return (await problemFiles(kind, place, kept)).length > 0
+}
+
+/** The files that the log's own means name as wrong. Of the others that is all there is: each line must be JSON. */
+export async function problemFiles(kind: Kind, place: Place, kept: string): Promise<readonly string[]> {
+  if (kind === 'portcullis') {
+    const { problems } = await verifyTrail(place.dir, { vkey: VKEY, checkpoint: kept })
+    return problems.map(({ where }) => where.file ?? '')
+  }
+  return isBroken(fileOf(place)) ? [basename(fileOf(place))] : []
+}
+
+function isBroken(file: string): boolean {
   let text: string
   try {
-    text = readFileSync(fileOf(place), 'utf8')
+    text = readFileSync(file, 'utf8')
   } catch {
     return true
   }

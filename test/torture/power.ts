@@ -1,5 +1,5 @@
 // The power is cut after records were acknowledged: only what was synced is on the disk.
-import { appendFileSync, cpSync, mkdirSync } from 'node:fs'
+import { cpSync, mkdirSync, readFileSync } from 'node:fs'
 import { type Files, nodeFiles } from '../../src/audit/files.ts'
 import { appendAll, createPlace, openTestLog, openTestSealer, readEntries, records } from '../audit/trail.ts'
 import { fileOf, type Kind } from './logs.ts'
@@ -28,13 +28,18 @@ const ENTRIES = 500
 export async function cutPower(kind: Kind): Promise<{ readonly acknowledged: number; readonly lost: number }> {
   const place = createPlace()
   const entries = records('w1', 0, ENTRIES)
+  const files = forgetfulFiles()
   if (kind !== 'portcullis') {
-    // Neither calls fsync: what is in the page cache is all that there is, and a cut leaves the file as the last sync did, empty.
+    // Neither ever calls fsync.
     mkdirSync(place.dir, { recursive: true })
-    appendFileSync(fileOf(place), '')
-    return { acknowledged: ENTRIES, lost: ENTRIES }
+    const fd = await files.open(fileOf(place), 'w')
+    let position = 0
+    for (const entry of entries) position += await files.write(fd, Buffer.from(`${entry}\n`), position)
+    const kept = new Set(readFileSync(fileOf(place), 'utf8').split('\n'))
+    await files.close(fd)
+    return { acknowledged: ENTRIES, lost: entries.filter((entry) => !kept.has(entry)).length }
   }
-  const log = await openTestLog(place, 'w1', { files: forgetfulFiles(), preallocateBytes: 1 << 20 })
+  const log = await openTestLog(place, 'w1', { files, preallocateBytes: 1 << 20 })
   await appendAll(log, entries)
   // Queued and not acknowledged: may go.
   for (const entry of records('w1', ENTRIES, 50)) log.append(entry)
