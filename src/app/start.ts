@@ -1,4 +1,5 @@
 // The order in which a gateway starts, and in reverse stops: store, trail, orders, data plane, control plane.
+import path from 'node:path'
 import { createDetailMemory } from '../audit/detail/detail-sealer.ts'
 import { lockDirectory } from '../adapters/file/directory-lock.ts'
 import { openOrderJournal } from '../adapters/file/order-journal.ts'
@@ -83,13 +84,21 @@ export async function startGateway(deps: GatewayDeps): Promise<RunningGateway> {
   }
 }
 
+/** One process in them at a time. */
+function lockPlaces({ store, audit }: Config, cleanUp: CleanUp): void {
+  const locks = [lockDirectory(store.dir)]
+  cleanUp.defer(() => {
+    for (const lock of locks) lock.release()
+  })
+  // A copy of the store elsewhere has the same key, and would sign a second history of one trail.
+  const isInside = !path.relative(store.dir, audit.dir).startsWith('..')
+  if (!isInside) locks.push(lockDirectory(`${audit.dir}.lock`))
+}
+
 async function openBase({ config, env, clock, cleanUp }: GatewayDeps): Promise<Base> {
   const logger = createLogger({ level: config.log.level, now: () => clock.now() })
   const randomness = createRandomness()
-  const storeLock = lockDirectory(config.store.dir)
-  cleanUp.defer(() => {
-    storeLock.release()
-  })
+  lockPlaces(config, cleanUp)
   const journal = await openOrderJournal({ dir: config.store.dir, logger })
   cleanUp.defer(() => journal.close())
   const { pseudonymKey, pseudonymKeys } = await openPseudonymKeys(config, journal.entries, { clock, logger })

@@ -1,10 +1,11 @@
 // Starting and stopping: one clear line and nothing half-started, or everything finished and the trail sealed.
 import { spawn } from 'node:child_process'
-import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import http from 'node:http'
 import net, { type AddressInfo } from 'node:net'
 import path from 'node:path'
 import { afterEach, expect, test } from '@jest/globals'
+import { verifyTrail } from '../../src/audit/verify.ts'
 import {
   DEFAULT_ROUTES,
   eventually,
@@ -75,6 +76,20 @@ test('a second gateway over the same ports or the same store: one line each, and
   expect(third.lines[0]).toContain(path.join(first.home, 'data'))
   expect((await fetch(`http://127.0.0.1:${first.controlPort}/healthz`)).status).toBe(200)
 })
+
+test('a copy of the store that would go on with the same trail: one line, and the first goes on', async () => {
+  const [first, copy] = [await prepare(), await prepare()]
+  const trail = path.join(first.home, 'trail')
+  for (const { configFile } of [first, copy])
+    writeFileSync(configFile, readFileSync(configFile, 'utf8').replace('dir: ./data/audit', `dir: ${trail}`))
+  await first.start()
+  mkdirSync(path.join(copy.home, 'data'))
+  copyFileSync(path.join(first.home, 'data/gateway.key'), path.join(copy.home, 'data/gateway.key'))
+  const { code, lines } = await serve(copy.configFile)
+  expect([code, lines]).toEqual([1, [expect.stringMatching(/trail\.lock is in use by another gateway/)]])
+  expect(await first.stop()).toBe(0)
+  expect((await verifyTrail(trail)).problems).toEqual([])
+}, 60_000)
 
 test('a key file that is missing: one line that names it, exit 1', async () => {
   const gateway = await prepare()
