@@ -1,6 +1,7 @@
 // The control plane as the page asks it: beside the page, whatever path both are served under, and always with the session's token.
 import { translate } from './messages/messages.ts'
 import { state } from './state.ts'
+import { spanText } from './time.ts'
 
 /** `…/console/` is served beside `…/api/v1/`, also behind a proxy's path prefix. */
 const API = new URL('../api/v1/', document.baseURI)
@@ -11,6 +12,8 @@ export interface Problem {
   /** The last part of the problem's type. */
   readonly code: string
   readonly detail: string
+  /** Of a 429: when it may be asked again. */
+  readonly retryAfterMs?: number
 }
 
 export type Answer<T> =
@@ -57,11 +60,25 @@ async function bodyOf(response: Response): Promise<unknown> {
 async function problemOf(response: Response): Promise<Problem> {
   const body = (await response.json().catch(() => undefined)) as { type?: unknown; detail?: unknown } | undefined
   const type = typeof body?.type === 'string' ? body.type : ''
+  const retryAfterMs = retryAfterOf(response)
   return {
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
     status: response.status,
     code: type.split(':').at(-1) || String(response.status),
-    detail: typeof body?.detail === 'string' ? body.detail : response.statusText,
+    detail:
+      retryAfterMs !== undefined
+        ? translate(state.get().lang)('asksTooMuch', { span: spanText(retryAfterMs) })
+        : typeof body?.detail === 'string'
+          ? body.detail
+          : response.statusText,
   }
+}
+
+/** Milliseconds, of a 429 alone. */
+function retryAfterOf(response: Response): number | undefined {
+  if (response.status !== 429) return undefined
+  const seconds = Number(response.headers.get('Retry-After'))
+  return Number.isFinite(seconds) && seconds > 0 ? seconds * 1000 : 1000
 }
 
 function authorization(token = state.get().session?.token): Record<string, string> {
@@ -82,10 +99,12 @@ export function gatewayNow(): number {
 /** The stream was refused; 401: the session opens nothing more. */
 export class Refused extends Error {
   readonly status: number
+  readonly retryAfterMs: number | undefined
 
-  constructor(status: number) {
-    super(`refused with ${status}`)
-    this.status = status
+  constructor(response: Response) {
+    super(`refused with ${response.status}`)
+    this.status = response.status
+    this.retryAfterMs = retryAfterOf(response)
   }
 }
 
@@ -102,7 +121,7 @@ export async function readEvents(hear: (event: ServerEvent) => void, signal: Abo
     cache: 'no-store',
     signal,
   })
-  if (!response.ok || response.body === null) throw new Refused(response.status)
+  if (!response.ok || response.body === null) throw new Refused(response)
   let rest = ''
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader()
   for (;;) {

@@ -42,17 +42,21 @@ export function listen(): void {
 
 async function follow(signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
+    let waitMs: number | undefined
     try {
       await readEvents(hear, signal)
     } catch (error) {
-      if (error instanceof Refused && error.status === 401) {
-        signOut('refused')
-        return
+      if (error instanceof Refused) {
+        if (error.status === 401) {
+          signOut('refused')
+          return
+        }
+        waitMs = error.retryAfterMs
       }
     }
     if (signal.aborted) return
-    state.set({ connection: 'lost' })
-    await new Promise((resolve) => setTimeout(resolve, RETRY_MS))
+    fellSilent(waitMs)
+    await new Promise((resolve) => setTimeout(resolve, waitMs ?? RETRY_MS))
   }
 }
 
@@ -61,23 +65,34 @@ async function poll(signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     const answer = await ask<StatusView>('status', undefined, { signal })
     if (signal.aborted) return
-    if (answer.ok) heard({ status: answer.body })
+    if (answer.ok) stands(answer.body)
     else if (answer.problem.status === 401) {
       signOut('refused')
       return
-    } else state.set({ connection: 'lost' })
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS))
+    } else fellSilent(answer.problem.retryAfterMs)
+    const waitMs = answer.ok ? 0 : (answer.problem.retryAfterMs ?? 0)
+    await new Promise((resolve) => setTimeout(resolve, Math.max(POLL_MS, waitMs)))
   }
 }
 
 /** At once, after something was done from here. */
 export async function refresh(): Promise<void> {
   const answer = await ask<StatusView>('status')
-  if (answer.ok) heard({ status: answer.body })
+  if (answer.ok) stands(answer.body)
 }
 
+/** What is said of the state itself: only this makes it fresh again. */
+function stands(status: StatusView): void {
+  state.set({ status, heardAt: performance.now(), connection: 'live' })
+}
+
+function fellSilent(limitedMs: number | undefined): void {
+  state.set({ connection: limitedMs === undefined ? 'lost' : 'limited' })
+}
+
+/** By the stream. */
 function heard(change: Partial<ReturnType<typeof state.get>>): void {
-  state.set({ ...change, heardAt: performance.now(), connection: 'live' })
+  state.set({ ...change, streamAt: performance.now() })
 }
 
 async function loadRates(): Promise<void> {
@@ -88,7 +103,8 @@ async function loadRates(): Promise<void> {
 function hear({ event, data }: ServerEvent): void {
   switch (event) {
     case 'status':
-      heard({ status: data as StatusView })
+      stands(data as StatusView)
+      heard({})
       return
     case 'counters':
       heard({ seconds: [...state.get().seconds, data as RateSecond].slice(-SECONDS_KEPT) })
@@ -138,7 +154,7 @@ function takeDecisions({ decisions: told, untold }: DecisionsEvent): void {
   decisions.seen += told.length + untold
   decisions.untold += untold
   decisions.list = [...told.toReversed(), ...decisions.list].slice(0, DECISIONS_KEPT)
-  state.set({ heardAt: performance.now() })
+  heard({})
 }
 
 function lockText({ mode, scope, covers, reason }: LockView): string {

@@ -41,9 +41,12 @@ export interface PageState {
   /** Why the last session ended. */
   readonly ended: 'idle' | 'refused' | undefined
   readonly status: StatusView | undefined
-  /** `performance.now()` of the last word from the control plane. */
+  /** `performance.now()` of the last status: how old is what stands in the banner. */
   readonly heardAt: number
-  readonly connection: 'off' | 'connecting' | 'live' | 'lost'
+  /** `performance.now()` of the last word of the stream. */
+  readonly streamAt: number
+  /** `limited`: the control plane takes no more questions of this login for a while. */
+  readonly connection: 'off' | 'connecting' | 'live' | 'lost' | 'limited'
   readonly clockOffsetMs: number
   readonly proof: ProofProgress | undefined
   readonly seconds: readonly RateSecond[]
@@ -64,6 +67,7 @@ export const state = createStore<PageState>({
   ended: undefined,
   status: undefined,
   heardAt: 0,
+  streamAt: 0,
   connection: 'off',
   clockOffsetMs: 0,
   proof: undefined,

@@ -31,6 +31,14 @@ export const refused = (...statuses: readonly number[]): Record<string, object> 
       { description: 'Refused', content: { 'application/problem+json': { schema: ref('Problem') } } },
     ]),
   )
+/** What every read may also be answered with (control/read-limit). */
+export const READ_LIMITED = {
+  429: {
+    description: 'Too much was read by this login or address',
+    headers: { 'Retry-After': { description: 'Seconds', schema: integer } },
+    content: { 'application/problem+json': { schema: ref('Problem') } },
+  },
+} as const
 export const body = (properties: Readonly<Record<string, object>>): object => ({
   requestBody: { required: true, content: { 'application/json': { schema: objectOf(properties) } } },
 })

@@ -1,8 +1,21 @@
 // The control plane's API as an OpenAPI 3.1 document; test/control/openapi.test.ts holds it against what is served.
 import { ORDER_KINDS } from '../core/responder.ts'
 import { AUDIT_PATHS } from './openapi-audit.ts'
-import { body, integer, json, listOf, objectOf, other, ref, refused, SCHEMAS, text } from './openapi-schemas.ts'
+import {
+  body,
+  integer,
+  json,
+  listOf,
+  objectOf,
+  other,
+  READ_LIMITED,
+  ref,
+  refused,
+  SCHEMAS,
+  text,
+} from './openapi-schemas.ts'
 import { PROBLEMS } from './problem.ts'
+import { READS } from './read-limit.ts'
 
 const open = { security: [] } as const
 const inPath = (name: string): object => ({ name, in: 'path', required: true, schema: text })
@@ -242,17 +255,42 @@ const PATHS = {
   },
 } as const
 
+interface Operation {
+  readonly summary: string
+  /** Absent: the read token, or a session. */
+  readonly security?: readonly object[]
+  readonly responses: Readonly<Record<number, object>>
+}
+type Paths = Readonly<Record<string, Readonly<Record<string, Operation>>>>
+
+/** Ending a session is never refused. */
+const FREE: readonly string[] = ['/api/v1/logout']
+
+function withReadLimit(paths: Paths): Paths {
+  const limited = (operation: Operation): Operation =>
+    operation.security === undefined
+      ? { ...operation, responses: { ...operation.responses, ...READ_LIMITED } }
+      : operation
+  return Object.fromEntries(
+    Object.entries(paths).map(([path, methods]) => [
+      path,
+      FREE.includes(path)
+        ? methods
+        : Object.fromEntries(Object.entries(methods).map(([method, each]) => [method, limited(each)])),
+    ]),
+  )
+}
+
 export const OPENAPI = {
   openapi: '3.1.0',
   info: {
     title: 'Portcullis control plane',
     version: '1',
-    description:
-      'Orders are signed statements and need no other credential. Reading takes the read token or a session of a signed login. Every error is application/problem+json.',
+    description: `Orders are signed statements and need no other credential. Reading takes the read token or a session of a signed login; each login, and each address with the read token, has ${READS.count} reads at once and ${(READS.count * 1000) / READS.periodMs} a second (429), of which an impact takes ten and a search, an explanation or pseudonyms five. Every error is application/problem+json.`,
     license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
   },
   security: [{ bearer: [] }],
-  paths: PATHS,
+  paths: withReadLimit(PATHS),
   components: {
     securitySchemes: {
       bearer: { type: 'http', scheme: 'bearer' },

@@ -18,6 +18,7 @@ export const PROBLEMS = {
   'content-too-large': { status: 413, title: 'Content too large' },
   'unsupported-media-type': { status: 415, title: 'Unsupported media type' },
   'misdirected-request': { status: 421, title: 'Misdirected request' },
+  'too-many-requests': { status: 429, title: 'Too many requests' },
   'search-failed': { status: 503, title: 'The search failed' },
   internal: { status: 500, title: 'Internal error' },
   'order-not-durable': { status: 503, title: 'The order could not be kept, and nothing has changed' },

@@ -12,6 +12,8 @@ export interface Resource {
   readonly path: string
   /** `read`: the read token or a session. `open`: anyone; an order brings its own signature. */
   readonly access: 'open' | 'read'
+  /** How many reads one of it counts for (read-limit); 1 unless said. Nothing is taken for what is open. */
+  readonly cost?: number
   readonly methods: Readonly<Partial<Record<Method, Answer>>>
 }
 

@@ -9,6 +9,7 @@ import express, {
 } from 'express'
 import { checkHost } from './check-host.ts'
 import type { ControlDeps } from './control-deps.ts'
+import { createReadLimit, READS, type ReadLimit } from './read-limit.ts'
 import { sendProblem, type ProblemCode } from './problem.ts'
 import type { Method, Resource } from './resource.ts'
 import { anomalyResources } from './resources/anomalies.ts'
@@ -57,7 +58,8 @@ export function createControlServer(deps: ControlDeps): Express {
   app.set('trust proxy', false)
   app.use(introduce(deps))
   app.use(refuseForeign(deps))
-  for (const resource of resourcesOf(deps, sessions)) app.all(resource.path, ...answerers(resource, sessions))
+  const limit = createReadLimit(deps.clock, deps.addresses)
+  for (const resource of resourcesOf(deps, sessions)) app.all(resource.path, ...answerers(resource, sessions, limit))
   app.use((_request, response) => {
     sendProblem(response, 'not-found', 'there is nothing here: GET /docs tells what there is')
   })
@@ -133,7 +135,7 @@ function refuseForeign({ settings }: ControlDeps): RequestHandler {
 }
 
 /** Method, credential, body, in this order; then the resource itself. */
-function answerers(resource: Resource, sessions: Sessions): readonly RequestHandler[] {
+function answerers(resource: Resource, sessions: Sessions, limit: ReadLimit): readonly RequestHandler[] {
   const parseJson = express.json({ limit: BODY_BYTES_MAX, inflate: false, type: () => true })
   return [
     (request, response, next) => {
@@ -146,7 +148,7 @@ function answerers(resource: Resource, sessions: Sessions): readonly RequestHand
       sendProblem(response, 'method-not-allowed', `this takes ${allowed.join(', ')}`)
     },
     (request, response, next) => {
-      if (resource.access === 'open' || isCaller(request, response, sessions)) next()
+      if (resource.access === 'open' || mayRead(request, response, resource, sessions, limit)) next()
     },
     (request, response, next) => {
       if (methodOf(request, resource) === 'POST') parseBody(request, response, next, parseJson)
@@ -179,9 +181,26 @@ function callerOf(authorization: string | undefined, sessions: Sessions): Caller
   return token === undefined ? undefined : sessions.find(token)
 }
 
-function isCaller(request: Request, response: Response, sessions: Sessions): boolean {
+/** Answers where not. Who brings nothing that opens is counted by address as well. */
+function mayRead(
+  request: Request,
+  response: Response,
+  { cost = 1 }: Resource,
+  sessions: Sessions,
+  limit: ReadLimit,
+): boolean {
   const { authorization } = request.headers
-  if (callerOf(authorization, sessions) !== undefined) return true
+  const caller = callerOf(authorization, sessions)
+  const waitMs = cost === 0 ? 0 : limit.take(caller, request.socket.remoteAddress, caller === undefined ? 1 : cost)
+  if (waitMs > 0) {
+    const seconds = Math.ceil(waitMs / 1000)
+    response.setHeader('Retry-After', String(seconds))
+    const { count, periodMs } = READS
+    const detail = `${caller?.kind === 'responder' ? 'this login' : 'this address'} reads too much: ${count} at once, then ${(count * 1000) / periodMs} a second; ask again in ${seconds} s. Orders are taken all the same.`
+    sendProblem(response, 'too-many-requests', detail)
+    return false
+  }
+  if (caller !== undefined) return true
   if (authorization === undefined)
     sendProblem(response, 'no-credential', 'reading takes the read token, or a session opened by POST /api/v1/login')
   else sendProblem(response, 'invalid-credential', 'the bearer token opens nothing, or no more')

@@ -16,12 +16,12 @@ export interface GcraVerdict {
 /** Sums of fractions drift: after a year of uptime by more than a nanosecond each. No more than a tenth of a millisecond early. */
 const DRIFT_MAX_MS = 0.1
 
-/** One request at `nowMs` (any clock that only grows). A whole `count` may come in one burst; then one each `period / count`. */
-export function gcra(limit: Limit, arrivalMs: number, nowMs: number): GcraVerdict {
+/** One request at `nowMs` (any clock that only grows), or one that counts as `cost`. A whole `count` may come in one burst; then one each `period / count`. */
+export function gcra(limit: Limit, arrivalMs: number, nowMs: number, cost = 1): GcraVerdict {
   const step = limit.periodMs / limit.count
   const drift = Math.min(step / 1000, DRIFT_MAX_MS)
   const from = Math.max(arrivalMs, nowMs)
-  const next = from + step
+  const next = from + step * cost
   const allowAt = next - limit.periodMs
   if (allowAt > nowMs + drift) {
     return { allowed: false, arrivalMs, remaining: 0, retryAfterMs: allowAt - nowMs, resetMs: from - nowMs }

@@ -31,6 +31,16 @@ test.each(calls)('%s %s is served, with a credential exactly where the document 
   else expect([200, 415]).toContain(answer.status)
 })
 
+test('every read may be one too many, and the end of a session never is', () => {
+  const limited = Object.entries(OPENAPI.paths).filter(([, methods]) =>
+    Object.values(methods).every(({ responses }) => 429 in responses),
+  )
+  const reads = Object.entries(OPENAPI.paths).filter(([, methods]) =>
+    Object.values(methods).every(({ security }) => security === undefined),
+  )
+  expect(limited.map(([path]) => path)).toEqual(reads.map(([path]) => path).filter((path) => !path.endsWith('/logout')))
+})
+
 test('every reference leads somewhere', () => {
   const names = [...JSON.stringify(OPENAPI).matchAll(/#\/components\/schemas\/(\w+)/g)].map(([, name]) => name)
   expect(Object.keys(OPENAPI.components.schemas)).toEqual(expect.arrayContaining(names))

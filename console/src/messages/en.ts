@@ -24,6 +24,10 @@ export const en = {
   ago: '{span} old',
   stale: 'STALE: nothing heard for {span}. What stands here may be wrong.',
   lost: 'The control plane does not answer. Orders may not arrive from here: use portcullis freeze at another gateway, or put a file named FREEZE into its store directory.',
+  limited:
+    'The gateway takes no more questions of this login for a moment: too many were asked, by open tabs or by scripts with this key. Orders are taken all the same; this page asks again by itself.',
+  asksTooMuch: 'too many questions by this login; again in {span}',
+  streamSilent: 'The stream has been silent for {span}: what stands below is as old as that.',
   connecting: 'Connecting …',
   reportDue: 'CERT-In report due',
   boardDue: 'Board detail due',

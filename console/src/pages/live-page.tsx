@@ -7,7 +7,8 @@ import { RateChart } from '../parts/chart.tsx'
 import { DecisionStream } from '../parts/decision-stream.tsx'
 import { TopClients, TopCohorts, TopRoutes } from '../parts/top-lists.tsx'
 import { state } from '../state.ts'
-import { useStore } from '../store.ts'
+import { useStore, useTick } from '../store.ts'
+import { spanText } from '../time.ts'
 
 export function LivePage() {
   const t = useWords()
@@ -28,6 +29,7 @@ export function LivePage() {
   return (
     <>
       <h1>{t('live')}</h1>
+      <Silence />
       <section class="card" aria-labelledby="rates">
         <h2 id="rates">{t('ratesTitle')}</h2>
         <RateChart seconds={seconds} landed={landed} changed={changed} names={[t('allowed'), t('refused')]} />
@@ -45,5 +47,22 @@ export function LivePage() {
       <TopCohorts />
       <DecisionStream />
     </>
+  )
+}
+
+/** Counters come each second, and a sign of life each quarter of a minute. */
+const SILENT_MS = 20_000
+
+/** The stream may fall silent while the state is still told. */
+function Silence() {
+  const t = useWords()
+  useTick(1000)
+  const { streamAt } = state.get()
+  const silentMs = performance.now() - streamAt
+  if (streamAt === 0 || silentMs <= SILENT_MS) return null
+  return (
+    <p class="alarm" role="alert">
+      {t('streamSilent', { span: spanText(silentMs) })}
+    </p>
   )
 }

@@ -99,10 +99,12 @@ function Staleness() {
   useTick(1000)
   const { heardAt, connection } = state.get()
   const ageMs = performance.now() - heardAt
-  if (heardAt === 0 || (connection !== 'lost' && ageMs <= STALE_MS)) return null
+  const isCut = connection === 'lost' || connection === 'limited'
+  if (heardAt === 0 || (!isCut && ageMs <= STALE_MS)) return null
   return (
     <p class="alarm" role="alert">
       {ageMs > STALE_MS && t('stale', { span: spanText(ageMs) })} {connection === 'lost' && t('lost')}
+      {connection === 'limited' && t('limited')}
     </p>
   )
 }

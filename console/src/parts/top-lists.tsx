@@ -29,7 +29,13 @@ export function TopRoutes() {
     if (answer?.ok === true) setKept(answer.body.routes)
   }, [answer])
   return (
-    <TopList id="top-routes" title="topRoutes" columns={['route', 'allowed', 'refused']} isEmpty={kept.length === 0}>
+    <TopList
+      id="top-routes"
+      title="topRoutes"
+      columns={['route', 'allowed', 'refused']}
+      isEmpty={kept.length === 0}
+      hint={answer?.ok === false && <span class="bad">{t('failed', { detail: answer.problem.detail })}</span>}
+    >
       {kept.slice(0, ROUTES_MAX).map(({ route, allowed, refused }) => (
         <Row key={route} scope={{ routes: [route] }} numbers={[allowed, refused]} label={t('lockRoute')}>
           <Text of={route} />
@@ -136,7 +142,7 @@ function TopList({ id, title, columns, isEmpty, hint, children }: TopListProps) 
           <tbody>{children}</tbody>
         </table>
       )}
-      {hint !== undefined && <p class="hint">{hint}</p>}
+      {hint !== undefined && hint !== false && <p class="hint">{hint}</p>}
     </section>
   )
 }

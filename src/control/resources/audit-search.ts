@@ -17,8 +17,8 @@ const LIMIT_MAX = 1000
 
 export function auditSearchResources(deps: ControlDeps): readonly Resource[] {
   return [
-    { path: '/api/v1/audit/search', access: 'read', methods: { POST: searching(deps) } },
-    { path: '/api/v1/audit/sessions', access: 'read', methods: { POST: sessions(deps) } },
+    { path: '/api/v1/audit/search', access: 'read', cost: 5, methods: { POST: searching(deps) } },
+    { path: '/api/v1/audit/sessions', access: 'read', cost: 5, methods: { POST: sessions(deps) } },
   ]
 }
 

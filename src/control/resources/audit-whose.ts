@@ -19,8 +19,8 @@ const FLEET_LIMIT_MAX = 10_000
 
 export function auditWhoseResources(deps: ControlDeps): readonly Resource[] {
   return [
-    { path: '/api/v1/audit/whose', access: 'read', methods: { POST: whose(deps) } },
-    { path: '/api/v1/audit/people', access: 'read', methods: { POST: people(deps) } },
+    { path: '/api/v1/audit/whose', access: 'read', cost: 5, methods: { POST: whose(deps) } },
+    { path: '/api/v1/audit/people', access: 'read', cost: 5, methods: { POST: people(deps) } },
   ]
 }
 

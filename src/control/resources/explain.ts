@@ -16,6 +16,7 @@ export function explainResource(deps: ControlDeps): Resource {
   return {
     path: '/api/v1/explain',
     access: 'read',
+    cost: 5,
     methods: {
       POST: (request, response, caller) => {
         if (caller.kind !== 'responder' || !mayAudit(caller.responder.role)) {

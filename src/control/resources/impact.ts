@@ -12,7 +12,7 @@ import { sendProblem } from '../problem.ts'
 import { bodyField, sendJson, type Answer, type Resource } from '../resource.ts'
 
 export function impactResource(deps: ControlDeps): Resource {
-  return { path: '/api/v1/impact', access: 'read', methods: { POST: impact(deps) } }
+  return { path: '/api/v1/impact', access: 'read', cost: 10, methods: { POST: impact(deps) } }
 }
 
 function impact(deps: ControlDeps): Answer {

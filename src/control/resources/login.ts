@@ -13,7 +13,7 @@ export function loginResources(deps: ControlDeps, sessions: Sessions): readonly 
   return [
     { path: '/api/v1/login/nonce', access: 'open', methods: { GET: nonce } },
     { path: '/api/v1/login', access: 'open', methods: { POST: login(deps, sessions) } },
-    { path: '/api/v1/logout', access: 'read', methods: { POST: logout(sessions) } },
+    { path: '/api/v1/logout', access: 'read', cost: 0, methods: { POST: logout(sessions) } },
   ]
 }
 

@@ -18,6 +18,7 @@ export function pseudonymResource(deps: ControlDeps): Resource {
   return {
     path: '/api/v1/pseudonyms',
     access: 'read',
+    cost: 5,
     methods: {
       POST: async (request, response, caller) => {
         // Whoever may ask can tell whether a name stands for a person: a viewer has no need to.
