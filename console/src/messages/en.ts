@@ -466,4 +466,5 @@ export const en = {
   refreezesOn: 'or with {metric} above {above}',
   morePeople: '{n} more people: portcullis audit whose --limit 0 lists all.',
   lookAtThem: 'Look at them, and answer',
+  keepKey: 'Its key, to be kept elsewhere:',
 } as const satisfies Readonly<Record<string, string>>

@@ -460,4 +460,5 @@ export const hi: Readonly<Record<MessageKey, string>> = {
   refreezesOn: 'या {metric} {above} से ऊपर होने पर',
   morePeople: '{n} और लोग: portcullis audit whose --limit 0 सबको दिखाता है।',
   lookAtThem: 'इन्हें देखें और उत्तर दें',
+  keepKey: 'इसकी कुंजी, जिसे कहीं और भी रखें:',
 }

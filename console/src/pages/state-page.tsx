@@ -136,7 +136,7 @@ function TrailCard({ status: { audit } }: { status: StatusView }) {
         {age === null ? t('noCheckpoint') : t('checkpointAge', { span: spanText(age * 1000) })}
       </p>
       <p class="hint">
-        <code class="wrap">{audit.vkey}</code>
+        {t('keepKey')} <code class="wrap">{audit.vkey}</code>
       </p>
     </section>
   )

@@ -81,11 +81,10 @@ async function list(flags: ClientFlags, { machine, printer }: Context): Promise<
   const anomalies = rowsOf(body, 'anomalies')
   if (anomalies.length === 0) printer.out('no detector has found anything')
   for (const each of anomalies) printAnomaly(printer, each)
-  const [route] = anomalies.map((each) => each.route).filter((each) => typeof each === 'string')
-  if (route !== undefined)
+  if (anomalies.length > 0)
     printer.out({
       style: 'dim',
-      text: `to stop one: portcullis impact --route ${route}, then portcullis lock --route ${route} --reason TEXT`,
+      text: 'to stop one: portcullis impact --route ROUTE, then portcullis lock --route ROUTE --reason TEXT',
     })
   for (const { detector, name, until, by, reason } of rowsOf(body, 'exemptions'))
     printer.out({
@@ -104,7 +103,7 @@ function printAnomaly(
     new Date(Number(time)).toISOString(),
     '  ',
     { style, text: answer === 'observe' ? 'let through' : text(answer) },
-    `  ${text(detector)} (${text(threat)}) on ${text(route)}, ${text(count)} times`,
+    `  ${text(detector)} (${text(threat)}) on ${text(route)}, ${text(count)} ${count === 1 ? 'time' : 'times'}`,
   )
   printer.out(`  ${text(sentence)}`)
   const who = typeof principal === 'string' ? `${text(client)}, signed in as ${principal}` : text(client)
