@@ -7,7 +7,7 @@ import { parseQuery, whoseProblem, type WhoseQuery } from '../core/trail-query.t
 import type { Clock } from '../ports/clock.ts'
 import type { ControlDeps } from './control-deps.ts'
 
-export const QUESTION_TYP = 'portcullis-question+jwt'
+const QUESTION_TYP = 'portcullis-question+jwt'
 
 const SKEW_MS = 60_000
 /** Questions that were answered; each is good for two minutes. */
