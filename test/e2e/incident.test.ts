@@ -62,6 +62,8 @@ describe('an incident', () => {
     expect(left).toBeGreaterThan(4.9 * 3600)
     expect(left).toBeLessThan(5 * 3600)
     expect(metrics).toMatch(/^portcullis_incidents_open 1$/m)
+    // Three reads, of two people: each time anew.
+    expect(metrics).toMatch(/^portcullis_people_read_total\{route="partner.lookup",otp="no"\} 3$/m)
   })
 
   test('watch tells its state to a pipe, a line a change', async () => {

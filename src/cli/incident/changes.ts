@@ -1,15 +1,17 @@
-// What else happened to the gateway meanwhile, as its trail has it: starts, stops, another config.
+// What else happened meanwhile, as the trail has it: the gateway started, stopped or took another config; a detector found something.
 import { plain } from '../print.ts'
 
 /** Kinds of records. */
-export const CHANGES = ['config', 'start', 'stop'] as const
+export const MEANWHILE = ['config', 'start', 'stop', 'anomaly'] as const
 
 /** As many characters of a hash as tell configs apart; the record has the whole. */
 const HASH_SHOWN = 12
 
 /** One line; undefined for a record of another kind. */
-export function changeText(record: Readonly<Record<string, unknown>>): string | undefined {
+export function meanwhileText(record: Readonly<Record<string, unknown>>): string | undefined {
   const { kind, version, config, epoch } = record
+  // Its sentence names nobody.
+  if (kind === 'anomaly') return `${textOf(record.detector)} found: ${textOf(record.sentence)}`
   if (kind === 'start' || kind === 'stop')
     return `gateway ${kind === 'start' ? 'started' : 'stopped'}: version ${textOf(version)}${configText(config)}, epoch ${String(epoch)}`
   if (kind !== 'config') return undefined

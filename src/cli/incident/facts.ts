@@ -2,7 +2,7 @@
 import { readTrail } from '../../audit/reader.ts'
 import { widenShape, type RecordShape } from '../../core/record-shape.ts'
 import type { Instant } from '../../core/time.ts'
-import { CHANGES, changeText } from './changes.ts'
+import { MEANWHILE, meanwhileText } from './changes.ts'
 
 interface TimelineEntry {
   readonly time: Instant
@@ -63,6 +63,8 @@ export interface Span {
 /** Before what was noticed, since what was noticed had begun before. */
 const LOOK_BACK_MS = 24 * 3_600_000
 const TOP = 10
+/** A detector that never stops must not bury the orders; all of its findings are in the pack and in the count. */
+const MEANWHILE_MAX = 500
 
 interface Entry {
   readonly index: number
@@ -87,7 +89,7 @@ export async function readFacts(
   const counted = await countTraffic(dir, { from, to }, shape, tell)
   // Of an incident that nobody has named there is no time line.
   const meanwhile = own.timeline.length === 0 ? [] : changes.filter(({ time }) => time >= from && time <= to)
-  const timeline = [...own.timeline, ...meanwhile].sort((a, b) => a.index - b.index)
+  const timeline = [...own.timeline, ...meanwhile.slice(0, MEANWHILE_MAX)].sort((a, b) => a.index - b.index)
   return { facts: { incident, ...own, timeline, clocks: aroundOf(own.clocks, from, to), ...counted }, shape }
 }
 
@@ -106,7 +108,7 @@ const textOf = (value: unknown): string => (typeof value === 'string' ? value : 
 const timeOf = (record: Entry['record']): Instant => (typeof record.time === 'number' ? record.time : 0)
 
 /** Of a record of these kinds alone the incident can say something; all else is not even parsed. */
-const OWN = ['order', 'proof', 'clock', ...CHANGES].map((kind) => Buffer.from(`"kind":"${kind}"`))
+const OWN = ['order', 'proof', 'clock', ...MEANWHILE].map((kind) => Buffer.from(`"kind":"${kind}"`))
 
 async function readOwn(
   dir: string,
@@ -120,7 +122,7 @@ async function readOwn(
   for await (const [index, entry] of readTrail(dir)) {
     if (index === undefined || !OWN.some((kind) => entry.includes(kind))) continue
     const record = JSON.parse(entry.toString()) as Entry['record']
-    const change = changeText(record)
+    const change = meanwhileText(record)
     if (change !== undefined) changes.push({ time: timeOf(record), index, what: change })
     if (record.kind === 'clock') clocks.push({ time: timeOf(record), index, alarm: record.alarm === true })
     const what = takeOwn(record, incident, locks, found)
