@@ -151,7 +151,7 @@ const MARKS = [
   { mark: /[;&]/, isCut: true },
 ]
 
-const VERSION = /\s+http$/i
+const VERSION = /\shttp$/i
 
 function endOf(text: string, mark: RegExp): readonly string[] {
   return [text.slice(0, text.search(mark))]

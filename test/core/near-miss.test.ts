@@ -351,6 +351,8 @@ describe('properties', () => {
       'x../',
       'index.php/',
       '%20.json',
+      '%20',
+      '%C2%A0',
       '::$',
       '%E0%A4%AE',
       '%E0%A5%A7',
