@@ -146,7 +146,8 @@ const PAGES = ['state', 'live', 'release', 'sessions', 'trail', 'fleet', 'incide
 
   test('what an attacker sent is text: nothing runs, turns round or forges the page', async () => {
     await desk.page.goto(at('live'))
-    await desk.page.locator('main h1').waitFor()
+    // On the time line from the first look on, though it was before it.
+    await desk.page.locator('.moments li', { hasText: 'started' }).waitFor()
     await fetch(`${gateway.url}/api/v2/partner/${encodeURIComponent(HOSTILE)}`, {
       headers: { 'user-agent': '<b>x</b>' },
     })
