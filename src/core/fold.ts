@@ -40,9 +40,9 @@ function tryDecode(text: string): string | undefined {
 // What code pages (the best fit of Windows among them) and people take for an ASCII character, each after that character, and
 // where the two differ as machines take it; NFKD knows the rest.
 const TWINS =
-  'aаαɑᴀæ bЬвʙƀƃɓ cсϲᴄƈȼ dԁđδᴅɖɗð eеεєҽ℮ᴇɇǝəɛ fфφƒք gɡγցɢǥɠ hһհнħʜɦ iіιɪӏɨ jјϳɉᴊʝ kкκᴋƙĸ lןʟłƚɫɬ mмᴍɱ nոηпɴŋɲƞ ' +
-  'oоοσςօωøᴏɵ pрρπᴘƥ qԛզգɋ rгʀɍɼɽ sσςѕꜱʂ tтτθŧᴛƫƭʈ uυսʋᴜʉ vνѵᴠ wԝѡաᴡ xхχ× yуүყʏɏƴ zᴢʐƶȥ ' +
-  '/⁄∕⧸╱ \\∖⧵⧹¥₩ .․。｡∙ ;؛ :։∶꞉ %٪'
+  'aаαɑᴀæⱥᶏ bЬвʙƀƃɓᴃᵬᶀ cсϲᴄƈȼ dԁđδᴅɖɗðᴆᵭᶁȡƌ eеεєҽ℮ᴇɇǝəɛᶒᶓ fфφƒքᵮᶂ gɡγցɢǥɠᶃʛ hһհнħʜɦɧ iіιɪӏɨᵻᶖɩ jјϳɉᴊʝ kкκᴋƙĸᶄ ' +
+  'lןʟłƚɫɬɭᶅȴᴌ mмᴍɱᵯᶆ nոηпɴŋɲƞɳᵰᶇȵ oоοσςօωøᴏɵ pрρπᴘƥᵱᶈ qԛզգɋ rгʀɍɼɽᵲᶉɾᵳ sσςѕꜱʂᶊᵴȿẜẝ tтτθŧᴛƫƭʈᵵȶⱦ uυսʋᴜʉᵾᶙμ vνѵᴠᶌỽ wԝѡաᴡ ' +
+  'xхχ×ᶍ yуүყʏɏƴỿ zᴢʐƶȥᵶᶎʑɀ /⁄∕⧸╱⟋ \\∖⧵⧹¥₩⟍╲ .․。｡∙ ;؛ :։∶꞉ %٪ -‐‑‒–―−⁃ _ˍ ~∼'
 const LOOK_ALIKES: ReadonlyMap<string, string> = new Map(
   TWINS.split(' ').flatMap(([plain = '', ...twins]) => twins.map((twin) => [twin.toLowerCase(), plain] as const)),
 )

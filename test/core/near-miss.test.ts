@@ -29,6 +29,7 @@ const strict = gate(
   aRoute('/caf\u00e9/menu', { id: 'cafe' }),
   aRoute('/verbs:list', { id: 'colon' }),
   aRoute('/v2/list', { id: 'digit' }),
+  aRoute('/order-list/x_y~z', { id: 'marks' }),
   ALL,
 )
 
@@ -58,6 +59,14 @@ describe('a lenient reading of a strict route, beside a catch-all', () => {
     ['encoding many times over', '/foo/b%252525252525252561r'],
     ['an encoding of Microsoft', '/foo/b%25u0061r'],
     ['a slash encoded twice', '/foo%252Fbar'],
+    ['a hyphen', '/order%E2%80%90list/x_y~z'],
+    ['a hyphen that does not break', '/order%E2%80%91list/x_y~z'],
+    ['a minus', '/order%E2%88%92list/x_y~z'],
+    ['a dash', '/order%E2%80%93list/x_y~z'],
+    ['a low macron', '/order-list/x%CB%8Dy~z'],
+    ['a tilde operator', '/order-list/x_y%E2%88%BCz'],
+    ['a letter of phonetics', '/foo/%E1%B5%ACar'],
+    ['a slash of mathematics', '/foo%E2%9F%8Bbar'],
     ['a request line written anew', '/foo/bar%20HTTP/1.1'],
     ['a request line written anew, decoded twice', '/foo/bar%2520http/1.0'],
     ['a front controller of Symfony', '/app_dev.php/foo/bar'],
