@@ -1,7 +1,6 @@
 // What makes others believe the trail: time servers that are asked, witnesses that sign its checkpoints.
 import { every } from '../control/every.ts'
 import type { Logger } from '../ports/logger.ts'
-import type { Config } from '../config/config.ts'
 import { createClockWatch, type ClockWatch, type ClockWatchDeps } from './clock-watch.ts'
 import { createWitnessWatch, type WitnessWatch, type WitnessWatchDeps } from './witness-watch.ts'
 
@@ -27,13 +26,19 @@ export function createEvidence(deps: WitnessWatchDeps & Pick<ClockWatchDeps, 'tr
 }
 
 /** Asks for the time at once, and then again and again. Returns how to stop. */
-export function startEvidence({ clock, witnesses }: Evidence, { audit }: Config, logger: Logger): () => void {
+export function startEvidence(
+  { clock, witnesses }: Evidence,
+  { audit }: WitnessWatchDeps['config'],
+  logger: Logger,
+): () => void {
   const stops: (() => void)[] = []
   if (audit.clock.servers.length > 0) {
     void clock.look()
     stops.push(every(audit.clock.everyMs, () => clock.look(), logger))
   }
-  if (audit.witnesses.length > 0) stops.push(every(WITNESS_EVERY_MS, () => witnesses.look(), logger))
+  // Not waited for: one that hangs delays none of the others.
+  const look = async (): Promise<void> => void witnesses.look()
+  if (audit.witnesses.length > 0) stops.push(every(WITNESS_EVERY_MS, look, logger))
   return () => {
     for (const stop of stops) stop()
   }

@@ -11,6 +11,7 @@ import type { Clock } from '../ports/clock.ts'
 import type { Logger } from '../ports/logger.ts'
 
 export interface WitnessWatch {
+  /** Asks each witness that has not been asked already; resolves once those have answered, or failed to. */
   look(): Promise<void>
   /** Since when there is something that the witness has not signed, in seconds; 0 where there is nothing. By place in the config. */
   readonly lags: readonly number[]
@@ -25,10 +26,15 @@ interface Watched {
   /** Since when there is more; undefined where there is not. */
   behindSince: number | undefined
   problem: string | undefined
+  /** One that hangs is not asked again, and keeps nobody from asking the others. */
+  isAsked: boolean
 }
 
 export interface WitnessWatchDeps {
-  readonly config: Config
+  readonly config: {
+    readonly audit: Pick<Config['audit'], 'witnesses' | 'dir' | 'clock'>
+    readonly store: Pick<Config['store'], 'dir'>
+  }
   readonly sealer: Sealer
   readonly clock: Clock
   readonly logger: Logger
@@ -42,26 +48,35 @@ export function createWitnessWatch({ config, sealer, clock, logger }: WitnessWat
   const watched: readonly Watched[] = witnesses.map(({ url, key }) => {
     const parsed = parseWitnessKey(key)
     if ('problem' in parsed) throw new Error(`audit.witnesses: ${parsed.problem}`)
-    return { url, key: parsed, size: 0, behindSince: undefined, problem: undefined }
+    return { url, key: parsed, size: 0, behindSince: undefined, problem: undefined, isAsked: false }
   })
+  let witnessed = { size: 0, text: '', note: '' }
+  /** The newest checkpoint that a witness has signed, with all of its signatures; also where the trail has gone on meanwhile. */
+  const keep = async (note: string, line: string): Promise<void> => {
+    const isInPlace = await sealer.cosign(note, line)
+    const [, size = ''] = note.split('\n')
+    const text = note.slice(0, note.indexOf('\n\n'))
+    if (Number(size) < witnessed.size) return
+    const signed = text === witnessed.text ? `${witnessed.note}${line}` : `${note}${line}`
+    witnessed = { size: Number(size), text, note: isInPlace ? sealer.checkpoint : signed }
+    await replaceFile(nodeFiles, path.join(config.store.dir, 'checkpoint.witnessed'), Buffer.from(witnessed.note))
+  }
   const show = async (witness: Watched): Promise<void> => {
     const note = sealer.checkpoint
-    if (sealer.size <= witness.size) return
+    if (witness.isAsked || sealer.size <= witness.size) return
     witness.behindSince ??= clock.now()
     const before = witness.problem
+    witness.isAsked = true
     try {
       const line = await askForCosignature(witness, note, dir)
       witness.problem = undefined
       witness.behindSince = undefined
-      if (await sealer.cosign(note, line))
-        await replaceFile(
-          nodeFiles,
-          path.join(config.store.dir, 'checkpoint.witnessed'),
-          Buffer.from(sealer.checkpoint),
-        )
+      await keep(note, line)
     } catch (error) {
       witness.problem = `witness ${witness.key.name}: ${error instanceof Error ? error.message : String(error)}`
       if (before !== witness.problem) logger.error('A WITNESS DOES NOT SIGN', { problem: witness.problem })
+    } finally {
+      witness.isAsked = false
     }
   }
   return {
