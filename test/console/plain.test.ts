@@ -22,9 +22,10 @@ test('times are told in the zone that was chosen', () => {
   expect(momentText(at, 'ist')).toBe('2026-11-30 01:10:05 IST')
   expect(momentText(at, 'utc')).toBe('2026-11-29 19:40:05 UTC')
   expect(clockText(at, 'ist')).toBe('01:10:05')
-  expect([spanText(900), spanText(65_000), spanText(3_700_000), spanText(200_000_000)]).toEqual([
+  expect([spanText(900), spanText(65_000), spanText(600_000), spanText(3_700_000), spanText(200_000_000)]).toEqual([
     '0 s',
     '1 min 5 s',
+    '10 min',
     '1 h 1 min',
     '2 d 7 h',
   ])

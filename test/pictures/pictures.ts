@@ -127,6 +127,13 @@ try {
     await page.locator('dialog .impact .fact').first().waitFor()
     await shoot(`console-freeze-${lang}-${width}`)
     await page.keyboard.press('Escape')
+    await page.keyboard.press('x')
+    await page.locator('[name=explain-path]').fill('/api/v2/partner/5550000003')
+    await page.keyboard.press('Enter')
+    await page.locator('dialog#explain [data-verdict]').waitFor()
+    await page.locator('dialog#explain .explanation').scrollIntoViewIfNeeded()
+    await shoot(`console-explain-${lang}-${width}`)
+    await page.keyboard.press('Escape')
   }
   await page.locator('.settings select').nth(0).selectOption('en')
   await page.setViewportSize({ width: 1440, height: 900 })

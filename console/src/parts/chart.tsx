@@ -50,7 +50,7 @@ export function RateChart({ seconds, landed, changed, names }: Props) {
         cursor: { show: false },
         scales: { y: { range: (_self, _min, max) => [0, Math.max(5, max * 1.1)] } },
         axes: [
-          { ...axis, values: (_self, splits) => splits.map((at) => clockText(at * 1000, zone)) },
+          { ...axis, space: 90, values: (_self, splits) => splits.map((at) => clockText(at * 1000, zone)) },
           { ...axis, size: 54 },
         ],
         series: [

@@ -137,10 +137,12 @@ function TopList({ id, title, columns, isEmpty, hint, children }: TopListProps) 
       {isEmpty ? (
         <p>{t('noneYet')}</p>
       ) : (
-        <table class="top">
-          <Heads of={columns} />
-          <tbody>{children}</tbody>
-        </table>
+        <div class="wide" tabIndex={0} role="region" aria-labelledby={id}>
+          <table class="top">
+            <Heads of={columns} />
+            <tbody>{children}</tbody>
+          </table>
+        </div>
       )}
       {hint !== undefined && hint !== false && <p class="hint">{hint}</p>}
     </section>
