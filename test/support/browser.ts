@@ -56,7 +56,7 @@ export async function signInWithNewKey(
   await page.getByRole('button', { name: 'Make the key' }).click()
   const keyId = await enrolShown(page, name, role, gateway)
   await page.getByRole('button', { name: `Sign in as ${name}` }).click()
-  await page.locator('.banner .state').waitFor()
+  await page.locator('.banner:not(.unknown) .state').waitFor()
   return { name, keyId }
 }
 
