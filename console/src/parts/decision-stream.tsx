@@ -15,7 +15,7 @@ import { WideTable } from './table.tsx'
 const ROWS_MAX = 60
 
 /** Words that must all stand in the row; `field:text` must stand in that field. */
-export function matches(decision: DecisionView, filter: string): boolean {
+function matches(decision: DecisionView, filter: string): boolean {
   const fields = decision as unknown as Readonly<Record<string, unknown>>
   return filter
     .toLowerCase()

@@ -9,7 +9,7 @@ export interface RecordPage {
   readonly records: readonly { readonly index: number; readonly record: Readonly<Record<string, unknown>> }[]
 }
 
-export type RecordColumn = 'decision' | 'status' | 'method' | 'path' | 'route' | 'client' | 'principal'
+type RecordColumn = 'decision' | 'status' | 'method' | 'path' | 'route' | 'client' | 'principal'
 
 interface Props extends RecordPage {
   readonly label: string

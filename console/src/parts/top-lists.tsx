@@ -114,7 +114,7 @@ export function TopCohorts() {
 const AGENT_LENGTH_MAX = 256
 
 /** What a lock can name of a stack is its user agent: undefined where nothing of it is told apart from all others. */
-export function scopeOfCohort({ agent }: Pick<CohortView, 'agent'>): LockScope | undefined {
+function scopeOfCohort({ agent }: Pick<CohortView, 'agent'>): LockScope | undefined {
   if (!/\p{L}/u.test(agent)) return undefined
   const isCut = agent.length >= AGENT_LENGTH_MAX
   return { userAgents: [`${agent}${isCut ? '*' : ''}`.replaceAll(/[#…*]+/g, '*')] }
