@@ -21,7 +21,7 @@ export interface GatewayOptions {
   readonly name: string
   readonly upstream: number
   /** The duty of its one route. */
-  readonly audit: 'strict' | 'best-effort'
+  readonly audit: 'strict' | 'best-effort' | 'off'
   readonly frozen?: boolean
   readonly workers?: number
   /** Cores that it may use, as taskset takes them. */

@@ -1,5 +1,4 @@
 // `npm run bench:latency`: what the gateway adds at half of its saturation load, beside nginx, and bytes a connection.
-import { execFileSync } from 'node:child_process'
 import { closeSync, fdatasyncSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs'
 import net from 'node:net'
 import os from 'node:os'
@@ -7,6 +6,7 @@ import path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { createSessions, freePort } from './gateway.ts'
 import { measure, median, writeScript } from './load.ts'
+import { openLoop, type Latencies } from './open-loop.ts'
 import { nginxConfig, upstreamConfig } from './peers.ts'
 import { residentBytes, startPinned, stopAll } from './process.ts'
 
@@ -14,22 +14,6 @@ const ROUNDS = 3
 const SECONDS = 5
 const CONNECTIONS = 64
 const dir = mkdtempSync(path.join(os.tmpdir(), 'portcullis-latency-'))
-
-interface Latencies {
-  readonly answered: number
-  readonly asked: number
-  readonly failures: number
-  /** Microseconds. */
-  readonly p50: number
-  readonly p99: number
-}
-
-function openLoop(port: number, rate: number): Latencies {
-  const script = path.join(import.meta.dirname, 'open-loop.mjs')
-  const args = [script, port, rate, SECONDS, CONNECTIONS].map(String)
-  const text = execFileSync('taskset', ['-c', '1', process.execPath, ...args, path.join(dir, 'tokens')])
-  return JSON.parse(text.toString()) as Latencies
-}
 
 /** What one commit costs on this disk, in microseconds at the 99th percentile. */
 function fdatasyncP99(): number {
@@ -83,8 +67,9 @@ try {
   const arms = { nginx: nginxPort, 'best-effort': bestEffort.port, strict: strict.port }
   const readings: Record<string, Latencies[]> = { nginx: [], 'best-effort': [], strict: [] }
   const syncs: number[] = []
+  const load = { seconds: SECONDS, connections: CONNECTIONS, tokens: path.join(dir, 'tokens') }
   for (let round = 0; round < ROUNDS; round++) {
-    for (const [name, port] of Object.entries(arms)) readings[name]?.push(openLoop(port, rate))
+    for (const [name, port] of Object.entries(arms)) readings[name]?.push(await openLoop({ ...load, port, rate }))
     syncs.push(fdatasyncP99())
   }
   const of = (name: string, read: (each: Latencies) => number): number => median((readings[name] ?? []).map(read))

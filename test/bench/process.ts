@@ -32,6 +32,16 @@ export function cpuUs(pid: number): number {
   return tree(pid).reduce((sum, each) => sum + (readTicks(each) ?? 0), 0) * TICK_US
 }
 
+/** CPU of those threads of a process that have this name, in microseconds. */
+export function threadCpuUs(pid: number, name: string): number {
+  let sum = 0
+  for (const thread of readdirSync(`/proc/${String(pid)}/task`)) {
+    if (readProc(pid, `task/${thread}/comm`)?.trim() !== name) continue
+    sum += Number(readProc(pid, `task/${thread}/schedstat`)?.split(' ')[0] ?? 0) / 1_000
+  }
+  return sum
+}
+
 /** Resident memory of a process and all of its children, in bytes. */
 export function residentBytes(pid: number): number {
   return tree(pid).reduce((sum, each) => {
