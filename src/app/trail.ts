@@ -1,6 +1,7 @@
 // The main thread's side of the trail: the gateway's key, the sealer, and a write-ahead log for orders and proofs.
 import { createHash } from 'node:crypto'
 import path from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { loadSigner } from '../adapters/node/signer.ts'
 import { createRecorder } from '../audit/recorder.ts'
 import { openSealer, type Sealer } from '../audit/sealer.ts'
@@ -38,6 +39,8 @@ export interface TrailDeps {
   readonly telemetry: Pick<Telemetry, 'recorded' | 'lost' | 'durable'>
 }
 
+const SEAL_REST_MS = 3
+
 /** Opens the sealer first: it takes over what a crash has left in the write-ahead logs. */
 export async function openTrail({ config, clock, logger, cleanUp, telemetry }: TrailDeps): Promise<Trail> {
   const signer = loadGatewayKey(path.join(config.store.dir, 'gateway.key'))
@@ -47,6 +50,7 @@ export async function openTrail({ config, clock, logger, cleanUp, telemetry }: T
     signer,
     now: () => clock.now(),
     stateFile: path.join(config.store.dir, 'trail.state'),
+    rest: () => delay(SEAL_REST_MS),
   })
   const log = await openMainLog(config, sealer, { clock, logger, telemetry })
   if (!log.healthy) throw new Error(`${config.audit.dir}: the audit trail cannot be written: ${log.problem ?? ''}`)

@@ -86,9 +86,10 @@ export class TileStore {
 
   /**
    * Writes the entries behind those of the log, with all tiles that this makes new, syncs them, reads them back and hashes what was
-   * read. The store itself stays as it was until `adopt`, so that a failed attempt is simply made again.
+   * read. The store itself stays as it was until `adopt`, so that a failed attempt is simply made again. `rest` is waited for after
+   * each bundle.
    */
-  async extend(entries: readonly Uint8Array[]): Promise<Extension> {
+  async extend(entries: readonly Uint8Array[], rest?: () => Promise<unknown>): Promise<Extension> {
     const tree = this.#tree.clone()
     const tiles: { name: TileName; hashes: readonly Hash[] }[] = []
     const written = new Set<string>()
@@ -111,6 +112,7 @@ export class TileStore {
       await flush()
       bundle = []
       known = 0
+      await rest?.()
     }
     if (bundle.length > known) await flush()
     tree.edge.forEach((hashes, level) => {

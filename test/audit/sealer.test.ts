@@ -51,6 +51,24 @@ describe('sealing', () => {
     await sealer.close()
   })
 
+  test('rests after each bundle, and not where a backlog waits', async () => {
+    const place = createPlace()
+    let rests = 0
+    const rest = async (): Promise<void> => {
+      rests += 1
+    }
+    const sealer = await openTestSealer(place, { files: unsyncedFiles, rest })
+    const log = await openTestLog(place, 'w1', { files: unsyncedFiles, onDurable: (batch) => void sealer.add(batch) })
+    await appendAll(log, records('w1', 0, 600))
+    await sealer.seal()
+    expect([sealer.size, rests]).toEqual([600, 2])
+    await appendAll(log, records('w1', 600, 9_000))
+    await sealer.seal()
+    expect([sealer.size, rests]).toEqual([9_600, 2])
+    await log.close()
+    await sealer.close()
+  })
+
   test('brings batches of several writers in as they arrive, each under one checkpoint after the other', async () => {
     const place = createPlace()
     const sealer = await openTestSealer(place)
