@@ -22,9 +22,9 @@ const EXPORT_EVERY_MS = 500
 const INDEX_EVERY_MS = 30_000
 /** 131,072 records: some three seconds of one core. */
 const STRETCHES_A_FILE = 2
-const COMPRESS_EVERY_MS = 2_000
+const COMPRESS_EVERY_MS = 250
 /** At this rate it keeps up with 30,000 requests a second. */
-const BUNDLES_A_TURN = 256
+const BUNDLES_A_TURN = 32
 
 /** Comes as the first message: arguments can be read by every process of the machine, and a URL may hold a secret. */
 let start: TrailReaderStart

@@ -64,15 +64,22 @@ export function tileBytes(hashes: readonly Hash[]): Buffer {
   return Buffer.from(hashes.join(''), 'latin1')
 }
 
-/** One entry as a bundle holds it: its length in two bytes, big-endian, then its bytes. */
-export function frameEntry(entry: Uint8Array): Buffer {
-  if (entry.length > ENTRY_BYTES_MAX) {
-    throw new RangeError(`an audit entry has at most ${ENTRY_BYTES_MAX} bytes, this one has ${entry.length}`)
+/** Entries as a bundle holds them: of each its length in two bytes, big-endian, then its bytes. The memory is the caller's alone. */
+export function bundleOf(entries: readonly Uint8Array[]): Buffer {
+  let length = 0
+  for (const entry of entries) {
+    if (entry.length > ENTRY_BYTES_MAX)
+      throw new RangeError(`an audit entry has at most ${ENTRY_BYTES_MAX} bytes, this one has ${entry.length}`)
+    length += 2 + entry.length
   }
-  const framed = Buffer.allocUnsafe(2 + entry.length)
-  framed.writeUInt16BE(entry.length, 0)
-  framed.set(entry, 2)
-  return framed
+  const bundle = Buffer.allocUnsafeSlow(length)
+  let at = 0
+  for (const entry of entries) {
+    bundle.writeUInt16BE(entry.length, at)
+    bundle.set(entry, at + 2)
+    at += 2 + entry.length
+  }
+  return bundle
 }
 
 /**

@@ -6,8 +6,8 @@ import { createInclusionProof, emptyRoot, isIncluded, leafHash, rootOf } from '.
 import { checkNote, createVkey, formatVkey, parseNote, parseVkey, signNote, type Vkey } from '../../src/audit/note.ts'
 import {
   boundsOf,
+  bundleOf,
   createTileReader,
-  frameEntry,
   hashesOf,
   parseTilePath,
   tilePath,
@@ -105,8 +105,8 @@ test('widths of a log of 70,000 entries are those of the specification', () => {
 })
 
 test('an entry over 32 KiB is refused with its length', () => {
-  expect(() => frameEntry(Buffer.alloc(32_769))).toThrow('an audit entry has at most 32768 bytes, this one has 32769')
-  expect(frameEntry(Buffer.alloc(32_768))).toHaveLength(32_770)
+  expect(() => bundleOf([Buffer.alloc(32_769)])).toThrow('an audit entry has at most 32768 bytes, this one has 32769')
+  expect(bundleOf([Buffer.alloc(32_768), Buffer.alloc(0)])).toHaveLength(32_772)
 })
 
 test('proofs are made from the tiles on the disk', async () => {
