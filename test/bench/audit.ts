@@ -239,11 +239,12 @@ try {
   console.log(
     `a thread that does nothing else spends ${(paced.cpuUs - idle.cpuUs).toFixed(1)} us a record on it at 2,000 a second, most of it on waking up`,
   )
-  const inGateway = await measureTrailCpu(root, 2_000)
-  console.log(
-    `in a gateway at 2,000 requests a second: ${inGateway.strictUs.toFixed(1)} us of its worker a request, ${inGateway.offUs.toFixed(1)} without a trail`,
-  )
-  tell('CPU of the trail a request on the data-plane worker', inGateway.addedUs, 8, 'us', false)
+  const { full, paced: slow } = await measureTrailCpu(root, 2_000)
+  for (const [at, { strictUs, offUs }] of [['full load', full] as const, ['2,000 requests a second', slow] as const])
+    console.log(
+      `in a gateway at ${at}: ${strictUs.toFixed(1)} us of its worker a request, ${offUs.toFixed(1)} without a trail`,
+    )
+  tell('CPU of the trail a request on the worker, full load', full.addedUs, 8, 'us', false)
   process.exitCode = isMissed ? 1 : 0
 } finally {
   stopAll()
