@@ -39,7 +39,7 @@ export interface TrailDeps {
   readonly telemetry: Pick<Telemetry, 'recorded' | 'lost' | 'durable'>
 }
 
-const SEAL_REST_MS = 3
+const SEAL_REST_MS = 8
 
 /** Opens the sealer first: it takes over what a crash has left in the write-ahead logs. */
 export async function openTrail({ config, clock, logger, cleanUp, telemetry }: TrailDeps): Promise<Trail> {
