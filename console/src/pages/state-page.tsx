@@ -3,6 +3,7 @@ import type { LockView, StatusView } from '../../../src/ports/control-api.ts'
 import { gatewayNow } from '../api.ts'
 import { useWords, type MessageKey } from '../messages/messages.ts'
 import { give } from '../orders.ts'
+import { FindingText } from '../parts/finding-text.tsx'
 import { isOrdered, LockFacts, MODE_NAMES } from '../parts/lock-facts.tsx'
 import { Moment, Text } from '../parts/moment.tsx'
 import { openOverlay } from '../parts/overlays.ts'
@@ -77,7 +78,7 @@ function Suspected() {
         {t('anomalies')} ({recent.length})
       </h2>
       <p>
-        <Text of={latest.sentence} max={300} />
+        <FindingText detector={latest.detector} sentence={latest.sentence} />
       </p>
       <p class="hint">
         <Moment at={latest.lastAt} /> · <Text of={latest.route} /> ·{' '}

@@ -4,6 +4,7 @@ import { useWords } from '../messages/messages.ts'
 import { state } from '../state.ts'
 import { useStore } from '../store.ts'
 import { useFindings, type Finding } from '../use-findings.ts'
+import { FindingText } from './finding-text.tsx'
 import { Moment, Text } from './moment.tsx'
 import { openOverlay } from './overlays.ts'
 import { networkOf } from './scope-picker.tsx'
@@ -42,9 +43,7 @@ function Row({ finding }: { finding: Finding }) {
         <span class="badge">
           <Text of={detector} max={40} />
         </span>{' '}
-        <strong>
-          <Text of={sentence} max={300} />
-        </strong>
+        <FindingText detector={detector} sentence={sentence} />
       </p>
       <p class="hint">
         <Moment at={finding.lastAt} />
@@ -56,7 +55,7 @@ function Row({ finding }: { finding: Finding }) {
       </p>
       <div class="actions start">
         {maySign && (
-          <button type="button" onClick={() => openOverlay({ kind: 'answer', anomaly: id, sentence })}>
+          <button type="button" onClick={() => openOverlay({ kind: 'answer', anomaly: id, detector, sentence })}>
             {t('answerFinding')}
           </button>
         )}

@@ -2,10 +2,10 @@
 import { useState } from 'preact/hooks'
 import { useWords, type MessageKey } from '../messages/messages.ts'
 import { answerAnomaly } from '../orders.ts'
-import { plain } from '../plain.ts'
 import { state } from '../state.ts'
 import { useStore } from '../store.ts'
 import { Dialog } from './dialog.tsx'
+import { FindingText } from './finding-text.tsx'
 import { closeOverlay } from './overlays.ts'
 
 const ACTIONS = { accept: 'answerAccept', snooze: 'answerSnooze', exempt: 'answerExempt' } as const satisfies Readonly<
@@ -13,7 +13,7 @@ const ACTIONS = { accept: 'answerAccept', snooze: 'answerSnooze', exempt: 'answe
 >
 export type AnswerAction = keyof typeof ACTIONS
 
-export function AnswerDialog({ anomaly, sentence }: { anomaly: string; sentence: string }) {
+export function AnswerDialog({ anomaly, ...finding }: { anomaly: string; detector: string; sentence: string }) {
   const t = useWords()
   const role = useStore(state, ({ session }) => session?.role)
   const [action, setAction] = useState<AnswerAction>('accept')
@@ -35,7 +35,9 @@ export function AnswerDialog({ anomaly, sentence }: { anomaly: string; sentence:
           void give()
         }}
       >
-        <p>{plain(sentence)}</p>
+        <p>
+          <FindingText {...finding} />
+        </p>
         <div class="grid">
           <label>
             {t('act')}

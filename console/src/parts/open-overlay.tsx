@@ -32,7 +32,7 @@ export function Overlays() {
     case 'approve':
       return <ApproveDialog proposal={open.proposal} />
     case 'answer':
-      return <AnswerDialog anomaly={open.anomaly} sentence={open.sentence} />
+      return <AnswerDialog {...open} />
     case 'explain':
       return <ExplainDialog of={open.of} />
     case undefined:

@@ -9,7 +9,7 @@ export type Overlay =
   | { readonly kind: 'freeze'; readonly scope?: LockScope; readonly mode?: LockMode }
   | { readonly kind: 'help' }
   | { readonly kind: 'revoke'; readonly session?: string }
-  | { readonly kind: 'answer'; readonly anomaly: string; readonly sentence: string }
+  | { readonly kind: 'answer'; readonly anomaly: string; readonly detector: string; readonly sentence: string }
   | { readonly kind: 'approve'; readonly proposal: PendingRelease }
   /** Of a request that was decided, or of one that is described. */
   | { readonly kind: 'explain'; readonly of?: DecisionView }
