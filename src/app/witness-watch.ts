@@ -5,7 +5,7 @@ import { parseWitnessKey, readCosignature, type WitnessKey } from '../audit/cosi
 import { nodeFiles, replaceFile } from '../audit/files.ts'
 import { createConsistencyProof } from '../audit/merkle.ts'
 import type { Sealer } from '../audit/sealer.ts'
-import { createTileReader } from '../audit/tiles.ts'
+import { createTileReader } from '../audit/tile-reader.ts'
 import type { Config } from '../config/config.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Logger } from '../ports/logger.ts'
@@ -96,7 +96,6 @@ export function createWitnessWatch({ config, sealer, clock, logger }: WitnessWat
 async function askForCosignature(witness: Watched, note: string, dir: string): Promise<string> {
   const size = Number(note.split('\n')[1])
   for (let tries = 0; tries < TRIES; tries++) {
-    // The tree's own hashes: of tiles that may be replaced by wider ones meanwhile, and then it is tried again with the next checkpoint.
     const proof = createConsistencyProof(createTileReader(dir, size), witness.size, size)
     const lines = proof.map((hash) => `${Buffer.from(hash, 'latin1').toString('base64')}\n`).join('')
     const answer = await addCheckpoint(witness.url, `old ${witness.size}\n${lines}\n${note}`)

@@ -4,7 +4,7 @@ import { type Checkpoint, openCheckpoint, parseCheckpoint } from './checkpoint.t
 import { type Files, nodeFiles } from './files.ts'
 import { createInclusionProof, type Hash, isIncluded, leafHash } from './merkle.ts'
 import { parseBase64, parseNote, type Refused, type Vkey } from './note.ts'
-import { createTileReader } from './tiles.ts'
+import { createTileReader } from './tile-reader.ts'
 
 const FIRST_LINE = 'c2sp.org/tlog-proof@v1'
 const INDEX_LINE = /^index (0|[1-9]\d{0,15})$/
@@ -62,15 +62,8 @@ export async function readCheckpoint(
 
 /** The proof of an entry under the checkpoint that the trail has now. Throws an Error where a tile is missing, a RangeError beyond the end. */
 export async function createProof(dir: string, index: number, files: Files = nodeFiles): Promise<Proof> {
-  for (let attempt = 0; ; attempt += 1) {
-    const { note, size } = await readCheckpoint(dir, files)
-    try {
-      return { index, hashes: createInclusionProof(createTileReader(dir, size), index, size), checkpoint: note }
-    } catch (error) {
-      // A gateway at work replaces partial tiles when it signs the next checkpoint.
-      if (attempt >= 3 || (await readCheckpoint(dir, files)).size === size) throw error
-    }
-  }
+  const { note, size } = await readCheckpoint(dir, files)
+  return { index, hashes: createInclusionProof(createTileReader(dir, size), index, size), checkpoint: note }
 }
 
 export interface ProvenBy {

@@ -1,9 +1,9 @@
 // Reads a trail's entries in order, for search and export. It checks nothing: that is the verifier's work.
 import type { TrailHead } from '../core/people-lines.ts'
-import { readBundleFile } from './bundle-file.ts'
 import { type Files, nodeFiles } from './files.ts'
 import { readMinimumIndex } from './minimum-index.ts'
 import { readCheckpoint } from './proof.ts'
+import { readGrownBundle } from './tile-reader.ts'
 import { boundsOf, TILE_WIDTH, tilePath, widthAt } from './tiles.ts'
 import { readUnsealed } from './unsealed.ts'
 
@@ -49,11 +49,7 @@ export async function readHead(dir: string, files: Files = nodeFiles): Promise<T
 /** A bundle of a trail that may be growing: a partial one is replaced by a wider one, or by the full one. */
 export async function readBundle(files: Files, dir: string, index: number, size: number): Promise<Bundle> {
   const name = { level: 'entries', index, width: widthAt(size, 'entries', index) } as const
-  let found = await readBundleFile(files, dir, name)
-  if (found === undefined) {
-    const width = widthAt((await readExtent(dir, files)).size, 'entries', index)
-    if (width > name.width) found = await readBundleFile(files, dir, { ...name, width })
-  }
+  const found = await readGrownBundle(files, dir, name)
   if (found === undefined) throw new Error(`${tilePath(name)} is missing`)
   const { bounds } = boundsOf(found.bytes)
   // A damaged one must not pass for one in which nothing was found.

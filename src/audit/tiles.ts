@@ -1,7 +1,5 @@
 // Where hashes and entries lie on disk, and how bundles are framed: C2SP tlog-tiles.
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { type Hash, type NodeReader, rootOf } from './merkle.ts'
+import type { Hash } from './merkle.ts'
 
 /** Hashes in a full tile, entries in a full bundle: a tile is eight levels of the tree high. */
 export const TILE_WIDTH = 256
@@ -96,27 +94,4 @@ export function boundsOf(bundle: Buffer): { bounds: number[]; rest: number } {
     at = end
   }
   return { bounds, rest: at }
-}
-
-/** The tree's nodes as the tiles of a trail of `size` entries hold them. Reads synchronously and throws where a tile cannot be read. */
-export function createTileReader(dir: string, size: number): NodeReader {
-  const cache = new Map<string, Hash[]>()
-  const tile = (level: number, index: number): Hash[] => {
-    const path = tilePath({ level, index, width: widthAt(size, level, index) })
-    const known = cache.get(path)
-    if (known !== undefined) return known
-    const hashes = hashesOf(readFileSync(join(dir, path)))
-    if (cache.size >= 64) cache.clear()
-    cache.set(path, hashes)
-    return hashes
-  }
-  return (level, index) => {
-    const tileLevel = Math.floor(level / 8)
-    const count = 2 ** (level % 8)
-    const first = index * count
-    const hashes = tile(tileLevel, Math.floor(first / TILE_WIDTH))
-    const at = first % TILE_WIDTH
-    if (at + count > hashes.length) throw new RangeError(`no node ${level}/${index} in a tree of ${size}`)
-    return rootOf(hashes.slice(at, at + count))
-  }
 }

@@ -5,7 +5,7 @@ import { parseCheckpoint } from '../../src/audit/checkpoint.ts'
 import { type Files, nodeFiles } from '../../src/audit/files.ts'
 import { createConsistencyProof, emptyRoot, isConsistent } from '../../src/audit/merkle.ts'
 import type { Sealer } from '../../src/audit/sealer.ts'
-import { createTileReader } from '../../src/audit/tiles.ts'
+import { createTileReader } from '../../src/audit/tile-reader.ts'
 import { verifyTrail } from '../../src/audit/verify.ts'
 import type { DurableBatch } from '../../src/audit/write-ahead.ts'
 import {

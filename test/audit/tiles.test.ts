@@ -4,15 +4,8 @@ import { afterAll, describe, expect, test } from '@jest/globals'
 import { openCheckpoint, parseCheckpoint, signCheckpoint } from '../../src/audit/checkpoint.ts'
 import { createInclusionProof, emptyRoot, isIncluded, leafHash, rootOf } from '../../src/audit/merkle.ts'
 import { checkNote, createVkey, formatVkey, parseNote, parseVkey, signNote, type Vkey } from '../../src/audit/note.ts'
-import {
-  boundsOf,
-  bundleOf,
-  createTileReader,
-  hashesOf,
-  parseTilePath,
-  tilePath,
-  widthAt,
-} from '../../src/audit/tiles.ts'
+import { createTileReader } from '../../src/audit/tile-reader.ts'
+import { boundsOf, bundleOf, hashesOf, parseTilePath, tilePath, widthAt } from '../../src/audit/tiles.ts'
 import { verifyTrail } from '../../src/audit/verify.ts'
 import { createPlace, createSigner, readShared, removePlaces, writeTrail, records } from './trail.ts'
 

@@ -12,7 +12,7 @@ import {
 import { nodeFiles, type Files } from '../../src/audit/files.ts'
 import { createConsistencyProof } from '../../src/audit/merkle.ts'
 import { createVkey } from '../../src/audit/note.ts'
-import { createTileReader } from '../../src/audit/tiles.ts'
+import { createTileReader } from '../../src/audit/tile-reader.ts'
 import { runVerifier } from '../../src/audit/verifier-main.ts'
 import { verifyTrail } from '../../src/audit/verify.ts'
 import { run } from '../cli/support.ts'

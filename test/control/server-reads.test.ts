@@ -389,6 +389,17 @@ describe('the trail', () => {
     expect((await read(server, '/api/v1/audit/tile/entries/000')).body.toString()).toBe('entries')
   })
 
+  test('a partial tile of an earlier checkpoint is the beginning of what it has grown to, and no link is followed for it', async () => {
+    const root = Buffer.alloc(32).toString('base64')
+    writeFileSync(join(dir, 'audit/checkpoint'), `gw-1\n${3 * 256}\n${root}\n\n— gw-1 ${root}\n`)
+    writeFileSync(join(dir, 'audit/tile/0/000'), Buffer.alloc(256 * 32, 1))
+    const server = await createServerRig({ auditDir: join(dir, 'audit') })
+    const grown = await read(server, '/api/v1/audit/tile/0/000.p/5')
+    expect([grown.status, grown.body]).toEqual([200, Buffer.alloc(5 * 32, 1)])
+    const linked = await read(server, '/api/v1/audit/tile/0/002.p/5')
+    expect([linked.status, linked.text]).toEqual([404, expect.not.stringContaining('secret')])
+  })
+
   test.each([
     '0/002',
     '0/003',

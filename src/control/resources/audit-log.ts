@@ -1,10 +1,9 @@
 // The trail's checkpoint and tiles, as any witness or verifier reads them (C2SP tlog-tiles).
-import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Response } from 'express'
-import { readBundleFile } from '../../audit/bundle-file.ts'
-import { nodeFiles } from '../../audit/files.ts'
-import { parseTilePath, type TileName } from '../../audit/tiles.ts'
+import { type Files, nodeFiles } from '../../audit/files.ts'
+import { readTile } from '../../audit/tile-reader.ts'
+import { parseTilePath } from '../../audit/tiles.ts'
 import type { ControlDeps } from '../control-deps.ts'
 import { sendProblem } from '../problem.ts'
 import { readBounded } from '../read-bounded.ts'
@@ -20,8 +19,10 @@ export function auditLogResources({ auditDir }: ControlDeps): readonly Resource[
       path: '/api/v1/audit/checkpoint',
       access: 'read',
       methods: {
-        GET: (_request, response) =>
-          sendFile(response, join(auditDir, 'checkpoint'), CHECKPOINT_BYTES_MAX, 'text/plain; charset=utf-8'),
+        GET: async (_request, response) => {
+          const note = await readOwn(join(auditDir, 'checkpoint'), CHECKPOINT_BYTES_MAX)
+          send(response, note, 'text/plain; charset=utf-8')
+        },
       },
     },
     {
@@ -33,33 +34,31 @@ export function auditLogResources({ auditDir }: ControlDeps): readonly Resource[
           const path = `tile/${Array.isArray(rest) ? rest.join('/') : ''}`
           // Only the one spelling that a tile's number has is a path at all: nothing leads out of the directory.
           const name = parseTilePath(path)
-          if (name === undefined) sendProblem(response, 'not-found', 'this is no path of a tile')
-          else if (name.level === 'entries' && !existsSync(join(auditDir, path)))
-            await sendBundle(response, auditDir, name)
-          else await sendFile(response, join(auditDir, path), BUNDLE_BYTES_MAX, 'application/octet-stream')
+          if (name === undefined) {
+            sendProblem(response, 'not-found', 'this is no path of a tile')
+            return
+          }
+          const bytes = await readTile(tileFiles, auditDir, name).catch(() => undefined)
+          send(response, bytes, 'application/octet-stream')
         },
       },
     },
   ]
 }
 
-/** A bundle that was compressed: it goes out as it was. */
-async function sendBundle(response: Response, auditDir: string, name: TileName): Promise<void> {
-  const found = await readBundleFile(nodeFiles, auditDir, name).catch(() => undefined)
-  if (found === undefined) {
-    sendProblem(response, 'not-found', 'the trail has no such file')
-    return
-  }
-  response.setHeader('Content-Type', 'application/octet-stream')
-  response.end(found.bytes)
+/** No link is followed, and nothing is read that is larger. */
+async function readOwn(path: string, bytesMax: number): Promise<Buffer | undefined> {
+  const read = await readBounded(path, { bytesMax, isLinkRefused: true })
+  return 'unread' in read ? undefined : read.bytes
 }
 
-async function sendFile(response: Response, path: string, bytesMax: number, contentType: string): Promise<void> {
-  const read = await readBounded(path, { bytesMax, isLinkRefused: true })
-  if ('unread' in read) {
+const tileFiles: Files = { ...nodeFiles, read: (path) => readOwn(path, BUNDLE_BYTES_MAX) }
+
+function send(response: Response, bytes: Buffer | undefined, contentType: string): void {
+  if (bytes === undefined) {
     sendProblem(response, 'not-found', 'the trail has no such file')
     return
   }
   response.setHeader('Content-Type', contentType)
-  response.end(read.bytes)
+  response.end(bytes)
 }
