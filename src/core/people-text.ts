@@ -30,7 +30,9 @@ export function parsePeopleLine(text: string): PeopleLine | undefined {
 
 const PERSON = ['reads', 'withoutOtp', 'firstEntry', 'lastEntry'] as const
 const TIMES = ['first', 'last'] as const
-const COUNTS = ['size', 'reads', 'withoutOtp', 'unnamed', 'subjects', 'subjectsWithoutOtp', 'principals'] as const
+const COUNTS = [
+  ...['size', 'reads', 'withoutOtp', 'withoutSession', 'unnamed', 'subjects', 'subjectsWithoutOtp', 'principals'],
+] as const
 
 function isTrail(trail: Fields): boolean {
   return (

@@ -177,6 +177,9 @@ export interface SubjectReads {
   readonly lastEntry: number
 }
 
+/** An answer below this was given; a record without a status is of an answer that began. */
+export const REFUSED_FROM = 400
+
 /**
  * A read is an exchange that was answered with less than 400, or whose answer began and has no record of its end. It counts by its
  * last record in the time asked for.
@@ -190,6 +193,8 @@ export interface WhoseAnswer {
   readonly subjectsWithoutOtp: number
   /** Different callers with a session. */
   readonly principals: number
+  /** Reads without a session: who came is an address, and no caller. */
+  readonly withoutSession: number
   readonly first?: number
   readonly last?: number
   /** Those with most reads first, then by pseudonym; as many as were asked for. */

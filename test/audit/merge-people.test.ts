@@ -20,7 +20,7 @@ function linesOf({ gateway, people, principals = [] }: Told): PeopleLine[] {
   return [
     {
       trail: {
-        ...{ gateway, size: 1000, root: 'cm9vdA==', unnamed: 1, subjects: people.length },
+        ...{ gateway, size: 1000, root: 'cm9vdA==', unnamed: 1, withoutSession: 1, subjects: people.length },
         reads: sum(({ reads }) => reads) + 1,
         withoutOtp: sum(({ withoutOtp }) => withoutOtp),
         subjectsWithoutOtp: people.filter(({ withoutOtp }) => withoutOtp > 0).length,
@@ -61,6 +61,7 @@ describe('several trails', () => {
       reads: 11,
       withoutOtp: 3,
       unnamed: 2,
+      withoutSession: 2,
     })
     expect(answer).toMatchObject({ first: 7, last: 113, size: 2000, keys: [{ key: 'k1', gateways: ['gw/1', 'gw/2'] }] })
     expect(answer.list.map(({ subject }) => subject)).toEqual([name(2), name(1), name(3)])

@@ -1,5 +1,5 @@
 // What a report stands on, out of a trail of known records.
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterAll, expect, test } from '@jest/globals'
@@ -7,6 +7,7 @@ import { signCheckpoint } from '../../src/audit/checkpoint.ts'
 import { nodeFiles } from '../../src/audit/files.ts'
 import { TileStore } from '../../src/audit/tile-store.ts'
 import { readFacts } from '../../src/cli/incident/facts.ts'
+import { writeReport } from '../../src/cli/incident/write-report.ts'
 import { createSigner } from '../audit/trail.ts'
 
 const home = mkdtempSync(path.join(tmpdir(), 'portcullis-facts-'))
@@ -95,4 +96,43 @@ test('findings without end bury no order', async () => {
 test('of an incident that no order names there is no time line', async () => {
   const dir = await trailOf('nobody', [{ kind: 'start', version: '1.0.0', epoch: 0, time: START }])
   expect(await factsOf(dir)).toEqual([])
+})
+
+const jwsOf = (payload: object): string => `e30.${Buffer.from(JSON.stringify(payload)).toString('base64url')}.AA`
+
+test('a read that was answered with an error has shown nobody, as audit whose has it', async () => {
+  const read = (status: number, subject: string) => ({
+    ...{ kind: 'request', phase: 'outcome', gateway: 'gw-1', decision: 'allow', route: 'r', time: START + 1 },
+    ...{ status, subjects: [subject] },
+  })
+  const dir = await trailOf('errors', [
+    { ...LOCK, reason: 'leak', incident: 'INC-7', time: START },
+    ...[read(200, 'k.a'), read(404, 'k.b'), read(502, 'k.c')],
+  ])
+  const { facts } = await readFacts(dir, 'INC-7', {}, () => undefined)
+  expect(facts).toMatchObject({ reads: 1, people: 1, requests: { total: 3, allowed: 3 } })
+})
+
+test('a report of one gateway of a fleet says so, and names the others', async () => {
+  const lock = { ...LOCK, gateway: 'gw-1', reason: 'leak', incident: 'INC-7', time: START }
+  const written = async (name: string, payload: object): Promise<{ missing: readonly string[]; text: string }> => {
+    const dir = await trailOf(name, [{ ...lock, jws: jwsOf(payload) }])
+    writeFileSync(path.join(dir, 'vkey'), 'gw-1+00000000+AAAA\n')
+    const out = path.join(home, `${name}-report`)
+    const { missing } = await writeReport({
+      ...{ dir, out, incident: 'INC-7', span: {}, details: {}, now: START, progress: () => undefined },
+      openIndex: () => Promise.reject(new Error('not installed')),
+      certificates: () =>
+        Promise.resolve([{ epoch: 1, value: { epoch: 1, fleet: { proven: ['gw-1', 'gw-2'], missing: ['gw-3'] } } }]),
+    })
+    return { missing, text: readFileSync(path.join(out, 'report.md'), 'utf8') }
+  }
+  const one = await written('of-a-fleet', { aud: 'cowin-prod' })
+  expect(one.missing).toContainEqual(
+    expect.stringMatching(/^the trails of the other gateways of cowin-prod \(gw-2, gw-3\): .*--also-dir/),
+  )
+  expect(one.text).toContain('that of gw-1, ONE GATEWAY OF THE FLEET cowin-prod')
+  const alone = await written('alone', {})
+  expect(alone.missing.filter((each) => each.includes('gateways'))).toEqual([])
+  expect(alone.text).toContain('It is of one trail, that of gw-1.')
 })

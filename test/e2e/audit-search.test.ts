@@ -84,6 +84,7 @@ test('whose records were read is counted with and without OTP; a refusal is no r
     withoutOtp: 0,
     subjects: 1,
     principals: 1,
+    withoutSession: 0,
   })
   expect(await whose({ routes, clients: ['127.0.0.1'] })).toMatchObject({
     reads: 2,
@@ -91,7 +92,13 @@ test('whose records were read is counted with and without OTP; a refusal is no r
     subjects: 2,
     subjectsWithoutOtp: 1,
     principals: 1,
+    withoutSession: 1,
   })
+  const said = await run(['audit', 'whose', '--client', '127.0.0.1', '--dir', path.join(gateway.home, 'data/audit')], {
+    cwd,
+  })
+  expect(said.stdout).toContain('by 2 reads of 1 callers')
+  expect(said.stdout).toContain('no session   1 reads, whose callers are known by address alone')
 })
 
 test('sessions are found by what they did, and one that an order has ended says so', async () => {

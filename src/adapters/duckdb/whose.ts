@@ -72,10 +72,12 @@ async function countReads(
      FROM (SELECT unnest(list_distinct(subjects)) AS subject, bare, time, "index" FROM reads) GROUP BY subject`,
   )
   const found = await connection.runAndReadAll(
-    `SELECT count(*), count(*) FILTER (bare), count(*) FILTER (coalesce(len(subjects), 0) = 0), count(DISTINCT principal), min(time), max(time),
+    `SELECT count(*), count(*) FILTER (bare), count(*) FILTER (coalesce(len(subjects), 0) = 0), count(DISTINCT principal),
+       count(*) FILTER (principal IS NULL), min(time), max(time),
        (SELECT count(*) FROM people), (SELECT count(*) FROM people WHERE bare > 0) FROM reads`,
   )
-  const [reads, withoutOtp, unnamed, principals, first, last, subjects, subjectsWithoutOtp] = found.getRows()[0] ?? []
+  const [reads, withoutOtp, unnamed, principals, withoutSession, first, last, subjects, subjectsWithoutOtp] =
+    found.getRows()[0] ?? []
   return {
     reads: Number(reads),
     withoutOtp: Number(withoutOtp),
@@ -83,6 +85,7 @@ async function countReads(
     subjects: Number(subjects),
     subjectsWithoutOtp: Number(subjectsWithoutOtp),
     principals: Number(principals),
+    withoutSession: Number(withoutSession),
     ...(first === null ? {} : { first: Number(first), last: Number(last) }),
   }
 }

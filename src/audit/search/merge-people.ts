@@ -156,12 +156,13 @@ function sumOf<K extends string>(of: readonly Readonly<Record<K, number>>[], nam
 /** What is counted by reads; an exchange is of one gateway, so these add up. */
 function summed(
   trails: readonly (TrailHead & TrailCounts)[],
-): Pick<FleetWhose, 'reads' | 'withoutOtp' | 'unnamed' | 'first' | 'last' | 'size'> {
+): Pick<FleetWhose, 'reads' | 'withoutOtp' | 'withoutSession' | 'unnamed' | 'first' | 'last' | 'size'> {
   const firsts = trails.flatMap(({ first }) => first ?? [])
   const lasts = trails.flatMap(({ last }) => last ?? [])
   return {
     reads: sumOf(trails, 'reads'),
     withoutOtp: sumOf(trails, 'withoutOtp'),
+    withoutSession: sumOf(trails, 'withoutSession'),
     unnamed: sumOf(trails, 'unnamed'),
     size: sumOf(trails, 'size'),
     ...(firsts.length === 0 ? {} : { first: Math.min(...firsts), last: Math.max(...lasts) }),

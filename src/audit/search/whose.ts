@@ -1,6 +1,12 @@
 // Whose records were read, counted from the trail itself. What the index answers must be this.
 import { byReads, type TrailCounts } from '../../core/people-lines.ts'
-import { matchesQuery, type SubjectReads, type WhoseAnswer, type WhoseQuery } from '../../core/trail-query.ts'
+import {
+  matchesQuery,
+  REFUSED_FROM,
+  type SubjectReads,
+  type WhoseAnswer,
+  type WhoseQuery,
+} from '../../core/trail-query.ts'
 import type { TrailPeople } from '../../ports/trail-index.ts'
 import { scanTrail, type ScanOptions } from './scan.ts'
 
@@ -12,9 +18,6 @@ interface Read {
   readonly subjects: readonly string[]
   readonly principal: string | undefined
 }
-
-/** An answer below this was given; a record without a status is of an answer that began. */
-const REFUSED_FROM = 400
 
 /** Keeps what it has seen of each exchange in memory: some hundred bytes for each that matches. */
 export async function whoseByScan(
@@ -96,6 +99,7 @@ function tally(reads: readonly Read[]): Tally {
     subjects: people.size,
     subjectsWithoutOtp: [...people.values()].filter(({ withoutOtp }) => withoutOtp > 0).length,
     principals: principals.size,
+    withoutSession: reads.filter(({ principal }) => principal === undefined).length,
     ...(reads.length === 0 ? {} : { first, last }),
   }
   return { counts, people, principals }

@@ -146,9 +146,12 @@ type Printed = Omit<WhoseAnswer, 'list'> & {
 }
 
 function printAnswer(answer: Printed, printer: Printer): void {
-  const { reads, withoutOtp, subjects, subjectsWithoutOtp, unnamed, principals, first, last, list } = answer
-  printer.out({ style: 'bold', text: `${subjects} people` }, `, by ${reads} reads of ${principals} callers`)
+  const { reads, withoutOtp, withoutSession, subjects, subjectsWithoutOtp, unnamed, first, last, list } = answer
+  const callers = answer.principals === 0 && withoutSession > 0 ? '' : ` of ${answer.principals} callers`
+  printer.out({ style: 'bold', text: `${subjects} people` }, `, by ${reads} reads${callers}`)
   printer.out(`  without OTP  ${subjectsWithoutOtp} people, by ${withoutOtp} reads`)
+  if (withoutSession > 0)
+    printer.out(`  no session   ${withoutSession} reads, whose callers are known by address alone`)
   if (unnamed > 0) printer.out(`  unnamed      ${unnamed} reads of which the request names nobody`)
   if (first !== undefined && last !== undefined) {
     printer.out(`  first        ${bothTimes(first)}`)

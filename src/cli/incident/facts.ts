@@ -2,6 +2,7 @@
 import { readTrail } from '../../audit/reader.ts'
 import { widenShape, type RecordShape } from '../../core/record-shape.ts'
 import type { Instant } from '../../core/time.ts'
+import { REFUSED_FROM } from '../../core/trail-query.ts'
 import { MEANWHILE, meanwhileText } from './changes.ts'
 
 interface TimelineEntry {
@@ -27,6 +28,8 @@ export interface Facts {
   /** When the first order that names it came; absent: none has. */
   readonly firstOrderAt?: Instant
   readonly closedAt?: Instant
+  /** To which its orders were addressed: other gateways have trails of their own. Absent: a gateway that is alone. */
+  readonly fleet?: string
   readonly timeline: readonly TimelineEntry[]
   readonly locks: number
   /** With which its locks landed here: each has a certificate. */
@@ -41,7 +44,7 @@ export interface Facts {
     readonly locked: number
     readonly refused: number
   }
-  /** Of the requests that were let through and name whose record it was. */
+  /** Of the requests that were let through, answered with less than 400, and name whose record it was. */
   readonly reads: number
   readonly readsWithoutOtp: number
   readonly people: number
@@ -72,7 +75,7 @@ interface Entry {
 }
 
 type Listed = Pick<Facts, 'timeline' | 'locks' | 'clocks' | 'lockEpochs'> &
-  Partial<Pick<Facts, 'title' | 'noticedAt' | 'firstOrderAt' | 'closedAt' | 'firstProofMs'>>
+  Partial<Pick<Facts, 'title' | 'noticedAt' | 'firstOrderAt' | 'closedAt' | 'firstProofMs' | 'fleet'>>
 
 /** Reads the trail twice: for the incident's own records, and for what went through in its time. Rejects with an Error of one line. */
 export async function readFacts(
@@ -126,7 +129,10 @@ async function readOwn(
     if (change !== undefined) changes.push({ time: timeOf(record), index, what: change })
     if (record.kind === 'clock') clocks.push({ time: timeOf(record), index, alarm: record.alarm === true })
     const what = takeOwn(record, incident, locks, found)
-    if (what !== undefined) timeline.push({ time: timeOf(record), index, what })
+    if (what === undefined) continue
+    timeline.push({ time: timeOf(record), index, what })
+    const fleet = textOf(signedOf(record).aud)
+    if (fleet !== '') found.fleet ??= fleet
   }
   return { ...found, lockEpochs: found.lockEpochs ?? [], timeline, changes, clocks, locks: locks.size }
 }
@@ -175,18 +181,24 @@ function noteIncident(found: Draft, record: Entry['record'], time: Instant): voi
   if (record.action === 'close') found.closedAt = time
 }
 
+interface Signed {
+  readonly aud?: unknown
+  readonly order?: { readonly noticedAt?: string }
+}
+
 /** The order itself stands in its record: what it says is signed. */
-function noticedOf({ jws }: Entry['record']): Instant | undefined {
+function signedOf({ jws }: Entry['record']): Signed {
   const [, payload = ''] = textOf(jws).split('.')
   try {
-    const { order } = JSON.parse(Buffer.from(payload, 'base64url').toString()) as {
-      readonly order?: { readonly noticedAt?: string }
-    }
-    const noticed = Date.parse(order?.noticedAt ?? '')
-    return Number.isFinite(noticed) ? noticed : undefined
+    return JSON.parse(Buffer.from(payload, 'base64url').toString()) as Signed
   } catch {
-    return undefined
+    return {}
   }
+}
+
+function noticedOf(record: Entry['record']): Instant | undefined {
+  const noticed = Date.parse(signedOf(record).order?.noticedAt ?? '')
+  return Number.isFinite(noticed) ? noticed : undefined
 }
 
 function orderText({ order, outcome, by, reason, action, channel }: Entry['record']): string {
@@ -248,6 +260,8 @@ function createTally(): Tally {
       return
     }
     requests.allowed += 1
+    // As `audit whose` has it: an answer that was an error has shown nobody's record.
+    if (typeof record.status === 'number' && record.status >= REFUSED_FROM) return
     const subjects = Array.isArray(record.subjects) ? (record.subjects as readonly string[]) : []
     if (subjects.length > 0) takeRead(record, subjects)
   }

@@ -7,6 +7,14 @@ import { utcAndIst } from './times.ts'
 const GAP = 'GAP: the gateway does not know this; to be filled in by a person'
 const HEAD = 'A draft out of the audit trail. Nothing has been sent. Gaps are marked, and nothing in it is estimated.'
 
+/** A fleet's other gateways have let through what stands in their own trails: nobody should take these numbers for all. */
+function scopeOf({ gateways, fleet }: Facts): string {
+  const whose = `It is of one trail, that of ${gateways.join(', ')}`
+  return fleet === undefined
+    ? `${whose}.`
+    : `${whose}, ONE GATEWAY OF THE FLEET ${fleet}: the others have trails of their own, which are not counted here.`
+}
+
 const valueOf = ({ value, from }: Field): string =>
   from === 'gap' || value === undefined
     ? GAP
@@ -15,7 +23,7 @@ const valueOf = ({ value, from }: Field): string =>
 /** CommonMark. */
 export function toMarkdown(facts: Facts, forms: readonly Form[]): string {
   const safe = (text: string): string => plain(text).replaceAll(/[\\`*_{}[\]<>#|!~]/g, (sign) => `\\${sign}`)
-  const lines = [`# Incident ${safe(facts.incident)}`, '', HEAD, '']
+  const lines = [`# Incident ${safe(facts.incident)}`, '', `${HEAD} ${safe(scopeOf(facts))}`, '']
   for (const { title, due, fields } of forms) {
     lines.push(`## ${safe(title)}`, '')
     if (due !== undefined) lines.push(`Due: **${due}**`, '')
@@ -51,7 +59,7 @@ export function toHtml(facts: Facts, forms: readonly Form[]): string {
   )
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'"><title>Incident ${escape(facts.incident)}</title><style>${STYLE}</style></head>
-<body><h1>Incident ${escape(facts.incident)}</h1><p>${HEAD}</p>
+<body><h1>Incident ${escape(facts.incident)}</h1><p>${HEAD} ${escape(scopeOf(facts))}</p>
 ${sections.join('\n')}
 <section><h2>Timeline</h2><table><tr><th>Time</th><th>Record</th><th>What</th></tr>
 ${timeline.join('\n')}

@@ -4,6 +4,7 @@ import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { writePack, type PackedRecord } from '../../audit/export/pack.ts'
 import { readTrail } from '../../audit/reader.ts'
+import { isFields, isText } from '../../core/message-shapes.ts'
 import type { RecordShape } from '../../core/record-shape.ts'
 import type { TrailIndex } from '../../ports/trail-index.ts'
 import { CommandFailure, EXIT } from '../failure.ts'
@@ -117,6 +118,7 @@ async function writeBeside(
   if (facts.clocks.length > 0) await writeClock(dir, out, facts.clocks)
   else missing.push('clock evidence: no reading of a time server is in the trail (audit.clock.servers)')
   await writeCertificates(out, certificates)
+  missing.push(...otherTrails(facts, certificates))
   const without = facts.lockEpochs.filter((epoch) => !certificates.some((each) => each.epoch === epoch))
   if (without.length > 0)
     missing.push(
@@ -131,6 +133,22 @@ async function writeBeside(
     missing.push(`the Parquet copy: ${error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error)}`)
   }
   return missing
+}
+
+/** The pack is of one trail. Who else is of the fleet stands in its certificates, where there are some. */
+function otherTrails({ fleet, gateways }: Facts, certificates: readonly KeptCertificate[]): readonly string[] {
+  if (fleet === undefined) return []
+  const others = [...new Set(certificates.flatMap(membersOf))].filter((name) => !gateways.includes(name)).sort()
+  const named = others.length === 0 ? '' : ` (${others.join(', ')})`
+  return [
+    `the trails of the other gateways of ${fleet}${named}: make a report of each, and count the people of all together with audit whose --dir TRAIL --also-dir TRAIL`,
+  ]
+}
+
+function membersOf({ value }: KeptCertificate): readonly string[] {
+  const { fleet } = value as { readonly fleet?: unknown }
+  if (!isFields(fleet)) return []
+  return [fleet.proven, fleet.missing].flatMap((names) => (Array.isArray(names) ? names.filter(isText) : []))
 }
 
 async function write(out: string, file: string, text: string): Promise<void> {

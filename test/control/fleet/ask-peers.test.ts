@@ -19,7 +19,15 @@ afterAll(() => {
 const subject = `k1.${'s'.repeat(22)}`
 
 function linesOf(gateway: string): readonly PeopleLine[] {
-  const counts = { reads: 1, withoutOtp: 1, unnamed: 0, subjects: 1, subjectsWithoutOtp: 1, principals: 0 }
+  const counts = {
+    reads: 1,
+    withoutOtp: 1,
+    unnamed: 0,
+    subjects: 1,
+    subjectsWithoutOtp: 1,
+    principals: 0,
+    withoutSession: 1,
+  }
   return [
     { trail: { gateway, size: 9, root: 'cm9vdA==', ...counts, first: 1, last: 2 } },
     { subject, reads: 1, withoutOtp: 1, first: 1, last: 2, firstEntry: 3, lastEntry: 3 },
