@@ -87,7 +87,8 @@ export function readBundleFileSync(dir: string, name: TileName): BundleFile | un
   return unpack(compressedPath(name.index), readUnlessAbsent(join(dir, compressedPath(name.index))))
 }
 
-function readUnlessAbsent(path: string): Buffer | undefined {
+/** Undefined where there is no such file. */
+export function readUnlessAbsent(path: string): Buffer | undefined {
   try {
     return readFileSync(path)
   } catch (error) {

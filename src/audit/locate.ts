@@ -1,10 +1,10 @@
 // Where a record is in the log: by its receipt or by its id, newest first, without any index.
-import { join } from 'node:path'
 import type { AnyRecord } from '../core/trail-query.ts'
 import { type Files, nodeFiles } from './files.ts'
 import type { Hash } from './merkle.ts'
-import { type Bundle, entryAt, type Extent, readBundle, readExtent } from './reader.ts'
-import { HASH_BYTES, TILE_WIDTH, tilePath, widthAt } from './tiles.ts'
+import { type Bundle, entryAt, type Extent, readBundle, readExtent, readKeptBundle } from './reader.ts'
+import { readTile } from './tile-reader.ts'
+import { HASH_BYTES, TILE_WIDTH, widthAt } from './tiles.ts'
 
 export interface Located {
   readonly index: number
@@ -50,7 +50,7 @@ async function findInTile(
   index: number,
   leaf: Buffer,
 ): Promise<number | undefined> {
-  const tile = await files.read(join(dir, tilePath({ level: 0, index, width: widthAt(size, 0, index) })))
+  const tile = await readTile(files, dir, { level: 0, index, width: widthAt(size, 0, index) })
   for (let at = tile?.indexOf(leaf) ?? -1; at >= 0; at = tile?.indexOf(leaf, at + 1) ?? -1)
     if (at % HASH_BYTES === 0) return index * TILE_WIDTH + at / HASH_BYTES
   return undefined
@@ -87,7 +87,8 @@ export async function findById(dir: string, id: string, options: LocateOptions =
   const found: Located[] = []
   let since: number | undefined
   for (let tile = Math.ceil(size / TILE_WIDTH) - 1; tile >= Math.floor(minimum / TILE_WIDTH); tile -= 1) {
-    const bundle = await readBundle(files, dir, tile, size)
+    const bundle = await readKeptBundle(files, dir, tile, size)
+    if (bundle === undefined) break
     if (since !== undefined && (timeOf(entryAt(bundle, bundle.first)) ?? 0) < since) break
     if (tile % 64 === 0) options.onProgress?.(size - tile * TILE_WIDTH, size - minimum)
     for (const { record, ...located } of withId(bundle, id)) {

@@ -58,6 +58,21 @@ export async function readBundle(files: Files, dir: string, index: number, size:
   return { first: index * TILE_WIDTH, bytes: found.bytes, bounds }
 }
 
+/** The same; undefined where retention has deleted it since it was known to be there. */
+export async function readKeptBundle(
+  files: Files,
+  dir: string,
+  index: number,
+  size: number,
+): Promise<Bundle | undefined> {
+  try {
+    return await readBundle(files, dir, index, size)
+  } catch (error) {
+    if (index * TILE_WIDTH < (await readMinimumIndex(dir, files))) return undefined
+    throw error
+  }
+}
+
 /** The entry at `index` of the log as a view into the bundle that holds it. Throws an Error where the bundle ends before it. */
 export function entryAt({ first, bytes, bounds }: Bundle, index: number): Buffer {
   const start = bounds[2 * (index - first)]
@@ -75,8 +90,11 @@ export async function* readTrail(
   const { minimum, size } = await readExtent(dir, files)
   const to = Math.min(options.to ?? size, size)
   for (let at = Math.max(minimum, options.from ?? 0); at < to;) {
-    const bundle = await readBundle(files, dir, Math.floor(at / TILE_WIDTH), size)
-    for (const stop = Math.min(to, bundle.first + TILE_WIDTH); at < stop; at += 1) yield [at, entryAt(bundle, at)]
+    const index = Math.floor(at / TILE_WIDTH)
+    const bundle = await readKeptBundle(files, dir, index, size)
+    const stop = Math.min(to, (index + 1) * TILE_WIDTH)
+    if (bundle === undefined) at = stop
+    else for (; at < stop; at += 1) yield [at, entryAt(bundle, at)]
   }
   if (options.unsealed !== true) return
   for await (const entry of readUnsealed(files, dir, size)) yield [undefined, entry]

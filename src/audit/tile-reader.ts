@@ -1,10 +1,9 @@
 // Tiles and bundles of a trail that may be growing. A partial one is replaced by a wider one, or by the full one, when the next
 // checkpoint is signed; what was asked for is then its beginning, and C2SP tlog-tiles has every reader find it there.
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type BundleFile, readBundleFile } from './bundle-file.ts'
+import { type BundleFile, readBundleFile, readBundleFileSync, readUnlessAbsent } from './bundle-file.ts'
 import { parseCheckpoint } from './checkpoint.ts'
-import { codeOf, type Files } from './files.ts'
+import type { Files } from './files.ts'
 import { type Hash, type NodeReader, rootOf } from './merkle.ts'
 import { parseNote } from './note.ts'
 import { boundsOf, HASH_BYTES, hashesOf, TILE_WIDTH, type TileName, tilePath, widthAt } from './tiles.ts'
@@ -41,12 +40,11 @@ export function readGrownBundle(files: Files, dir: string, name: TileName): Prom
 
 /** The bytes of a tile or a bundle, exactly as wide as it is asked for; undefined where there is none. Rejects with a DamagedBundle. */
 export async function readTile(files: Files, dir: string, name: TileName): Promise<Buffer | undefined> {
-  if (name.level === 'entries') {
-    const bytes = (await readGrownBundle(files, dir, name))?.bytes
-    return bytes?.subarray(0, boundsOf(bytes).bounds[2 * name.width - 1])
-  }
-  const bytes = await readGrown(files, dir, name, (wider) => files.read(join(dir, tilePath(wider))))
-  return bytes?.subarray(0, name.width * HASH_BYTES)
+  const bytes =
+    name.level === 'entries'
+      ? (await readGrownBundle(files, dir, name))?.bytes
+      : await readGrown(files, dir, name, (wider) => files.read(join(dir, tilePath(wider))))
+  return bytes && beginningOf(bytes, name)
 }
 
 /** The tree's nodes as the tiles of a trail of `size` entries hold them. Reads synchronously and throws where a tile cannot be read. */
@@ -57,7 +55,9 @@ export function createTileReader(dir: string, size: number): NodeReader {
     const path = tilePath(name)
     const known = cache.get(path)
     if (known !== undefined) return known
-    const hashes = hashesOf(readTileSync(dir, name))
+    const found = readTileSync(dir, name)
+    if (found === undefined) throw new Error(`${path} is missing`)
+    const hashes = hashesOf(found.bytes)
     if (cache.size >= 64) cache.clear()
     cache.set(path, hashes)
     return hashes
@@ -73,15 +73,25 @@ export function createTileReader(dir: string, size: number): NodeReader {
   }
 }
 
-function readTileSync(dir: string, name: TileName): Buffer {
+/** What readTile gives, at once, with the path where it was found; the same for a bundle. Throws what reading a file throws, and a DamagedBundle. */
+export function readTileSync(dir: string, name: TileName): BundleFile | undefined {
   for (let width = name.width; ;) {
-    try {
-      return readFileSync(join(dir, tilePath({ ...name, width }))).subarray(0, name.width * HASH_BYTES)
-    } catch (error) {
-      if (codeOf(error) !== 'ENOENT') throw error
-      const now = widthNow(readFileSync(join(dir, CHECKPOINT)), name)
-      if (now <= width) throw error
-      width = now
-    }
+    const found = readFileOf(dir, { ...name, width })
+    if (found !== undefined) return width === name.width ? found : { ...found, bytes: beginningOf(found.bytes, name) }
+    const now = widthNow(readUnlessAbsent(join(dir, CHECKPOINT)), name)
+    if (now <= width) return undefined
+    width = now
   }
+}
+
+function readFileOf(dir: string, name: TileName): BundleFile | undefined {
+  if (name.level === 'entries') return readBundleFileSync(dir, name)
+  const file = tilePath(name)
+  const bytes = readUnlessAbsent(join(dir, file))
+  return bytes && { file, bytes }
+}
+
+/** A wider tile's bytes as they were when it was so wide. */
+function beginningOf(bytes: Buffer, { level, width }: TileName): Buffer {
+  return bytes.subarray(0, level === 'entries' ? boundsOf(bytes).bounds[2 * width - 1] : width * HASH_BYTES)
 }

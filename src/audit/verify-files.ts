@@ -1,11 +1,12 @@
 // Every file of the directory has a reason to be there: nothing may hide beside what is verified.
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { decompressBundle, parseCompressedPath, readBundleFileSync } from './bundle-file.ts'
+import { decompressBundle, parseCompressedPath } from './bundle-file.ts'
 import { codeOf } from './files.ts'
-import type { Findings } from './findings.ts'
+import { Findings } from './findings.ts'
 import { type Hash, leafHash, rootOf } from './merkle.ts'
 import { MINIMUM_INDEX_FILE } from './minimum-index.ts'
+import { readTileSync } from './tile-reader.ts'
 import {
   boundsOf,
   HASH_BYTES,
@@ -27,12 +28,21 @@ export interface FilesPass {
   readonly findings: Findings
   /** The last, partial tile of each level, as derived. */
   readonly edge: readonly (readonly Hash[])[]
-  /** Something waits to be sealed: only then can a seal have been interrupted. */
+  readonly standing: Standing
+  /** Of a copy the same; of a trail at work what stands after all files were seen. Asked where some have no reason to be there. */
+  readonly lookAgain: () => Promise<Standing>
+  /** What may stand in a file that was being replaced, and was not finished. */
+  readonly isNote: (text: string) => boolean
+}
+
+/** What files beyond the checkpoint are judged by. */
+export interface Standing {
+  /** Entries under the checkpoint. */
+  readonly size: number
+  /** Something waits to be sealed, or did: only then can there be a seal that was interrupted, or is under way. */
   readonly isSealing: boolean
   /** Whether a write-ahead log holds an entry with this hash. */
   readonly isInWal: (leaf: Hash) => boolean
-  /** What may stand in a file that was being replaced, and was not finished. */
-  readonly isNote: (text: string) => boolean
 }
 
 /** Paths of everything below the directory that is no directory, in no particular order. */
@@ -45,23 +55,45 @@ function* walk(dir: string, below = ''): Generator<{ path: string; isFile: boole
 }
 
 /** Looks at each file: the expected ones were verified already, all others are judged here. */
-export function verifyFiles(pass: FilesPass): void {
-  let leftovers = 0
+export async function verifyFiles(pass: FilesPass): Promise<void> {
+  const beyond: string[] = []
   let old = 0
   for (const { path, isFile } of walk(pass.dir)) {
     const kind = unlessGone(() => verifyFile(pass, path, isFile))
-    if (kind === 'beyond') leftovers += 1
+    if (kind === 'beyond') beyond.push(path)
     if (kind === 'old') old += 1
   }
   if (old > 0)
     pass.findings.warn(
       `${old} files that an interrupted retention or compression has left, and that are what they were`,
     )
-  if (leftovers > 0) {
-    pass.findings.warn(
+  if (beyond.length > 0) await verifyBeyond(pass, beyond)
+}
+
+async function verifyBeyond(pass: FilesPass, paths: readonly string[]): Promise<void> {
+  let judged = judgeBeyond(pass, pass.standing, paths)
+  if (judged.problems.length > 0) judged = judgeBeyond(pass, await pass.lookAgain(), paths)
+  pass.findings.append(judged)
+  for (const warning of judged.warnings) pass.findings.warn(warning)
+}
+
+function judgeBeyond(pass: FilesPass, standing: Standing, paths: readonly string[]): Findings {
+  const findings = new Findings()
+  let leftovers = 0
+  for (const path of paths) {
+    const name = parseTilePath(path)
+    if (name === undefined || name.width <= widthAt(standing.size, name.level, name.index)) continue
+    if (!standing.isSealing) findings.problem('this lies beyond the checkpoint', { file: path })
+    else if (unlessGone(() => verifyLeftover({ ...pass, findings }, standing, path, name)) === true) leftovers += 1
+  }
+  const came = standing.size - pass.size
+  if (came > 0)
+    findings.warn(`${came} entries have come meanwhile, under a later checkpoint: another run verifies them`)
+  if (leftovers > 0)
+    findings.warn(
       `${leftovers} tiles beyond the checkpoint: a seal was interrupted, and the next one writes them again`,
     )
-  }
+  return findings
 }
 
 type Kind = 'beyond' | 'old' | undefined
@@ -112,10 +144,11 @@ function isDeleted({ minimum }: FilesPass, { level, index }: TileName): boolean 
 function verifyDeleted(pass: FilesPass, path: string, name: TileName, unpacked?: Buffer): Kind {
   const bytes = unpacked ?? readFileSync(join(pass.dir, path))
   const { hashes, rest } = itemsOf(name, bytes)
-  const above = { level: 1, index: Math.floor(name.index / TILE_WIDTH), width: TILE_WIDTH }
-  const tile = readFileSync(join(pass.dir, tilePath({ ...above, width: widthAt(pass.size, 1, above.index) })))
+  const above = Math.floor(name.index / TILE_WIDTH)
+  const tile = readTileSync(pass.dir, { level: 1, index: above, width: widthAt(pass.size, 1, above) })
   const isWhole = hashes.length === TILE_WIDTH && rest === bytes.length
-  if (isWhole && rootOf(hashes) === hashesOf(tile)[name.index % TILE_WIDTH]) return 'old'
+  if (tile === undefined) return undefined
+  if (isWhole && rootOf(hashes) === hashesOf(tile.bytes)[name.index % TILE_WIDTH]) return 'old'
   pass.findings.problem('this was deleted by retention, and is not what stood here', { file: path })
   return undefined
 }
@@ -137,15 +170,8 @@ function verifyPacked(pass: FilesPass, path: string, name: TileName): Kind {
 function verifyTileFile(pass: FilesPass, path: string, name: TileName): Kind {
   const width = widthAt(pass.size, name.level, name.index)
   if (name.width === width) return undefined
+  if (name.width > width) return 'beyond'
   const bytes = readFileSync(join(pass.dir, path))
-  if (name.width > width && !pass.isSealing) {
-    pass.findings.problem('this lies beyond the checkpoint', { file: path })
-    return undefined
-  }
-  if (name.width > width) {
-    verifyLeftover(pass, path, name, bytes)
-    return 'beyond'
-  }
   // Where the present tile is missing that was said already, and this one cannot be judged.
   const current = readCurrent(pass.dir, { ...name, width })
   if (current === undefined) return undefined
@@ -159,12 +185,8 @@ function verifyTileFile(pass: FilesPass, path: string, name: TileName): Kind {
 }
 
 function readCurrent(dir: string, name: TileName): Buffer | undefined {
-  if (name.level !== 'entries') {
-    const path = join(dir, tilePath(name))
-    return existsSync(path) ? readFileSync(path) : undefined
-  }
   try {
-    return readBundleFileSync(dir, name)?.bytes
+    return readTileSync(dir, name)?.bytes
   } catch {
     return undefined
   }
@@ -185,14 +207,17 @@ function itemsOf(name: TileName, bytes: Buffer): { hashes: Hash[]; offsets: numb
  * A tile that an interrupted seal wrote. What of it is under the checkpoint must be what the checkpoint signs, and the rest must be
  * in a write-ahead log: those are kept until a checkpoint covers them. Cut short, it is what a crash leaves.
  */
-function verifyLeftover(pass: FilesPass, path: string, name: TileName, bytes: Buffer): void {
+function verifyLeftover(pass: FilesPass, standing: Standing, path: string, name: TileName): true {
+  const bytes = readFileSync(join(pass.dir, path))
   const { hashes, offsets, rest } = itemsOf(name, bytes)
   const level = name.level === 'entries' ? 0 : name.level
-  const signed = Math.floor(pass.size / leavesPerHash(level)) - name.index * TILE_WIDTH
+  const signedOf = (size: number): number => Math.floor(size / leavesPerHash(level)) - name.index * TILE_WIDTH
+  const [signed, since] = [signedOf(pass.size), signedOf(standing.size)]
   const wrong = hashes.findIndex((hash, i) => {
     if (i >= name.width) return true
     if (i < signed) return hash !== pass.edge[level]?.[i]
-    return level === 0 ? !pass.isInWal(hash) : hash !== rootBelow(pass, level, name.index * TILE_WIDTH + i)
+    if (i < since) return false
+    return level === 0 ? !standing.isInWal(hash) : hash !== rootBelow(pass, level, name.index * TILE_WIDTH + i)
   })
   if (wrong >= 0) {
     pass.findings.problem('this lies beyond the checkpoint, and no write-ahead log holds it', {
@@ -204,6 +229,7 @@ function verifyLeftover(pass: FilesPass, path: string, name: TileName, bytes: Bu
   } else if (hashes.length < name.width) {
     pass.findings.warn(`${path}, byte ${rest}: cut short by an interrupted seal`)
   }
+  return true
 }
 
 /** Root of the full tile under a hash; undefined where there is none. */

@@ -1,7 +1,5 @@
 // The log itself, re-derived: every entry to its hash, every hash to its tile, every tile to the root.
-import { readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
-import { join } from 'node:path'
 import type { Worker } from 'node:worker_threads'
 import type { Findings } from './findings.ts'
 import { type Hash, leafHash } from './merkle.ts'
@@ -10,7 +8,8 @@ import { type OnFullTile, TileTree } from './tile-tree.ts'
 import { boundsOf, HASH_BYTES, hashesOf, TILE_WIDTH, tilePath, widthAt } from './tiles.ts'
 import type { CheckedTile } from './tile-check.ts'
 import { createTileChecker } from './tile-checker.ts'
-import { readBundle, readIfThere } from './verify-read.ts'
+import { readTileSync } from './tile-reader.ts'
+import { readTileFile } from './verify-read.ts'
 
 export interface LogPass {
   readonly dir: string
@@ -136,17 +135,17 @@ class Derivation {
   }
 
   readonly #compareEntries: OnFullTile = (level, index, hashes) => {
-    const file = tilePath({ level, index, width: hashes.length })
-    const bytes = level === 0 ? undefined : readIfThere(this.#pass.dir, file, this.#pass.findings)
-    const wrong = bytes === undefined ? -1 : firstWrong(bytes, hashes)
-    if (wrong >= 0) this.#wrongTiles.set(file, wrong)
+    const name = { level, index, width: hashes.length }
+    const found = level === 0 ? undefined : readTileFile(this.#pass, name)
+    const wrong = found === undefined ? -1 : firstWrong(found.bytes, hashes)
+    if (wrong >= 0) this.#wrongTiles.set(tilePath(name), wrong)
   }
 
   /** A tile that the entries do not give is right where the tiles below it give it: then an entry was changed. */
   readonly #compareTiles: OnFullTile = (level, index, hashes) => {
-    const file = tilePath({ level, index, width: hashes.length })
-    if (!this.#wrongTiles.has(file)) return
-    if (firstWrong(readFileSync(join(this.#pass.dir, file)), hashes) < 0) this.#wrongTiles.delete(file)
+    const name = { level, index, width: hashes.length }
+    const found = this.#wrongTiles.has(tilePath(name)) ? readTileSync(this.#pass.dir, name) : undefined
+    if (found !== undefined && firstWrong(found.bytes, hashes) < 0) this.#wrongTiles.delete(tilePath(name))
   }
 
   /** Compares the partial tiles at the end and says what is wrong. */
@@ -179,14 +178,14 @@ class Derivation {
 }
 
 /** The hashes that a level-0 tile holds. */
-function readHashes({ dir, size, findings }: LogPass, index: number): Hash[] {
-  const width = widthAt(size, 0, index)
-  const file = tilePath({ level: 0, index, width })
-  const tile = readIfThere(dir, file, findings)
-  if (tile === undefined) return []
+function readHashes(pass: LogPass, index: number): Hash[] {
+  const width = widthAt(pass.size, 0, index)
+  const found = readTileFile(pass, { level: 0, index, width })
+  if (found === undefined) return []
+  const { file, bytes: tile } = found
   if (tile.length !== width * HASH_BYTES) {
     const offset = Math.min(tile.length, width * HASH_BYTES)
-    findings.problem(`this tile has ${tile.length} bytes instead of ${width * HASH_BYTES}`, { file, offset })
+    pass.findings.problem(`this tile has ${tile.length} bytes instead of ${width * HASH_BYTES}`, { file, offset })
   }
   return hashesOf(tile)
 }
@@ -219,7 +218,7 @@ function verifyTile(pass: LogPass, index: number, derivation: Derivation): boole
   const width = widthAt(pass.size, 0, index)
   const first = index * TILE_WIDTH
   const hashes = readHashes(pass, index)
-  const found = readBundle(pass, index, width)
+  const found = readTileFile(pass, { level: 'entries', index, width })
   const file = found?.file ?? ''
   const bounds = found === undefined ? [] : checkFraming(pass.findings, file, found.bytes, first, width)
   const bundle = found?.bytes ?? Buffer.alloc(0)
@@ -246,7 +245,7 @@ function deriveDeleted(pass: LogPass, derivation: Derivation): boolean {
   for (let index = derivation.size / TILE_WIDTH; index * TILE_WIDTH < pass.minimum;) {
     const number = Math.floor(index / TILE_WIDTH)
     const name = { level: 1, index: number, width: widthAt(pass.size, 1, number) }
-    const hashes = hashesOf(readIfThere(pass.dir, tilePath(name), pass.findings) ?? Buffer.alloc(0))
+    const hashes = hashesOf(readTileFile(pass, name)?.bytes ?? Buffer.alloc(0))
     for (; index * TILE_WIDTH < pass.minimum && Math.floor(index / TILE_WIDTH) === number; index += 1) {
       const hash = hashes[index % TILE_WIDTH]
       if (hash === undefined) return false

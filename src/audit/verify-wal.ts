@@ -19,6 +19,7 @@ export interface WalContents {
   readonly isEmpty: boolean
   /** Counts an entry of the log as sealed. */
   readonly onLeaf: (leaf: Hash) => void
+  readonly leaves: () => Iterable<Hash>
   /** Whether a write-ahead log has an entry with this hash. */
   readonly has: (leaf: Hash) => boolean
   /**
@@ -72,6 +73,7 @@ export async function verifyWal(files: Files, dir: string, findings: Findings): 
       const count = sealed.get(leaf)
       if (count !== undefined) sealed.set(leaf, count + 1)
     },
+    leaves: () => sealed.keys(),
     has: (leaf) => sealed.has(leaf),
     finish: (sequence) => {
       let unsealed = 0

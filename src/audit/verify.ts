@@ -11,11 +11,11 @@ import { formatVkey, parseNote, parseVkey, type Vkey } from './note.ts'
 import { RecordSequence } from './record-sequence.ts'
 import { TILE_WIDTH } from './tiles.ts'
 import { compare, readKept } from './verify-kept.ts'
-import { verifyFiles } from './verify-files.ts'
+import { type Standing, verifyFiles } from './verify-files.ts'
 import { type LogPosition, type LogResult, verifyLog } from './verify-log.ts'
 import { readIfThere } from './verify-read.ts'
 import { compareWitnesses } from './verify-witness.ts'
-import { verifyWal } from './verify-wal.ts'
+import { verifyWal, type WalContents } from './verify-wal.ts'
 import { walDir } from './wal-segment.ts'
 
 export interface VerifyOptions {
@@ -87,6 +87,8 @@ async function verifyOnce(dir: string, options: VerifyOptions): Promise<Verdict>
     findings.problem('there is no trail here: this is no directory', { file: '.' })
     return conclude(findings, undefined, NOTHING, NO_STATEMENTS)
   }
+  // Before the checkpoint: a gateway at work removes what a checkpoint covers, and that must not be missing in both.
+  const wal = await verifyWal(nodeFiles, dir, findings)
   const { vkey, statement: keyStatement } = findKey(dir, options.vkey, findings)
   const signed = readSigned(dir, vkey, findings)
   const minimum = readMinimum(dir, vkey, signed, findings)
@@ -94,7 +96,6 @@ async function verifyOnce(dir: string, options: VerifyOptions): Promise<Verdict>
   const kept = readKept(given, vkey, signed, findings)
   const order = new Findings()
   const sequence = new RecordSequence(order)
-  const wal = await verifyWal(nodeFiles, dir, findings)
   const resumed = resumable(options.resume, signed, minimum, kept)
   let log: LogResult = { isWhole: false, earlierRoots: new Map(), edge: [] }
   if (signed !== undefined) {
@@ -114,14 +115,14 @@ async function verifyOnce(dir: string, options: VerifyOptions): Promise<Verdict>
   const unsealed = wal.finish(sequence)
   if (unsealed > 0) findings.warn(`${unsealed} entries are under no checkpoint yet: only checksums guard them`)
   if (signed !== undefined) {
-    verifyFiles({
+    await verifyFiles({
       dir,
       size: signed.size,
       minimum,
       findings,
-      isSealing: unsealed > 0,
       edge: log.edge,
-      isInWal: wal.has,
+      standing: { size: signed.size, isSealing: unsealed > 0, isInWal: wal.has },
+      lookAgain: () => lookAgain(dir, vkey, signed, { wal, unsealed }),
       isNote: (text) => isNote(text, vkey),
     })
   }
@@ -131,6 +132,25 @@ async function verifyOnce(dir: string, options: VerifyOptions): Promise<Verdict>
   const witnessStatement = compareWitnesses({ keys: options.witness ?? [], notes, vkey }, findings)
   const counts = { unsealed, minimum, resumedFrom: resumed?.size ?? 0 }
   return conclude(findings, signed, counts, { keyStatement, checkpointStatement, witnessStatement })
+}
+
+/** The write-ahead logs first: what is in none of them by now, and under no checkpoint afterwards, nobody has written. */
+async function lookAgain(
+  dir: string,
+  vkey: Vkey | undefined,
+  { size, origin }: Checkpoint,
+  before: { readonly wal: WalContents; readonly unsealed: number },
+): Promise<Standing> {
+  const flaws = new Findings()
+  const wal = await verifyWal(nodeFiles, dir, flaws)
+  const now = readSigned(dir, vkey, flaws)
+  const isLater = now !== undefined && flaws.problems.length === 0 && now.origin === origin && now.size > size
+  const hasCome = (): boolean => [...wal.leaves()].some((leaf) => !before.wal.has(leaf))
+  return {
+    size: isLater ? now.size : size,
+    isSealing: before.unsealed > 0 || isLater || hasCome(),
+    isInWal: wal.has,
+  }
 }
 
 const NO_STATEMENTS = { keyStatement: '', checkpointStatement: '', witnessStatement: '' }

@@ -2,10 +2,14 @@ import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, expect, test } from '@jest/globals'
 import { readTrail } from '../../src/audit/reader.ts'
+import { applyRetention } from '../../src/audit/retention.ts'
+import { scanTrail } from '../../src/audit/search/scan.ts'
 import { verifyTrail } from '../../src/audit/verify.ts'
 import {
   appendAll,
+  copyPlace,
   createPlace,
+  createSigner,
   openTestLog,
   openTestSealer,
   readEntries,
@@ -48,6 +52,25 @@ test('what is durable and not sealed yet comes last, once, without an index', as
   await log.close()
   await sealer.close()
   expect(await readEntries(place, true)).toEqual(records('w1', 0, 25))
+})
+
+test('what retention deletes while a trail is read is left out, in either direction, and what somebody else deletes ends it', async () => {
+  const place = createPlace()
+  await writeTrail(place, [records('w1', 0, 600)])
+  const copy = copyPlace(place)
+  const newest = scanTrail(place.dir, {}, { newestFirst: true })
+  const oldest = readTrail(place.dir)
+  await newest.next()
+  await oldest.next()
+  await applyRetention(place.dir, { index: 512, before: 0, at: 0 }, createSigner())
+  const left: (number | undefined)[] = []
+  for await (const [index] of oldest) left.push(index)
+  expect([left.length, left[254], left[255], left.at(-1)]).toEqual([255 + 88, 255, 512, 599])
+  const found: number[] = []
+  for await (const { index } of newest) found.push(index)
+  expect([found.length, found.at(-1)]).toEqual([87, 512])
+  rmSync(join(copy.dir, 'tile/entries/001'))
+  await expect(indexes(copy.dir, 0)).rejects.toThrow('tile/entries/001 is missing')
 })
 
 test('a trail that grows while it is read gives the entries that it had', async () => {

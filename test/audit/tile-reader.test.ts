@@ -3,8 +3,9 @@ import { readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, expect, test } from '@jest/globals'
 import { compressedPath } from '../../src/audit/bundle-file.ts'
-import { nodeFiles } from '../../src/audit/files.ts'
-import { createConsistencyProof, createInclusionProof } from '../../src/audit/merkle.ts'
+import { type Files, nodeFiles } from '../../src/audit/files.ts'
+import { findLeaf, readEntry } from '../../src/audit/locate.ts'
+import { createConsistencyProof, createInclusionProof, leafHash } from '../../src/audit/merkle.ts'
 import { compressOld } from '../../src/audit/retention.ts'
 import { createTileReader, readTile } from '../../src/audit/tile-reader.ts'
 import { type TileName, tilePath, widthAt } from '../../src/audit/tiles.ts'
@@ -70,6 +71,21 @@ test('proofs under an earlier checkpoint are the same after it has grown', async
     expect([size, proofsAt(size), consistencyAt(size)]).toEqual([size, ...(before.get(size) as [])])
 })
 
+test('an entry is found by its hash whatever the trail has grown to since its checkpoint was read', async () => {
+  const place = createPlace()
+  let before = Buffer.alloc(0)
+  await grow(place, [300, 400], (size) => {
+    if (size === 300) before = readFileSync(join(place.dir, 'checkpoint'))
+  })
+  let looks = 0
+  const files: Files = {
+    ...nodeFiles,
+    read: async (path) => (path.endsWith('checkpoint') && (looks += 1) === 1 ? before : nodeFiles.read(path)),
+  }
+  const entry = await readEntry(place.dir, 290)
+  expect(await findLeaf(place.dir, leafHash(entry), 0, files)).toBe(290)
+})
+
 test('what the trail never had, or has lost, is not made up', async () => {
   const place = createPlace()
   await grow(place, [300], () => undefined)
@@ -77,5 +93,5 @@ test('what the trail never had, or has lost, is not made up', async () => {
   expect(await readTile(nodeFiles, place.dir, { level: 'entries', index: 2, width: 256 })).toBeUndefined()
   rmSync(join(place.dir, 'tile/0/001.p/44'))
   expect(await readTile(nodeFiles, place.dir, { level: 0, index: 1, width: 12 })).toBeUndefined()
-  expect(() => createTileReader(place.dir, 270)(0, 260)).toThrow('tile/0/001.p/44')
+  expect(() => createTileReader(place.dir, 270)(0, 260)).toThrow('tile/0/001.p/14')
 })

@@ -42,6 +42,7 @@ test('a record is proven, checked, and no other passes for it', async () => {
     ['nobody', 'has the id nobody'],
     ['600', 'there is no entry 600'],
     [`gw;t=1;h=:${Buffer.alloc(32).toString('base64')}:`, 'DOES NOT HAVE'],
+    [`gw;t=1800000060000;h=:${Buffer.alloc(32).toString('base64')}:`, 'ends before the record of this receipt'],
   ])
     expect(await audit(cwd, 'prove', id ?? '', '--dir', dir)).toMatchObject({
       code: 1,

@@ -389,6 +389,20 @@ describe('the trail', () => {
     expect((await read(server, '/api/v1/audit/tile/entries/000')).body.toString()).toBe('entries')
   })
 
+  test('a record is said to be missing only where the log was last known to be whole after it', async () => {
+    const receipt = `gw-1;t=${START - 60_000};h=:${Buffer.alloc(32, 7).toString('base64')}:`
+    const audit = { healthy: false, size: 1, vkey: 'gw-1+00000000+AAAA' }
+    const detailAt = async (checkpointAgeSeconds: number | null): Promise<unknown> => {
+      const server = await createServerRig({ audit: () => ({ ...audit, checkpointAgeSeconds }) })
+      const { body } = await read(server, `/api/v1/audit/proof?receipt=${encodeURIComponent(receipt)}`)
+      return (body as { detail: unknown }).detail
+    }
+    expect(await detailAt(1)).toContain('THE LOG DOES NOT HAVE THIS RECORD')
+    // A full disk: nothing has been sealed for ten minutes.
+    expect(await detailAt(600)).toContain('no checkpoint covers this record yet')
+    expect(await detailAt(null)).toContain('no checkpoint covers this record yet')
+  })
+
   test('a partial tile of an earlier checkpoint is the beginning of what it has grown to, and no link is followed for it', async () => {
     const root = Buffer.alloc(32).toString('base64')
     writeFileSync(join(dir, 'audit/checkpoint'), `gw-1\n${3 * 256}\n${root}\n\n— gw-1 ${root}\n`)

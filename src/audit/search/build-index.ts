@@ -1,12 +1,12 @@
 // Which files the index of a trail should have: one for each stretch of closed entries, named by what those hash to, so that a file
 // of another trail, or of one that was changed, is never asked.
-import { join } from 'node:path'
 import type { IndexPart, Span, TrailIndex } from '../../ports/trail-index.ts'
 import { type Files, nodeFiles } from '../files.ts'
 import { type Hash, sha256 } from '../merkle.ts'
 import { type Extent, readExtent } from '../reader.ts'
 import { hexOf } from '../seal-state.ts'
-import { hashesOf, TILE_WIDTH, tilePath, widthAt } from '../tiles.ts'
+import { readTile } from '../tile-reader.ts'
+import { hashesOf, TILE_WIDTH, widthAt } from '../tiles.ts'
 import { writeLines } from './lines.ts'
 
 /** Entries under one hash of the second level of tiles: a stretch that never changes again. */
@@ -24,7 +24,7 @@ async function hashOf(files: Files, dir: string, size: number, { from, to }: Spa
   const hashes: Hash[] = []
   for (let at = from / STRETCH; at < to / STRETCH; at += 1) {
     const index = Math.floor(at / TILE_WIDTH)
-    const tile = await files.read(join(dir, tilePath({ level: 2, index, width: widthAt(size, 2, index) })))
+    const tile = await readTile(files, dir, { level: 2, index, width: widthAt(size, 2, index) })
     const hash = hashesOf(tile ?? Buffer.alloc(0))[at % TILE_WIDTH]
     if (hash === undefined) throw new Error(`the tile of entry ${at * STRETCH} at level 2 is missing`)
     hashes.push(hash)

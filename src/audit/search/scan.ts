@@ -1,7 +1,7 @@
 // The trail read through, bundle by bundle: slow and exact, and needing nothing but the trail.
 import { type Files, nodeFiles } from '../files.ts'
 import { parseRecord } from '../locate.ts'
-import { type Bundle, entryAt, readBundle, readExtent } from '../reader.ts'
+import { type Bundle, entryAt, readExtent, readKeptBundle } from '../reader.ts'
 import { TILE_WIDTH } from '../tiles.ts'
 import { type AnyRecord, LISTS, matchesQuery, type Query } from '../../core/trail-query.ts'
 
@@ -38,8 +38,9 @@ export async function* scanTrail(dir: string, query: Query, options: ScanOptions
   const count = Math.max(0, Math.ceil(before / TILE_WIDTH) - first)
   for (let i = 0; i < count; i += 1) {
     const number = options.newestFirst === true ? first + count - 1 - i : first + i
-    const bundle = await readBundle(files, dir, number, size)
-    yield* hitsOf(bundle, query, { from, before, locks, words, newestFirst: options.newestFirst === true })
+    const bundle = await readKeptBundle(files, dir, number, size)
+    if (bundle !== undefined)
+      yield* hitsOf(bundle, query, { from, before, locks, words, newestFirst: options.newestFirst === true })
     if (i % BUNDLES_A_TURN !== BUNDLES_A_TURN - 1) continue
     options.onProgress?.(Math.min(before - from, (i + 1) * TILE_WIDTH), before - from)
     await new Promise((resolve) => setImmediate(resolve))

@@ -98,19 +98,31 @@ async function findOffline(id: string, dir: string, { printer }: Context): Promi
     index = (await findById(dir, id, { onProgress }))[0]?.index
     printer.progress('')
   }
-  if (index === undefined)
-    throw new CommandFailure(
-      EXIT.failed,
-      receipt === undefined
-        ? `no record under the checkpoint in ${dir} has the id ${id}`
-        : `THE LOG in ${dir} DOES NOT HAVE the record of this receipt: it was changed, or it is of another gateway or time`,
-    )
+  if (index === undefined) throw await notFound(id, dir, receipt?.time)
   try {
     const record = (await readEntry(dir, index)).toString()
     return { index, proof: formatProof(await createProof(dir, index)), record }
   } catch (error) {
     throw new CommandFailure(EXIT.failed, error instanceof Error ? error.message : String(error))
   }
+}
+
+/** Records are nearly in the order of their time, and are under a checkpoint a second or two later. */
+const SEALING_MS = 5_000
+
+async function notFound(id: string, dir: string, receiptTime: number | undefined): Promise<CommandFailure> {
+  if (receiptTime === undefined)
+    return new CommandFailure(EXIT.failed, `no record under the checkpoint in ${dir} has the id ${id}`)
+  const { readEntry, timeOf } = await import('../../audit/locate.ts')
+  const { readExtent } = await import('../../audit/reader.ts')
+  const { size } = await readExtent(dir)
+  const newest = size === 0 ? 0 : (timeOf(await readEntry(dir, size - 1)) ?? 0)
+  return new CommandFailure(
+    EXIT.failed,
+    receiptTime > newest - SEALING_MS
+      ? `${dir} ends before the record of this receipt can be in it, at ${new Date(newest).toISOString()}: ask again, or a later copy`
+      : `THE LOG in ${dir} DOES NOT HAVE the record of this receipt: it was changed, or it is of another gateway or time`,
+  )
 }
 
 async function askFor(id: string, flags: ProveFlags, { machine, printer }: Context): Promise<Proven> {

@@ -11,7 +11,7 @@ import { createTurns } from '../turns.ts'
 
 const USAGE =
   'give one of receipt (as Audit-Receipt had it), id (of a request or an order) and index (of an entry, from 0)'
-/** A record is sealed within a second or two. */
+/** A record that is older than this when the log was last known to hold everything is in it. */
 const SEALING_MS = 5_000
 
 export function auditProofResource(deps: ControlDeps): Resource {
@@ -65,7 +65,7 @@ async function answer(deps: ControlDeps, wanted: Wanted, request: Request, respo
 }
 
 /** The index, or why there is none. */
-async function locate({ auditDir, gatewayName, clock }: ControlDeps, wanted: Wanted): Promise<number | string> {
+async function locate({ auditDir, gatewayName, clock, audit }: ControlDeps, wanted: Wanted): Promise<number | string> {
   if ('index' in wanted) {
     try {
       await readEntry(auditDir, wanted.index)
@@ -79,9 +79,10 @@ async function locate({ auditDir, gatewayName, clock }: ControlDeps, wanted: Wan
   const receipt = parseReceipt(wanted.receipt)
   if (receipt === undefined) return 'this is no receipt'
   if (receipt.origin !== gatewayName) return `the receipt is of ${receipt.origin}: ask that gateway`
+  const sealedAt = clock.now() - (audit().checkpointAgeSeconds ?? Infinity) * 1000
   const index = await findLeaf(auditDir, receipt.leaf, receipt.time)
   if (index !== undefined) return index
-  return clock.now() - receipt.time < SEALING_MS
+  return receipt.time > sealedAt - SEALING_MS
     ? 'no checkpoint covers this record yet: ask again in a second'
     : 'THE LOG DOES NOT HAVE THIS RECORD: if the receipt is true, the trail was changed, or retention has deleted it'
 }
