@@ -61,6 +61,7 @@ const EMPTY: GaugeReadings = {
   auditDiskFreeBytes: undefined,
   auditDiskFullSeconds: undefined,
   clockOffsetSeconds: undefined,
+  clockSpreadSeconds: undefined,
   witnessLagSeconds: [],
   gateways: { proven: 0, missing: 1 },
   workers: {},
@@ -98,6 +99,7 @@ function readGauges({ parts, lastReloadOk }: Attached): GaugeReadings {
     auditDiskFreeBytes: parts.trail.guard.freeBytes,
     auditDiskFullSeconds: parts.trail.guard.fullInSeconds,
     clockOffsetSeconds: parts.trail.evidence.clock.offsetSeconds,
+    clockSpreadSeconds: parts.trail.evidence.clock.spreadSeconds,
     witnessLagSeconds: parts.trail.evidence.witnesses.lags,
     gateways:
       parts.fleet === undefined

@@ -29,10 +29,10 @@ const OTP = `otp:
 /** Each request in turn until it is stopped: allowed, unauthenticated, forbidden, throttled, rejected, locked and observed. */
 export async function startTarget(): Promise<Target> {
   const upstream = await startRawUpstream()
-  const time = await startTimeServer()
+  const times = [await startTimeServer(), await startTimeServer()]
   const gateway = await prepareGateway({
     ...{ upstreamPort: upstream.port, routes: ROUTES, workers: 2, extra: OTP },
-    audit: `clock: { servers: ["127.0.0.1:${time.port}"], every: 1m, alarm: 1s }`,
+    audit: `clock: { servers: [${times.map(({ port }) => `"127.0.0.1:${port}"`).join(', ')}], every: 1m, alarm: 1s }`,
   })
   writeFileSync(join(gateway.home, 'webhook.secret'), 'a secret of more than thirty-two characters', { mode: 0o600 })
   await gateway.start()
@@ -84,7 +84,7 @@ export async function startTarget(): Promise<Target> {
       await traffic
       await gateway.cleanUp()
       await upstream.close()
-      time.close()
+      for (const time of times) time.close()
     },
   }
 }

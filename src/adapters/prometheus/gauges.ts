@@ -17,6 +17,8 @@ export interface GaugeReadings {
   readonly auditDiskFullSeconds: number | undefined
   /** By which time servers say that this clock is slow; undefined where none is asked, or answers: then there is no series. */
   readonly clockOffsetSeconds: number | undefined
+  /** By which those time servers differ from one another; undefined where fewer than two answer: then there is no series. */
+  readonly clockSpreadSeconds: number | undefined
   /** Of each witness, by its place in the config: since when there is something that it has not signed. */
   readonly witnessLagSeconds: readonly number[]
   /** By state; a gateway that has proven the epoch is counted as such beside its state. */
@@ -59,12 +61,7 @@ export function registerGauges(registry: Registry, version: string, read: () => 
     () => read().leaseRemainingSeconds,
   )
   registerTrail(registry, read)
-  gauge(
-    registry,
-    'clock_offset_seconds',
-    'By how much this clock is slow, as the configured time servers say.',
-    () => read().clockOffsetSeconds,
-  )
+  registerClock(registry, read)
   registerConfig(registry, read)
   gauge(registry, 'drill_age_seconds', 'How long ago the last drill was.', () => read().drillAgeSeconds)
   registerIncidents(registry, read)
@@ -128,6 +125,21 @@ function registerConfig(registry: Registry, read: () => GaugeReadings): void {
     'config_last_reload_success_timestamp_seconds',
     'When the config in force was taken, at the start or by a reload, in seconds of Unix time.',
     () => read().configSince,
+  )
+}
+
+function registerClock(registry: Registry, read: () => GaugeReadings): void {
+  gauge(
+    registry,
+    'clock_offset_seconds',
+    'By how much this clock is slow, as the configured time servers say.',
+    () => read().clockOffsetSeconds,
+  )
+  gauge(
+    registry,
+    'clock_spread_seconds',
+    'By how much the configured time servers differ from one another.',
+    () => read().clockSpreadSeconds,
   )
 }
 

@@ -18,6 +18,7 @@ const calm: GaugeReadings = {
   auditDiskFreeBytes: 1e9,
   auditDiskFullSeconds: undefined,
   clockOffsetSeconds: undefined,
+  clockSpreadSeconds: undefined,
   witnessLagSeconds: [0, 2],
   gateways: { proven: 2, missing: 1 },
   workers: { current: 2, behind: 0, dead: 1 },
