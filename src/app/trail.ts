@@ -16,6 +16,7 @@ import type { Telemetry } from '../ports/telemetry.ts'
 import type { CleanUp } from './clean-up.ts'
 import { createEvidence, type Evidence } from './evidence.ts'
 import { ballastOf, createTrailGuard, type TrailGuard } from './trail-guard.ts'
+import { readUnwritten } from './unwritten.ts'
 
 export interface Trail {
   readonly signer: Signer
@@ -40,6 +41,7 @@ export interface TrailDeps {
 }
 
 const SEAL_REST_MS = 8
+const UNWRITTEN = 'the gateway ended while the trail could not be written: what came since then may be missing'
 
 /** Opens the sealer first: it takes over what a crash has left in the write-ahead logs. */
 export async function openTrail({ config, clock, logger, cleanUp, telemetry }: TrailDeps): Promise<Trail> {
@@ -70,6 +72,12 @@ export async function openTrail({ config, clock, logger, cleanUp, telemetry }: T
   for (const problem of sealer.recovered.problems) {
     logger.error('THE TRAIL HAS A GAP', { problem })
     main.append({ kind: 'gap', time: clock.now(), lost: 1, reason: problem })
+    telemetry.lost(1)
+  }
+  const since = readUnwritten(config.store.dir)
+  if (since !== undefined) {
+    logger.error('THE TRAIL HAS A GAP', { reason: UNWRITTEN, since: new Date(since).toISOString() })
+    main.append({ kind: 'gap', time: clock.now(), lost: 1, reason: UNWRITTEN, from: since, to: clock.now() })
     telemetry.lost(1)
   }
   const guard = await createTrailGuard(

@@ -17,6 +17,7 @@ import { createTrailKeeper, type TrailKeeper } from './keep-trail.ts'
 import { createHealth, type Health } from './health.ts'
 import type { Parts } from './parts.ts'
 import { recordConfig } from './record-change.ts'
+import { createUnwrittenNote } from './unwritten.ts'
 
 export interface Watches {
   readonly config: ConfigWatch
@@ -100,10 +101,8 @@ export async function openWatches(parts: Parts): Promise<Watches> {
   cleanUp.defer(every(OBSERVE_EVERY_MS, () => parts.impact.look(), logger))
   cleanUp.defer(every(SEAL_EVERY_MS, createTrailLook(parts), logger))
   const keeper = createTrailKeeper(parts)
-  await keeper.look().catch((error: unknown) => {
-    logger.error('retention could not look at the trail', { error: String(error) })
-  })
-  cleanUp.defer(every(RETENTION_EVERY_MS, () => keeper.look(), logger))
+  // Not waited for: after a long rest there may be hundreds of thousands of files to delete, and who starts must be able to lock.
+  cleanUp.defer(every(RETENTION_EVERY_MS, () => keeper.look(), logger, 0))
   cleanUp.defer(startEvidence(parts.trail.evidence, running.config, logger))
   keepLease(parts)
   return { config, locksFile, certificates, health, keeper }
@@ -146,12 +145,14 @@ async function lookAtConfig(watch: ConfigWatch, { logger, running }: Parts): Pro
 }
 
 /** Seals, and says once in the log that the trail cannot be written, and once that it can again. */
-function createTrailLook({ trail, pool, logger }: Parts): () => Promise<void> {
+function createTrailLook({ trail, pool, logger, clock, running }: Parts): () => Promise<void> {
   let said = ''
+  const noteUnwritten = createUnwrittenNote(running.config.store.dir)
   return async () => {
     await trail.tick()
     // One thread's trouble is everybody's: a trail that cannot be sealed is none.
     pool?.setTrailProblem(trail.problems()[0])
+    noteUnwritten(trail.main.healthy && (pool?.trailProblems ?? []).length === 0, clock.now())
     const problems = [...trail.problems(), ...(pool?.trailProblems ?? [])]
     const now = problems.join('\n')
     if (now === said) return

@@ -13,7 +13,7 @@ export interface SupplyOptions {
 }
 
 /** A disk that has almost no room is left to those who must write: orders, proofs, revocations. */
-const HELD = 'no new file of the trail is begun while the disk has so little room'
+const HELD = 'no new file of the trail is begun before its trouble is over'
 
 export class SegmentSupply {
   readonly #options: SupplyOptions

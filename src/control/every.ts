@@ -5,21 +5,26 @@ import type { Logger } from '../ports/logger.ts'
 export const LOOK_EVERY_MS = 250
 
 /** Starts `look` each `periodMs` after the last one ended. Returns how to stop. The timer keeps no process alive. */
-export function every(periodMs: number, look: () => Promise<void>, logger: Logger): () => void {
+export function every(
+  periodMs: number,
+  look: () => Promise<void>,
+  logger: Logger,
+  firstAfterMs = periodMs,
+): () => void {
   let timer: NodeJS.Timeout
   let isStopped = false
-  const again = (): void => {
+  const again = (afterMs: number): void => {
     timer = setTimeout(() => {
       void look()
         .catch((error: unknown) => {
           logger.error('a look at the files failed', { error: error instanceof Error ? error.message : String(error) })
         })
         .finally(() => {
-          if (!isStopped) again()
+          if (!isStopped) again(periodMs)
         })
-    }, periodMs).unref()
+    }, afterMs).unref()
   }
-  again()
+  again(firstAfterMs)
   return () => {
     isStopped = true
     clearTimeout(timer)
