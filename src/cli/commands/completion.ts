@@ -15,6 +15,9 @@ export const define: Define = (command, { printer, finish }) => {
   command.addHelpText(
     'after',
     `
+Where the command is reached by npx alone, the shell needs its name first (in fish: function portcullis; npx --no portcullis $argv; end):
+  portcullis() { npx --no portcullis "$@"; }; source <(portcullis completion bash)
+
 Routes, locks, releases and incidents are asked of the control plane that the line or the environment names (--control,
 PORTCULLIS_CONTROL), with its key or token. Where there is none, or it has a passphrase that is not in the environment, they are left out.
 `,
