@@ -67,11 +67,16 @@ async function problemOf(response: Response): Promise<Problem> {
     code: type.split(':').at(-1) || String(response.status),
     detail:
       retryAfterMs !== undefined
-        ? translate(state.get().lang)('asksTooMuch', { span: spanText(retryAfterMs) })
+        ? asksTooMuch(retryAfterMs)
         : typeof body?.detail === 'string'
           ? body.detail
           : response.statusText,
   }
+}
+
+function asksTooMuch(retryAfterMs: number): string {
+  const t = translate(state.get().lang)
+  return t('asksTooMuch', { span: spanText(retryAfterMs, t) })
 }
 
 /** Milliseconds, of a 429 alone. */

@@ -1,6 +1,6 @@
 // The shell: banner, pages, settings, and the dialog that is open.
 import { Component, type ComponentChildren, type ComponentType } from 'preact'
-import { useEffect } from 'preact/hooks'
+import { useEffect, useRef } from 'preact/hooks'
 import { translate, useWords, type MessageKey } from './messages/messages.ts'
 import { FleetPage } from './pages/fleet-page.tsx'
 import { IncidentsPage } from './pages/incidents-page.tsx'
@@ -82,8 +82,13 @@ function useTitle(page: Page | undefined): void {
 function Nav({ page }: { page: Page | undefined }) {
   const t = useWords()
   const waiting = useStore(state, (all) => all.status?.pendingReleases.length ?? 0)
+  const nav = useRef<HTMLElement>(null)
+  // On a phone the row goes on beyond the edge.
+  useEffect(() => {
+    nav.current?.querySelector('[aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'center' })
+  }, [page])
   return (
-    <nav aria-label={t('navigation')}>
+    <nav aria-label={t('navigation')} ref={nav}>
       <ul>
         {PAGES.map((each) => (
           <li key={each}>
@@ -139,7 +144,7 @@ function Settings() {
       {session !== undefined && (
         <button type="button" class="quiet" onClick={() => signOut()}>
           {t('signOut')}
-          {session.name !== undefined && ` (${session.name})`}
+          {session.name !== undefined && <span class="who"> ({session.name})</span>}
         </button>
       )}
     </div>

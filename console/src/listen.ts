@@ -1,4 +1,5 @@
 // Hears the control plane for as long as somebody is signed in, and says how old the last word is when it falls silent.
+import type { AnomalyRecord } from '../../src/core/audit-record.ts'
 import type { LockView, OrderAccepted, StatusView } from '../../src/ports/control-api.ts'
 import type {
   CohortsEvent,
@@ -8,11 +9,9 @@ import type {
   RatesView,
   RateSecond,
 } from '../../src/ports/live-views.ts'
-import { ask, readEvents, Refused, type ServerEvent } from './api.ts'
-import { translate } from './messages/messages.ts'
-import { changeText } from './parts/changes.tsx'
+import { ask, gatewayNow, readEvents, Refused, type ServerEvent } from './api.ts'
 import { signOut } from './session.ts'
-import { decisions, DECISIONS_KEPT, state, type Moment } from './state.ts'
+import { decisions, DECISIONS_KEPT, state, type Happening } from './state.ts'
 
 const SECONDS_KEPT = 900
 const MOMENTS_KEPT = 200
@@ -120,12 +119,12 @@ function hear({ event, data }: ServerEvent): void {
       return
     case 'lock': {
       const { locks } = data as { readonly locks: readonly LockView[] }
-      remember('lock', locks.map(lockText).join('; '))
+      remember({ kind: 'lock', locks })
       void refresh()
       return
     }
     case 'release':
-      remember('release', (data as { readonly locks: readonly string[] }).locks.map((id) => id.slice(0, 8)).join(', '))
+      remember({ kind: 'release', locks: (data as { readonly locks: readonly string[] }).locks })
       void refresh()
       return
     case 'proof':
@@ -135,7 +134,7 @@ function hear({ event, data }: ServerEvent): void {
       takeChange(data as ChangeView)
       return
     case 'anomaly':
-      remember('anomaly', sentenceOf(data))
+      remember({ kind: 'anomaly', ...(data as Pick<AnomalyRecord, 'detector' | 'sentence'>) })
       dispatchEvent(new CustomEvent('portcullis:anomaly', { detail: data }))
       return
     default:
@@ -145,21 +144,11 @@ function hear({ event, data }: ServerEvent): void {
 
 type ProofEvent = NonNullable<OrderAccepted['proof']> & { readonly id: string; readonly epoch: number }
 
-function sentenceOf(data: unknown): string {
-  const sentence = typeof data === 'object' && data !== null && 'sentence' in data ? data.sentence : undefined
-  return typeof sentence === 'string' ? sentence : JSON.stringify(data)
-}
-
 function takeDecisions({ decisions: told, untold }: DecisionsEvent): void {
   decisions.seen += told.length + untold
   decisions.untold += untold
   decisions.list = [...told.toReversed(), ...decisions.list].slice(0, DECISIONS_KEPT)
   heard({})
-}
-
-function lockText({ mode, scope, covers, reason }: LockView): string {
-  const reach = scope.all === true ? translate(state.get().lang)('everything') : covers.join(', ')
-  return `${mode} ${reach}: ${reason}`
 }
 
 function takeArrival({ id, gateway, elapsedMs, total }: FleetProofEvent): void {
@@ -169,7 +158,7 @@ function takeArrival({ id, gateway, elapsedMs, total }: FleetProofEvent): void {
 }
 
 function takeProof({ id, epoch, proven, missing, elapsedMs }: ProofEvent): void {
-  if (missing.length === 0) remember('proof', `epoch ${epoch}: ${proven.join(', ')} (${Math.round(elapsedMs)} ms)`)
+  if (missing.length === 0) remember({ kind: 'proof', epoch, names: proven, elapsedMs })
   const { proof, status } = state.get()
   // In a fleet the arrivals tell it, gateway by gateway.
   if (proof?.id !== id || status?.fleet.name !== undefined) return
@@ -179,14 +168,10 @@ function takeProof({ id, epoch, proven, missing, elapsedMs }: ProofEvent): void 
 
 function takeChange(change: ChangeView): void {
   state.set({ changes: [...state.get().changes, change].slice(-CHANGES_KEPT) })
-  remember('change', [change.kind, change.outcome, changeText(change)].filter((part) => part !== undefined).join(' · '))
+  remember({ kind: 'change', change })
 }
 
-function remember(kind: Moment['kind'], text: string): void {
-  heard({
-    moments: [{ at: Date.now() + state.get().clockOffsetMs, kind, text }, ...state.get().moments].slice(
-      0,
-      MOMENTS_KEPT,
-    ),
-  })
+function remember(happening: Happening): void {
+  const moment = { ...happening, at: gatewayNow() }
+  heard({ moments: [moment, ...state.get().moments].slice(0, MOMENTS_KEPT) })
 }

@@ -1,5 +1,5 @@
 // The page's one state: who is here, what the control plane says, and how fresh that is.
-import type { StatusView } from '../../src/ports/control-api.ts'
+import type { LockView, StatusView } from '../../src/ports/control-api.ts'
 import type { ChangeView, CohortsEvent, DecisionView, RateSecond } from '../../src/ports/live-views.ts'
 import type { Role } from '../../src/core/responder.ts'
 import type { Lang } from './messages/messages.ts'
@@ -24,11 +24,15 @@ export interface ProofProgress {
   readonly done?: { readonly elapsedMs: number; readonly missing: readonly string[] }
 }
 
-export interface Moment {
-  readonly at: number
-  readonly kind: 'lock' | 'release' | 'proof' | 'anomaly' | 'change'
-  readonly text: string
-}
+/** What has happened, as it was told: it is put into words where it is shown, in the language of that moment. */
+export type Happening =
+  | { readonly kind: 'lock'; readonly locks: readonly LockView[] }
+  | { readonly kind: 'release'; readonly locks: readonly string[] }
+  | { readonly kind: 'proof'; readonly epoch: number; readonly names: readonly string[]; readonly elapsedMs: number }
+  | { readonly kind: 'anomaly'; readonly detector: string; readonly sentence: string }
+  | { readonly kind: 'change'; readonly change: ChangeView }
+
+export type Moment = Happening & { readonly at: number }
 
 export type Theme = 'auto' | 'dark' | 'light'
 

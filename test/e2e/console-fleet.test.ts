@@ -215,7 +215,7 @@ if (missing !== undefined) console.warn(`SKIPPED: the console over a fleet was n
       await go(desk, 0, 'trail')
       await desk.page.locator('select[name=whose-route]').selectOption('partner.lookup')
       await desk.page.getByRole('button', { name: 'Whose records' }).click()
-      await desk.page.locator('[data-whose="3"]').waitFor()
+      await desk.page.locator('[data-whose="3"]').waitFor({ timeout: 30_000 })
       // Asked of one page, answered by every trail.
       await desk.page.locator('[data-trails="3"]').waitFor()
       expect(await desk.page.locator('[data-missing]').count()).toBe(0)
@@ -227,6 +227,48 @@ if (missing !== undefined) console.warn(`SKIPPED: the console over a fleet was n
         .waitFor()
       expect(await desk.page.content()).not.toContain('9876543210')
       expect(gateways.map((gateway) => gateway.log()).join('')).not.toContain('9876543210')
+    })
+
+    test('what one trail alone answers says so, and names those that were not asked', async () => {
+      const desk = visitorAt(0)
+      await go(desk, 0, 'sessions')
+      const note = desk.page.locator('[data-not-asked="2"]')
+      await note.waitFor()
+      const names = ((await note.textContent()) ?? '').match(/portcullis\/gateway-[0-9a-f]{12}/g)
+      expect(names).toHaveLength(2)
+      const own = (await gatewayAt(0).api('/api/v1/status')).json() as Promise<{ audit: { vkey: string } }>
+      expect(names).not.toContain((await own).audit.vkey.split('+')[0])
+      await go(desk, 0, 'trail')
+      await note.waitFor()
+    })
+
+    test('a client that no record has is told as mistyped, with the one that was meant', async () => {
+      const desk = visitorAt(0)
+      await go(desk, 0, 'trail')
+      await desk.page.locator('input[name=whose-client]').fill('127.0.0.2')
+      await desk.page.getByRole('button', { name: 'Whose records' }).click()
+      const unknown = desk.page.locator('[data-unknown=clients]')
+      await unknown.waitFor()
+      expect(await unknown.textContent()).toMatch(/has the client 127\.0\.0\.2: is it mistyped\?.*mean 127\.0\.0\.1\?/)
+      await desk.page.locator('input[name=whose-client]').fill('127.0.0.1')
+      await desk.page.getByRole('button', { name: 'Whose records' }).click()
+      await desk.page.locator('[data-whose="3"]').waitFor()
+      expect(await unknown.count()).toBe(0)
+    })
+
+    test('in Hindi every page is Hindi: what is left in English was written by people or by the gateway', async () => {
+      const desk = visitorAt(0)
+      const languages = desk.page.locator('.settings select').first()
+      await languages.selectOption('hi')
+      const left: string[] = []
+      for (const page of ['state', 'live', 'release', 'sessions', 'trail', 'fleet', 'incidents', 'key']) {
+        await go(desk, 0, page)
+        await desk.page.locator('main h1').waitFor()
+        await desk.page.locator('main button, main table').first().waitFor()
+        left.push(...(await desk.page.evaluate(englishIn)).map((words) => `${page}: ${words}`))
+      }
+      await languages.selectOption('en')
+      expect(left).toEqual([])
     })
 
     test('a release waits for a second person, whose name is told; two browsers do not do', async () => {
@@ -265,7 +307,7 @@ if (missing !== undefined) console.warn(`SKIPPED: the console over a fleet was n
 
     test('the incident that the freeze made has its clock in the banner, and its report is drafted with evidence', async () => {
       const desk = visitorAt(0)
-      expect(await desk.page.locator('.banner').textContent()).toMatch(/CERT-In report due\s*in 5 h/)
+      expect(await desk.page.locator('.banner').textContent()).toMatch(/CERT-In report due\s*in 5\sh/)
       await go(desk, 0, 'incidents')
       await desk.page.getByRole('button', { name: 'CERT-In has the report' }).click()
       await desk.page.getByRole('button', { name: 'CERT-In has the report: sure? Press again' }).click()
@@ -307,3 +349,27 @@ if (missing !== undefined) console.warn(`SKIPPED: the console over a fleet was n
     })
   },
 )
+
+/** Words in Latin letters on the page, but for texts that others wrote, what is typed, and names. Run in the page. */
+function englishIn(): readonly string[] {
+  const names = new Set(['Portcullis', 'IST', 'UTC', 'OTP', 'CIDR', 'CERT', 'In', 'INC', 'FREEZE', 'Redis', 'English'])
+  const typed = new Set(
+    'portcullis freeze config subject id night desk PIN f x p route status client decision method issuer sid sub'.split(
+      ' ',
+    ),
+  )
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT)
+  const found: string[] = []
+  for (let node = walker.nextNode(); node !== null; node = walker.nextNode()) {
+    const { parentElement: parent, textContent } = node
+    if (
+      parent === null ||
+      parent.closest('bdi, code, pre, kbd, time, noscript, [lang=en], .settings, select[name=whose-route]')
+    )
+      continue
+    const text = (textContent ?? '').replaceAll(/portcullis\/gateway-[0-9a-f]+|https?:\S+/g, '')
+    for (const word of text.match(/[A-Za-z]+/g) ?? [])
+      if (!names.has(word) && !typed.has(word)) found.push(`${word} in: ${text.trim().slice(0, 60)}`)
+  }
+  return found
+}

@@ -70,6 +70,9 @@ const ROUTES = `
       return text.getClientRects().length
     })
     expect(lines).toBe(1)
+    // The row of pages goes on beyond the edge of a phone; the one that is open is in sight.
+    const open = await page.locator('nav [aria-current]').boundingBox()
+    expect((open?.x ?? -1) >= 0 && (open?.x ?? 0) + (open?.width ?? 0) <= 360).toBe(true)
   })
 
   test('an incident has a name for people, is one word for a shell, and is closed at the second press', async () => {
@@ -77,8 +80,10 @@ const ROUTES = `
     await page.goto(`${page.url().split('#')[0]}#/incidents`)
     await page.locator('input[name=incident-id]').fill('INC 7; $(id)')
     await page.locator('input[name=incident-title]').fill('records for sale')
+    const noticed = await page.getByLabel('Noticed at (IST)').inputValue()
     await page.getByRole('button', { name: 'Open it' }).click()
     const card = page.getByRole('article', { name: 'INC 7' })
+    await card.getByText(`Noticed at: ${noticed.replace('T', ' ')}:00 IST`).waitFor()
     await card.getByText("portcullis incident report 'INC 7; $(id)' --dir AUDIT_DIR --out INC_7_id_ ").waitFor()
     await card.getByRole('button', { name: 'Close the incident' }).click()
     expect(await card.locator('.badge').textContent()).toBe('open')

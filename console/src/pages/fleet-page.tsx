@@ -2,6 +2,7 @@
 import type { GatewayView, ResponderView } from '../../../src/ports/control-api.ts'
 import { useWords, type MessageKey } from '../messages/messages.ts'
 import { Moment, Text } from '../parts/moment.tsx'
+import { ROLE_NAMES } from '../parts/role-names.ts'
 import { WideTable } from '../parts/table.tsx'
 import { state } from '../state.ts'
 import { useStore } from '../store.ts'
@@ -74,7 +75,9 @@ function Row({ gateway, epoch }: { gateway: GatewayView; epoch: number }) {
         {gateway.epoch} {behind > 0 && look !== 'hint' && <span class="bad">({t('behind', { n: behind })})</span>}
       </td>
       <td class={gateway.leaseRemainingMs > 0 ? '' : 'bad'}>
-        {gateway.leaseRemainingMs > 0 ? `${(gateway.leaseRemainingMs / 1000).toFixed(1)} s` : t('leaseOut')}
+        {gateway.leaseRemainingMs > 0
+          ? t('seconds', { n: (gateway.leaseRemainingMs / 1000).toFixed(1) })
+          : t('leaseOut')}
       </td>
       <td>
         {gateway.workers.map(({ worker, alive, epoch: theirs }) => (
@@ -107,26 +110,18 @@ function Clock({ gateway: { clock } }: { gateway: GatewayView }) {
   const t = useWords()
   if (clock === undefined) return <span class="hint">{t('notTold')}</span>
   const { offsetMs, withinMs, by } = clock
+  const sign = offsetMs > 0 ? '+' : offsetMs < 0 ? '−' : ''
+  const within = withinMs === undefined ? '' : ` ± ${Math.ceil(withinMs)}`
   const isOff = Math.abs(offsetMs) - (withinMs ?? 0) > CLOCK_OFF_MS
   return (
     <>
       <span class={isOff ? 'bad' : ''}>
         {isOff ? '✗ ' : ''}
-        {offsetMs > 0 ? '+' : offsetMs < 0 ? '−' : ''}
-        {t('ms', { n: Math.abs(Math.round(offsetMs)) })}
-        {withinMs !== undefined && ` ± ${Math.ceil(withinMs)}`}
+        {t('ms', { n: `${sign}${Math.abs(Math.round(offsetMs))}${within}` })}
       </span>
       <div class="hint">{t(by === 'servers' ? 'clockServers' : by === 'store' ? 'clockStore' : 'clockPeers')}</div>
     </>
   )
-}
-
-const ROLE_NAMES: Readonly<Record<ResponderView['role'], MessageKey>> = {
-  viewer: 'roleViewer',
-  auditor: 'roleAuditor',
-  receiver: 'roleReceiver',
-  responder: 'roleResponder',
-  commander: 'roleCommander',
 }
 
 function homeOf({ key, keyId }: ResponderView): MessageKey {

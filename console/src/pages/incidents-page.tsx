@@ -4,13 +4,16 @@ import type { IncidentView } from '../../../src/ports/control-api.ts'
 import { gatewayNow } from '../api.ts'
 import { useWords } from '../messages/messages.ts'
 import { give, type Given } from '../orders.ts'
-import { incidentNow } from '../parts/freeze-dialog.tsx'
+import { incidentMade } from '../parts/freeze-dialog.tsx'
 import { Moment, Text } from '../parts/moment.tsx'
+import { MomentInput } from '../parts/moment-input.tsx'
 import { Twice } from '../parts/twice.tsx'
 import { fileName, shellWord } from '../shell.ts'
 import { state } from '../state.ts'
 import { useStore, useTick } from '../store.ts'
 import { spanText } from '../time.ts'
+
+const MINUTE_MS = 60_000
 
 export function IncidentsPage() {
   const t = useWords()
@@ -102,7 +105,7 @@ function Clock({ name, due, reported }: { name: string; due: string; reported: s
       <dd>
         {reported === undefined ? (
           <>
-            {leftMs > 0 ? t('dueIn', { span: spanText(leftMs) }) : t('overdue', { span: spanText(leftMs) })} (
+            {leftMs > 0 ? t('dueIn', { span: spanText(leftMs, t) }) : t('overdue', { span: spanText(leftMs, t) })} (
             <Moment at={due} />)
           </>
         ) : (
@@ -117,11 +120,16 @@ function Clock({ name, due, reported }: { name: string; due: string; reported: s
   )
 }
 
+/** As exact as the field that shows it. */
+function minuteNow(): number {
+  return Math.floor(gatewayNow() / MINUTE_MS) * MINUTE_MS
+}
+
 function OpenIncident({ onGiven }: { onGiven: (given: Given) => void }) {
   const t = useWords()
-  const [id, setId] = useState(incidentNow)
+  const [id, setId] = useState(incidentMade)
   const [title, setTitle] = useState('')
-  const [noticed, setNoticed] = useState(() => new Date(gatewayNow()).toISOString().slice(0, 16))
+  const [noticed, setNoticed] = useState<number | undefined>(minuteNow)
   return (
     <form
       class="card"
@@ -132,7 +140,7 @@ function OpenIncident({ onGiven }: { onGiven: (given: Given) => void }) {
           kind: 'incident',
           incident: id.trim(),
           action: 'open',
-          noticedAt: new Date(`${noticed}Z`).toISOString(),
+          noticedAt: new Date(noticed ?? minuteNow()).toISOString(),
           reason: title.trim(),
         }).then(onGiven)
       }}
@@ -159,16 +167,7 @@ function OpenIncident({ onGiven }: { onGiven: (given: Given) => void }) {
             onInput={(event) => setTitle(event.currentTarget.value)}
           />
         </label>
-        <label>
-          {t('noticedAt')} (UTC)
-          <input
-            type="datetime-local"
-            required
-            value={noticed}
-            onInput={(event) => setNoticed(event.currentTarget.value)}
-          />
-          <span class="hint">{t('noticedHint')}</span>
-        </label>
+        <MomentInput label="noticedAtField" name="noticed" at={noticed} onChange={setNoticed} hint="noticedHint" />
       </div>
       <div class="actions">
         <button type="submit" class="primary">

@@ -10,6 +10,9 @@ import { state } from '../state.ts'
 import { useStore, useTick } from '../store.ts'
 import { spanText } from '../time.ts'
 
+/** A line has two ends; before that an axis would tell of no time at all. */
+const POINTS_MIN = 2
+
 export function LivePage() {
   const t = useWords()
   const seconds = useStore(state, (all) => all.seconds)
@@ -32,8 +35,16 @@ export function LivePage() {
       <Silence />
       <section class="card" aria-labelledby="rates">
         <h2 id="rates">{t('ratesTitle')}</h2>
-        <RateChart seconds={seconds} landed={landed} changed={changed} names={[t('allowed'), t('refused')]} />
-        <p>{t('ratesTable', { allowed: mean(sum(true)), refused: mean(sum(false)) })}</p>
+        {seconds.length < POINTS_MIN ? (
+          <p class="chart" role="status">
+            {t('loading')}
+          </p>
+        ) : (
+          <>
+            <RateChart seconds={seconds} landed={landed} changed={changed} names={[t('allowed'), t('refused')]} />
+            <p>{t('ratesTable', { allowed: mean(sum(true)), refused: mean(sum(false)) })}</p>
+          </>
+        )}
         <p class="hint">
           {t('ratesHint')} {t('onlyThisGateway')}
         </p>
@@ -62,7 +73,7 @@ function Silence() {
   if (streamAt === 0 || silentMs <= SILENT_MS) return null
   return (
     <p class="alarm" role="alert">
-      {t('streamSilent', { span: spanText(silentMs) })}
+      {t('streamSilent', { span: spanText(silentMs, t) })}
     </p>
   )
 }

@@ -2,13 +2,15 @@
 import { useEffect, useRef, useState } from 'preact/hooks'
 import type { PendingRelease, ResponderView, ThawStageView } from '../../../src/ports/control-api.ts'
 import { useAnswer } from '../use-answer.ts'
-import { useWords, type Translate } from '../messages/messages.ts'
+import type { ThawMetric } from '../../../src/core/thaw.ts'
+import { useWords, type MessageKey, type Translate } from '../messages/messages.ts'
 import { give } from '../orders.ts'
 import { scopeText } from '../parts/lock-facts.tsx'
 import { Id, Moment, Text } from '../parts/moment.tsx'
 import { openOverlay } from '../parts/overlays.ts'
-import { KIND_NAMES, SignedBy } from '../parts/proposal.tsx'
+import { KIND_NAMES, Reach, SignedBy } from '../parts/proposal.tsx'
 import { ProofPanel } from '../parts/proof.tsx'
+import { ROLE_NAMES } from '../parts/role-names.ts'
 import { SaidLine, useGiving } from '../parts/said.tsx'
 import { StageEditor, thawOf, type Plan } from '../parts/stage-editor.tsx'
 import { placeOf } from '../router.ts'
@@ -61,7 +63,8 @@ function ProposalCard({ proposal, people }: { proposal: PendingRelease; people: 
           <Text
             of={`${proposal.responder.name}${proposal.responder.keyId === undefined ? '' : `#${proposal.responder.keyId}`}`}
           />{' '}
-          · {proposal.responder.role ?? ''} <code class="wrap">{proposal.responder.key ?? ''}</code>
+          · {proposal.responder.role !== undefined && t(ROLE_NAMES[proposal.responder.role])}{' '}
+          <code class="wrap">{proposal.responder.key ?? ''}</code>
         </p>
       )}
       {proposal.locks.length > 0 && (
@@ -75,6 +78,7 @@ function ProposalCard({ proposal, people }: { proposal: PendingRelease; people: 
           ))}
         </p>
       )}
+      <Reach proposal={proposal} />
       <Stages stages={proposal.stages ?? []} />
       <SeenTo proposal={proposal} />
       <SignedBy proposal={proposal} />
@@ -119,11 +123,18 @@ function Stages({ stages }: { stages: readonly ThawStageView[] }) {
     <ol class="stages">
       {stages.map((stage, index) => (
         <li key={String(index)}>
-          {stageText(stage, t)} · {spanText(stage.forMs)}
+          {stageText(stage, t)} · {spanText(stage.forMs, t)}
         </li>
       ))}
     </ol>
   )
+}
+
+const METRIC_NAMES: Readonly<Record<ThawMetric, MessageKey>> = {
+  'error-share': 'metricErrors',
+  'refusal-share': 'metricRefusals',
+  anomalies: 'metricAnomalies',
+  requests: 'metricRequests',
 }
 
 /** Who sees to a thaw plan, and what ends it early: the second person signs for that too. */
@@ -132,8 +143,10 @@ function SeenTo({ proposal: { owner, deadlineMs, refreezeOn = [] } }: { proposal
   if (owner === undefined || deadlineMs === undefined) return null
   return (
     <p>
-      <Text of={t('thawSeenTo', { name: owner, span: spanText(deadlineMs) })} />
-      {refreezeOn.map(({ metric, above }) => ` · ${t('refreezesOn', { metric, above })}`)}
+      <Text of={t('thawSeenTo', { name: owner, span: spanText(deadlineMs, t) })} />
+      {refreezeOn.map(
+        ({ metric, above }) => ` · ${t('refreezesOn', { metric: t(METRIC_NAMES[metric] ?? 'anomalies'), above })}`,
+      )}
     </p>
   )
 }

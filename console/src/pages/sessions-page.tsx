@@ -5,11 +5,13 @@ import { ask, gatewayNow, type Problem } from '../api.ts'
 import { useWords, type MessageKey } from '../messages/messages.ts'
 import { Moment, Text } from '../parts/moment.tsx'
 import { openOverlay } from '../parts/overlays.ts'
+import { OtherTrails } from '../parts/other-trails.tsx'
 import { isPseudonym } from '../parts/scope-picker.tsx'
 import { SessionRequests } from '../parts/session-requests.tsx'
 import { placeOf } from '../router.ts'
 import { state } from '../state.ts'
 import { useStore } from '../store.ts'
+import { spanText } from '../time.ts'
 
 type Use = SessionsView['list'][number]
 
@@ -104,8 +106,10 @@ export function SessionsPage() {
           <label>
             {t('lookSpan')}
             <select name="look-span" value={span} onChange={(event) => setSpan(event.currentTarget.value as Span)}>
-              {Object.keys(SPANS).map((each) => (
-                <option key={each}>{each}</option>
+              {(Object.keys(SPANS) as readonly Span[]).map((each) => (
+                <option key={each} value={each}>
+                  {spanText(SPANS[each], t)}
+                </option>
               ))}
             </select>
           </label>
@@ -129,6 +133,7 @@ export function SessionsPage() {
           </button>
         </div>
         <p class="hint">{t('onlyThisTrail')}</p>
+        <OtherTrails />
       </form>
       <p role="status" data-sessions={found?.sessions}>
         {problem !== undefined && (

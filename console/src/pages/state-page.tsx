@@ -1,11 +1,12 @@
 // What stands: locks with their who, what, when and why; what is to be mended; what has happened since the page was opened.
 import type { LockView, StatusView } from '../../../src/ports/control-api.ts'
 import { gatewayNow } from '../api.ts'
-import { useWords, type MessageKey } from '../messages/messages.ts'
+import { useWords } from '../messages/messages.ts'
 import { give } from '../orders.ts'
 import { FindingText } from '../parts/finding-text.tsx'
 import { isOrdered, LockFacts, MODE_NAMES } from '../parts/lock-facts.tsx'
 import { Moment, Text } from '../parts/moment.tsx'
+import { Moments } from '../parts/moments.tsx'
 import { openOverlay } from '../parts/overlays.ts'
 import { ProofPanel } from '../parts/proof.tsx'
 import { Suggestions } from '../parts/suggestions.tsx'
@@ -106,7 +107,7 @@ function LockCard({ lock }: { lock: LockView }) {
               title={t('takeBackHint')}
               onClick={() => void give({ kind: 'release', locks: [lock.id], reason: 'taken back', withdraw: true })}
             >
-              {t('takeBack')} ({Math.ceil((WITHDRAW_MS - ageMs) / 1000)} s)
+              {t('takeBack')} ({t('seconds', { n: Math.ceil((WITHDRAW_MS - ageMs) / 1000) })})
             </button>
           )}
           <button
@@ -134,7 +135,7 @@ function TrailCard({ status: { audit } }: { status: StatusView }) {
       <p>
         <strong class={audit.healthy ? 'good' : 'bad'}>{audit.healthy ? t('trailHealthy') : t('trailBroken')}</strong> ·{' '}
         {t('records', { n: audit.size })} ·{' '}
-        {age === null ? t('noCheckpoint') : t('checkpointAge', { span: spanText(age * 1000) })}
+        {age === null ? t('noCheckpoint') : t('checkpointAge', { span: spanText(age * 1000, t) })}
       </p>
       <p class="hint">
         {t('keepKey')} <code class="wrap">{audit.vkey}</code>
@@ -150,39 +151,15 @@ function DrillCard({ status: { drill } }: { status: StatusView }) {
     <section class="card" aria-labelledby="drill-card">
       <h2 id="drill-card">{t('drill')}</h2>
       <p>
-        {drill === undefined ? t('noDrill') : t('drillBy', { span: spanText(drill.ageSeconds * 1000), name: drill.by })}
+        {drill === undefined
+          ? t('noDrill')
+          : t('drillBy', { span: spanText(drill.ageSeconds * 1000, t), name: drill.by })}
       </p>
       {session?.keyId !== undefined && (
         <button type="button" class="quiet" onClick={() => void give({ kind: 'drill' })}>
           {t('drillNow')}
         </button>
       )}
-    </section>
-  )
-}
-
-const EVENT_NAMES = {
-  lock: 'evLock',
-  release: 'evRelease',
-  proof: 'evProof',
-  anomaly: 'evAnomaly',
-  change: 'evChange',
-} as const satisfies Readonly<Record<string, MessageKey>>
-
-function Moments() {
-  const t = useWords()
-  const moments = useStore(state, (all) => all.moments)
-  return (
-    <section class="card" aria-labelledby="moments">
-      <h2 id="moments">{t('happened')}</h2>
-      {moments.length === 0 && <p>{t('nothingHappened')}</p>}
-      <ol class="moments">
-        {moments.slice(0, 30).map((moment) => (
-          <li key={`${moment.at} ${moment.text}`}>
-            <Moment at={moment.at} /> <span class="badge">{t(EVENT_NAMES[moment.kind])}</span> <Text of={moment.text} />
-          </li>
-        ))}
-      </ol>
     </section>
   )
 }

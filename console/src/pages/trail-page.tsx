@@ -5,12 +5,16 @@ import { ask, gatewayNow, type Problem } from '../api.ts'
 import { askWhose } from '../fleet-question.ts'
 import { useWords, type Translate } from '../messages/messages.ts'
 import { Text } from '../parts/moment.tsx'
+import { MomentInput } from '../parts/moment-input.tsx'
 import { OneRecord } from '../parts/one-record.tsx'
+import { OtherTrails } from '../parts/other-trails.tsx'
 import { Records, type RecordPage } from '../parts/records.tsx'
 import { useRoutes } from '../parts/scope-picker.tsx'
 import { WideTable } from '../parts/table.tsx'
+import { unknownNames, type Unknown } from '../trail-names.ts'
 
 const DAY_MS = 86_400_000
+const FOUND_MAX = 200
 
 export function TrailPage() {
   const t = useWords()
@@ -24,14 +28,12 @@ export function TrailPage() {
   )
 }
 
-const local = (ms: number): string => new Date(ms).toISOString().slice(0, 16)
-
 function Search() {
   const t = useWords()
   const [kind, setKind] = useState<'subject' | 'principal' | 'session'>('subject')
   const [identifier, setIdentifier] = useState('')
-  const [from, setFrom] = useState(() => local(gatewayNow() - DAY_MS))
-  const [to, setTo] = useState(() => local(gatewayNow() + 60_000))
+  const [from, setFrom] = useState<number | undefined>(() => gatewayNow() - DAY_MS)
+  const [to, setTo] = useState<number | undefined>(() => gatewayNow() + 60_000)
   const [pseudonym, setPseudonym] = useState('')
   const [said, setSaid] = useState('')
   const [found, setFound] = useState<RecordPage['records']>()
@@ -52,17 +54,18 @@ function Search() {
     }
     const answer = await ask<RecordPage>('audit/search', {
       [kind]: name,
-      from: `${from}:00Z`,
-      to: `${to}:00Z`,
-      limit: 200,
+      from,
+      to,
+      limit: FOUND_MAX,
     })
     if (!answer.ok) {
       setSaid(saidOf(answer.problem, t))
       return
     }
-    const list = answer.body.records
+    const { records: list, next } = answer.body
     setFound(list)
-    setSaid(list.length === 0 ? t('noneFound') : t('found', { n: list.length }))
+    const said = next !== undefined ? 'foundFirst' : list.length === 0 ? 'noneFound' : 'found'
+    setSaid(t(said, { n: list.length }))
   }
   return (
     <form
@@ -97,20 +100,15 @@ function Search() {
             <option value="session">{t('kindSession')}</option>
           </select>
         </label>
-        <label>
-          {t('fromTime')} (UTC)
-          <input type="datetime-local" required value={from} onInput={(event) => setFrom(event.currentTarget.value)} />
-        </label>
-        <label>
-          {t('toTime')} (UTC)
-          <input type="datetime-local" required value={to} onInput={(event) => setTo(event.currentTarget.value)} />
-        </label>
+        <MomentInput label="fromTime" name="from" at={from} onChange={setFrom} />
+        <MomentInput label="toTime" name="to" at={to} onChange={setTo} />
       </div>
       <div class="actions">
         <button type="submit" class="primary">
           {t('search')}
         </button>
       </div>
+      <OtherTrails />
       <p role="status">
         {pseudonym !== '' && (
           <code class="wrap">
@@ -161,8 +159,10 @@ function Whose() {
   const [client, setClient] = useState('')
   const [said, setSaid] = useState('')
   const [found, setFound] = useState<WhoseBody>()
+  const [unknown, setUnknown] = useState<readonly Unknown[]>([])
   const look = async (): Promise<void> => {
     setFound(undefined)
+    setUnknown([])
     if (route === '' && client.trim() === '') {
       setSaid(t('needRouteOrClient'))
       return
@@ -177,6 +177,7 @@ function Whose() {
       const { subjects, reads, withoutOtp, unnamed } = answer.body
       setSaid(t('whoseFound', { subjects, reads, unnamed, without: withoutOtp }))
       setFound(answer.body)
+      if (reads === 0) setUnknown(await unknownNames(asked))
     } else setSaid(saidOf(answer.problem, t))
   }
   return (
@@ -203,7 +204,7 @@ function Whose() {
           </select>
         </label>
         <label>
-          {t('client')}
+          {t('whoseClient')}
           <input
             name="whose-client"
             autocomplete="off"
@@ -218,6 +219,7 @@ function Whose() {
       <p role="status" data-whose={found?.subjects}>
         {said}
       </p>
+      <UnknownNames list={unknown} />
       {found !== undefined && <Trails of={found} />}
       {found !== undefined && found.list.length > 0 && <Subjects list={found.list} />}
       {found !== undefined && found.list.length < found.subjects && (
@@ -225,6 +227,16 @@ function Whose() {
       )}
     </form>
   )
+}
+
+function UnknownNames({ list }: { list: readonly Unknown[] }) {
+  const t = useWords()
+  return list.map(({ list: kind, name, near }) => (
+    <p key={kind} class="bad" role="alert" data-unknown={kind}>
+      <Text of={t(kind === 'routes' ? 'noSuchRoute' : 'noSuchClient', { name })} max={400} />{' '}
+      {near !== undefined && <Text of={t('meant', { name: near })} max={400} />}
+    </p>
+  ))
 }
 
 /** How many gateways have answered, and which have not. */

@@ -1,6 +1,6 @@
 // What the detectors have found, each in its own sentence, with what it counted and against which limit; answered or locked from here.
 import type { LockScope } from '../../../src/core/scope.ts'
-import { useWords } from '../messages/messages.ts'
+import { useWords, type MessageKey } from '../messages/messages.ts'
 import { state } from '../state.ts'
 import { useStore } from '../store.ts'
 import { useFindings, type Finding } from '../use-findings.ts'
@@ -51,7 +51,7 @@ function Row({ finding }: { finding: Finding }) {
         {value !== undefined && limit !== undefined && <> · {t('ofLimit', { value, limit })}</>}
         {' · '}
         <Text of={route} /> · <Text of={finding.application ?? finding.client} max={60} /> ·{' '}
-        {finding.answer === 'observe' ? t('onlyObserved') : t('wasAnswered', { answer: finding.answer })}
+        <Answered by={finding.answer} />
       </p>
       <div class="actions start">
         {maySign && (
@@ -69,6 +69,21 @@ function Row({ finding }: { finding: Finding }) {
       </div>
     </li>
   )
+}
+
+const ANSWERS: Readonly<Record<string, MessageKey>> = {
+  delay: 'didDelay',
+  'step-up': 'didStepUp',
+  refuse: 'didRefuse',
+  revoke: 'didRevoke',
+  lock: 'didLock',
+}
+
+function Answered({ by }: { by: string }) {
+  const t = useWords()
+  const name = ANSWERS[by]
+  if (by === 'observe') return <>{t('onlyObserved')}</>
+  return <>{t('wasAnswered', { answer: name === undefined ? by : t(name) })}</>
 }
 
 /** The narrowest that stops this caller: their person on any session, else their address. */

@@ -89,7 +89,7 @@ function Age() {
   const ageMs = performance.now() - heardAt
   return (
     <Fact name={t('dataAge')} isBad={ageMs > STALE_MS}>
-      {t('ago', { span: spanText(ageMs) })}
+      {t('ago', { span: spanText(ageMs, t) })}
     </Fact>
   )
 }
@@ -103,7 +103,7 @@ function Staleness() {
   if (heardAt === 0 || (!isCut && ageMs <= STALE_MS)) return null
   return (
     <p class="alarm" role="alert">
-      {ageMs > STALE_MS && t('stale', { span: spanText(ageMs) })} {connection === 'lost' && t('lost')}
+      {ageMs > STALE_MS && t('stale', { span: spanText(ageMs, t) })} {connection === 'lost' && t('lost')}
       {connection === 'limited' && t('limited')}
     </p>
   )
@@ -128,7 +128,7 @@ function IncidentClocks() {
               name={t(to === 'certIn' ? 'reportDue' : 'boardDue')}
               isBad={leftMs < 3_600_000}
             >
-              {leftMs > 0 ? t('dueIn', { span: spanText(leftMs) }) : t('overdue', { span: spanText(leftMs) })}{' '}
+              {leftMs > 0 ? t('dueIn', { span: spanText(leftMs, t) }) : t('overdue', { span: spanText(leftMs, t) })}{' '}
               <Text of={each.id} max={24} />
             </Fact>
           )

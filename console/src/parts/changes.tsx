@@ -16,14 +16,18 @@ export function ChangeList({ changes }: { readonly changes: readonly ChangeView[
         .toReversed()
         .map((change) => (
           <li key={`${change.at} ${change.kind}`}>
-            <Moment at={change.at} /> <span class="badge">{t(nameOf(change))}</span> <Text of={changeText(change)} />
+            <Moment at={change.at} /> <span class="badge">{t(changeName(change))}</span>{' '}
+            <Text of={changeText(change)} />
           </li>
         ))}
     </ol>
   )
 }
 
-function nameOf({ kind, outcome }: ChangeView): 'changeStart' | 'changeStop' | 'changeConfig' | 'changeRefused' {
+export function changeName({
+  kind,
+  outcome,
+}: ChangeView): 'changeStart' | 'changeStop' | 'changeConfig' | 'changeRefused' {
   if (kind === 'start') return 'changeStart'
   if (kind === 'stop') return 'changeStop'
   return outcome === 'refused' ? 'changeRefused' : 'changeConfig'
@@ -32,7 +36,7 @@ function nameOf({ kind, outcome }: ChangeView): 'changeStart' | 'changeStop' | '
 /** Names and numbers alone, which are the same in every language. */
 export function changeText({ version, config, changed = [], more, reason }: ChangeView): string {
   const sections = more === undefined ? changed.join(', ') : `${changed.join(', ')} +${more}`
-  return [version, config?.slice(0, HASH_SHOWN), sections, reason]
+  return [version, config === undefined ? undefined : `config ${config.slice(0, HASH_SHOWN)}`, sections, reason]
     .filter((part) => part !== undefined && part !== '')
     .join(' · ')
 }

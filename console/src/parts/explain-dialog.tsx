@@ -10,6 +10,7 @@ import { DECISION_NAMES } from './decision-names.ts'
 import { Dialog } from './dialog.tsx'
 import { Explanation } from './explanation.tsx'
 import { Text } from './moment.tsx'
+import { MomentInput } from './moment-input.tsx'
 import { closeOverlay } from './overlays.ts'
 import { isPseudonym, pseudonymsOf, useRoutes } from './scope-picker.tsx'
 
@@ -20,6 +21,8 @@ const PEOPLE = { subjects: 'subject', principal: 'principal', session: 'session'
 type PersonField = keyof typeof PEOPLE
 const PERSON_FIELDS = Object.keys(PEOPLE) as readonly PersonField[]
 
+type TextField = Exclude<keyof Words, 'openedAt'>
+
 interface Words extends Readonly<Record<PersonField, string>> {
   readonly route: string
   readonly path: string
@@ -27,7 +30,8 @@ interface Words extends Readonly<Record<PersonField, string>> {
   readonly address: string
   readonly userAgent: string
   readonly client: string
-  readonly openedAt: string
+  /** Epoch milliseconds. */
+  readonly openedAt: number | undefined
 }
 
 function wordsOf(of: DecisionView | undefined): Words {
@@ -41,7 +45,7 @@ function wordsOf(of: DecisionView | undefined): Words {
     subjects: (of?.subjects ?? []).join(' '),
     principal: of?.principal ?? '',
     session: of?.session ?? '',
-    openedAt: '',
+    openedAt: undefined,
   }
 }
 
@@ -74,7 +78,7 @@ function bodyOf(words: Words): object {
     ...given('session'),
     subjects: list(subjects),
     ...(list(client).length === 0 ? {} : { clients: list(client) }),
-    ...(openedAt === '' ? {} : { openedAt: `${openedAt}:00Z` }),
+    ...(openedAt === undefined ? {} : { openedAt: new Date(openedAt).toISOString() }),
   }
 }
 
@@ -159,7 +163,7 @@ function Row({ of }: { of: DecisionView }) {
 function Fields({ words, onChange, isOpen }: { words: Words; onChange: (words: Words) => void; isOpen: boolean }) {
   const t = useWords()
   const routes = useRoutes()
-  const field = (name: keyof Words, label: MessageKey, more: Readonly<Record<string, unknown>> = {}) => (
+  const field = (name: TextField, label: MessageKey, more: Readonly<Record<string, unknown>> = {}) => (
     <label key={name}>
       {t(label)}
       <input
@@ -214,7 +218,13 @@ function Fields({ words, onChange, isOpen }: { words: Words; onChange: (words: W
           {field('session', 'sessionsDim')}
           {field('client', 'clients')}
           {field('userAgent', 'agentsDim')}
-          {field('openedAt', 'openedAt', { type: 'datetime-local' })}
+          <MomentInput
+            label="openedAt"
+            name="explain-openedAt"
+            at={words.openedAt}
+            onChange={(openedAt) => onChange({ ...words, openedAt })}
+            isRequired={false}
+          />
         </div>
       </details>
     </>

@@ -41,8 +41,11 @@ export function incidentNow(): string {
   const { status } = state.get()
   const open = status?.incidents?.findLast((each) => each.state === 'open')
   const locked = status?.locks.findLast((lock) => lock.source === 'order')
-  const made = `INC-${new Date(gatewayNow()).toISOString().slice(0, 16).replaceAll(/[-:]/g, '')}Z`
-  return open?.id ?? locked?.incident ?? made
+  return open?.id ?? locked?.incident ?? incidentMade()
+}
+
+export function incidentMade(): string {
+  return `INC-${new Date(gatewayNow()).toISOString().slice(0, 16).replaceAll(/[-:]/g, '')}Z`
 }
 
 interface Words {

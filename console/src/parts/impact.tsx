@@ -79,7 +79,7 @@ function Numbers({ impact }: { impact: ImpactView }) {
         <p class="bad">{t('impactMissing', { names: missing.map((name) => plain(name)).join(', ') })}</p>
       )}
       {impact.seenSeconds < impact.windowSeconds && (
-        <p class="hint">{t('impactSeen', { span: spanText(impact.seenSeconds * 1000) })}</p>
+        <p class="hint">{t('impactSeen', { span: spanText(impact.seenSeconds * 1000, t) })}</p>
       )}
     </>
   )

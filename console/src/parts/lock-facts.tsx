@@ -67,7 +67,7 @@ export function LockFacts({ lock }: { lock: LockView }) {
             · <Text of={t('by', { name: by })} />
           </>
         )}{' '}
-        · <MomentIn text={t('since', { span: spanText(now - Date.parse(since)) })} at={since} />
+        · <MomentIn text={t('since', { span: spanText(now - Date.parse(since), t) })} at={since} />
         {until !== undefined && <UntilText until={until} now={now} />}
         {isOrdered(lock) && (
           <>
@@ -102,7 +102,7 @@ function UntilText({ until, now }: { until: string; now: number }) {
   return (
     <span class={leftMs > 0 ? '' : 'bad'}>
       {' '}
-      · <MomentIn text={leftMs > 0 ? t('until', { span: spanText(leftMs) }) : t('past')} at={until} />
+      · <MomentIn text={leftMs > 0 ? t('until', { span: spanText(leftMs, t) }) : t('past')} at={until} />
     </span>
   )
 }

@@ -14,7 +14,7 @@ import { later } from './later.tsx'
 import { MODE_NAMES, scopeText } from './lock-facts.tsx'
 import { Id, Text } from './moment.tsx'
 import { closeOverlay, overlays } from './overlays.ts'
-import { KIND_NAMES, SignedBy } from './proposal.tsx'
+import { KIND_NAMES, Reach, SignedBy } from './proposal.tsx'
 import { ProofPanel } from './proof.tsx'
 import { SaidLine, useGiving, type Giving } from './said.tsx'
 
@@ -98,6 +98,7 @@ function ApproveDialog({ proposal }: { proposal: PendingRelease }) {
         <p>
           <Text of={proposal.reason} />
         </p>
+        <Reach proposal={proposal} />
         <SignedBy proposal={proposal} />
         <Opened ids={proposal.locks} />
         <ProofPanel />

@@ -2,6 +2,9 @@
 import type { PendingRelease } from '../../../src/ports/control-api.ts'
 import { useWords, type MessageKey } from '../messages/messages.ts'
 import { plain } from '../plain.ts'
+import { spanText } from '../time.ts'
+import { scopeText } from './lock-facts.tsx'
+import { MomentIn, Text } from './moment.tsx'
 
 export const KIND_NAMES: Readonly<Record<PendingRelease['kind'], MessageKey>> = {
   release: 'kindRelease',
@@ -14,4 +17,23 @@ export function SignedBy({ proposal: { approvals, required } }: { proposal: Pend
   const t = useWords()
   const names = approvals.map((name) => plain(name)).join(', ')
   return <p>{t('signedBy', { names, n: approvals.length, total: required })}</p>
+}
+
+/** What an exemption would let pass, and until when a proposal can be signed. */
+export function Reach({ proposal: { scope, ttlMs, until } }: { proposal: PendingRelease }) {
+  const t = useWords()
+  return (
+    <>
+      {scope !== undefined && ttlMs !== undefined && (
+        <p>
+          <Text of={t('wouldExempt', { scope: scopeText(scope, t), span: spanText(ttlMs, t) })} max={1000} />
+        </p>
+      )}
+      {until !== undefined && (
+        <p class="hint">
+          <MomentIn text={t('signBefore')} at={until} />
+        </p>
+      )}
+    </>
+  )
 }

@@ -6,6 +6,7 @@ import { WideTable } from './table.tsx'
 
 /** As `POST /api/v1/audit/search` answers. */
 export interface RecordPage {
+  readonly next?: number
   readonly records: readonly { readonly index: number; readonly record: Readonly<Record<string, unknown>> }[]
 }
 

@@ -28,7 +28,7 @@ export function Suggestions({ list }: { list: readonly SuggestionView[] }) {
                   <Text of={alert} max={200} />
                 </strong>{' '}
                 · <span class="badge">{known === undefined ? mode : t(MODE_NAMES[known])}</span>{' '}
-                <Text of={scopeText(scope, t)} /> · {t('ago', { span: spanText(gatewayNow() - Date.parse(since)) })}
+                <Text of={scopeText(scope, t)} /> · {t('ago', { span: spanText(gatewayNow() - Date.parse(since), t) })}
                 {wouldRefuse !== undefined && <> · {t('wouldRefuse', { n: wouldRefuse.requests })}</>}
               </p>
               <div class="actions start">

@@ -9,7 +9,7 @@ import { useStore, useTick } from '../store.ts'
 import { useAnswer } from '../use-answer.ts'
 import { Text } from './moment.tsx'
 import { openOverlay } from './overlays.ts'
-import { networkOf } from './scope-picker.tsx'
+import { networkOf, useRoutes } from './scope-picker.tsx'
 import { Heads } from './table.tsx'
 
 const ROUTES_MAX = 10
@@ -24,6 +24,7 @@ export function TopRoutes() {
     return () => clearInterval(timer)
   }, [])
   const answer = useAnswer<RatesView>(`rates?${round}`)
+  const routes = useRoutes()
   const [kept, setKept] = useState<RatesView['routes']>([])
   useEffect(() => {
     if (answer?.ok === true) setKept(answer.body.routes)
@@ -36,11 +37,19 @@ export function TopRoutes() {
       isEmpty={kept.length === 0}
       hint={answer?.ok === false && <span class="bad">{t('failed', { detail: answer.problem.detail })}</span>}
     >
-      {kept.slice(0, ROUTES_MAX).map(({ route, allowed, refused }) => (
-        <Row key={route} scope={{ routes: [route] }} numbers={[allowed, refused]} label={t('lockRoute')}>
-          <Text of={route} />
-        </Row>
-      ))}
+      {kept.slice(0, ROUTES_MAX).map(({ route, allowed, refused }) => {
+        const isKnown = routes.some(({ id }) => id === route)
+        return (
+          <Row
+            key={route}
+            scope={isKnown ? { routes: [route] } : undefined}
+            numbers={[allowed, refused]}
+            label={t('lockRoute')}
+          >
+            {route === 'none' && !isKnown ? t('noRoute') : <Text of={route} />}
+          </Row>
+        )
+      })}
     </TopList>
   )
 }
