@@ -37,10 +37,11 @@ export interface ConfigWatch {
   readonly hash: string | undefined
 }
 
-/** Polled rather than watched: file watches miss the link swaps of a ConfigMap. */
+/** Polled rather than watched: file watches miss the link swaps of a ConfigMap. A text is judged once two looks in a row have found it. */
 export function createConfigWatch(options: ConfigWatchOptions): ConfigWatch {
   let running = options.running
   let seen: string | undefined
+  let before: string | undefined
   let problems: readonly string[] = []
   let restartNeeded: readonly string[] = []
   let busy = false
@@ -83,7 +84,10 @@ export function createConfigWatch(options: ConfigWatchOptions): ConfigWatch {
           teller.started(text)
           return false
         }
-        if (now === seen) return false
+        // Whoever writes a file empties it and fills it in parts, and a part may be a config that lacks routes.
+        const isSteady = now === before
+        before = now
+        if (now === seen || !isSteady) return false
         seen = now
         if (typeof text === 'string') return await judge(text)
         return refuse('unreadable', [`${running.file} ${text.problem}`])
