@@ -9,7 +9,7 @@ export interface Clock {
 }
 
 export interface Randomness {
-  /** A request id: 22 characters of base64url, unguessable. */
+  /** A request id: 22 characters of base64url, a letter first, unguessable. */
   requestId(): string
   /** Lower-case hex of `bytes` random bytes. */
   hex(bytes: number): string

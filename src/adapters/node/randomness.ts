@@ -22,6 +22,8 @@ export function createRandomness(): Randomness {
   return {
     requestId: () => {
       const at = take(ID_BYTES)
+      // The first of 22 characters is a letter then: a command line takes what begins with a dash for an option.
+      pool[at] = (pool[at] ?? 0) & 0x7f
       return pool.toString('base64url', at, at + ID_BYTES)
     },
     hex: (bytes) => {

@@ -2,11 +2,11 @@
 import { expect, test } from '@jest/globals'
 import { createRandomness } from '../../../src/adapters/node/randomness.ts'
 
-test('request ids are 22 characters of base64url and never come twice, also beyond one pool', () => {
+test('request ids are 22 characters of base64url, a letter first, and never come twice, also beyond one pool', () => {
   const { requestId } = createRandomness()
   const ids = new Set(Array.from({ length: 20_000 }, requestId))
   expect(ids.size).toBe(20_000)
-  for (const id of ids) expect(id).toMatch(/^[A-Za-z0-9_-]{21}[AQgw]$/)
+  for (const id of ids) expect(id).toMatch(/^[A-Za-f][A-Za-z0-9_-]{20}[AQgw]$/)
 })
 
 test('two sources share no id', () => {
