@@ -34,10 +34,6 @@ test.each([
   ],
   ['an async core', 'src/core/time.ts', 'export async function later(): Promise<void> {}', 'core is synchronous'],
   ['a floating promise', 'src/gateway/exchange.ts', 'Promise.resolve(1)', 'no-floating-promises'],
-] as const)(
-  '%s is caught',
-  async (_name, file, text, expected) => {
-    expect(await messages(file, `${text}\n`)).toContain(expected)
-  },
-  60_000,
-)
+] as const)('%s is caught', async (_name, file, text, expected) => {
+  expect(await messages(file, `${text}\n`)).toContain(expected)
+})

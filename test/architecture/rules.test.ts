@@ -87,7 +87,7 @@ beforeAll(async () => {
     copyFileSync(path.join(root, file), path.join(planted, file))
   symlinkSync(path.join(root, 'node_modules'), path.join(planted, 'node_modules'))
   found = await cruise(planted)
-}, 60_000)
+})
 
 afterAll(() => {
   rmSync(planted, { recursive: true, force: true })

@@ -58,4 +58,4 @@ test('kill -9 at 25 points: every acknowledged entry is in the log once, and the
   console.info(
     `${acknowledged.length} entries acknowledged over 25 kills, ${counts.size} in the log, ${recovered} recovered at openings`,
   )
-}, 120_000)
+})

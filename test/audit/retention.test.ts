@@ -139,7 +139,7 @@ describe('retention', () => {
       writeFileSync(path, bytes)
     }
     expect(missed).toEqual([])
-  }, 60_000)
+  })
 
   test('that was interrupted is a warning, and is finished by the next sweep', async () => {
     const place = await pruned(START + 1_000)
@@ -208,7 +208,7 @@ describe('compression', () => {
       readFileSync(join(whole.dir, tilePath({ level: 'entries', index: 1, width: TILE_WIDTH }))),
     )
     expect(await verifyTrail(place.dir)).toMatchObject({ ok: true, warnings: [expect.stringContaining('1 files')] })
-  }, 60_000)
+  })
 })
 
 describe('a verification that is resumed', () => {
@@ -250,7 +250,7 @@ describe('a verification that is resumed', () => {
     expect(await verifyTrail(other.dir, { resume: position })).toMatchObject({ ok: true, resumedFrom: 0 })
     writeFileSync(join(place.root, 'damaged'), '{"size":0}\nabc\n')
     expect(() => openResumeFile(join(place.root, 'damaged'))).toThrow('damaged')
-  }, 60_000)
+  })
 })
 
 test('several checkpoints kept elsewhere are each compared, and two that contradict each other are found', async () => {
@@ -310,7 +310,7 @@ describe('the single-file verifier', () => {
       expect(JSON.parse(outcome.stdout)).toEqual(JSON.parse(JSON.stringify(verdict)))
       expect(outcome.status).toBe(verdict.ok ? 0 : 1)
     }
-  }, 60_000)
+  })
 
   test('calls no trail damaged that its Node cannot decompress, and one that is damaged all the same', async () => {
     const copy = copyPlace(whole)

@@ -690,7 +690,7 @@ describe('a crash at any operation', () => {
     }
     console.info(`${crashes} crashes at ${operations} operations`)
     expect(crashes).toBeGreaterThan(200)
-  }, 120_000)
+  })
 
   test('is survived by a recovery that crashes itself at any operation', async () => {
     const operations = await countOperations((files) => work(createPlace(), files, []))
@@ -713,5 +713,5 @@ describe('a crash at any operation', () => {
     }
     console.info(`${crashes} recoveries crashed`)
     expect(crashes).toBeGreaterThan(50)
-  }, 120_000)
+  })
 })

@@ -74,7 +74,7 @@ beforeAll(async () => {
     index: { index, scratchDir: indexDir },
     onFallback: (why) => fallbacks.push(why),
   })
-}, 120_000)
+})
 
 afterAll(async () => {
   await indexed.close()
@@ -122,7 +122,7 @@ describe('both ways', () => {
       }
     }
     expect(fallbacks).toEqual([])
-  }, 120_000)
+  })
 
   test('count the same people, exchange by exchange', async () => {
     for (const query of [
@@ -147,7 +147,7 @@ describe('both ways', () => {
       )
     }
     expect(fallbacks).toEqual([])
-  }, 120_000)
+  })
 
   test('count the same sessions, and what each has read', async () => {
     for (const query of [
@@ -162,7 +162,7 @@ describe('both ways', () => {
       expect([query, one]).toEqual([query, await plain.sessions(query, 40)])
     }
     expect(fallbacks).toEqual([])
-  }, 120_000)
+  })
 
   test('agree on whatever is asked', async () => {
     const some = <T>(values: readonly T[]): fc.Arbitrary<readonly T[] | undefined> =>
@@ -181,7 +181,7 @@ describe('both ways', () => {
       }),
       { numRuns: 8 },
     )
-  }, 120_000)
+  })
 })
 
 test('what whose counts is what the records say', async () => {
@@ -239,7 +239,7 @@ describe('an index that is not of this trail', () => {
     await buildIndex(place.dir, index, join(indexDir, 'build.lines'))
     expect(await index.files()).toContain(name)
     expect(readdirSync(indexDir).filter((each) => each.endsWith('.lines') && each.startsWith('build'))).toEqual([])
-  }, 60_000)
+  })
 
   test('that is damaged is said, and the trail itself is read', async () => {
     const said: string[] = []
@@ -261,7 +261,7 @@ describe('an index that is not of this trail', () => {
       await searcher.close()
       writeFileSync(file, bytes)
     }
-  }, 60_000)
+  })
 })
 
 test('a query is read with every problem at once, and never repeats a value', () => {

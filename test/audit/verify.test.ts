@@ -110,7 +110,7 @@ describe('each byte of each file of a closed trail, changed in turn, without any
     expect(flipped).toBe(
       3 * listFiles(place.dir).reduce((sum, file) => sum + readFileSync(join(place.dir, file)).length, 0),
     )
-  }, 120_000)
+  })
 
   test('is found, and located to the entry: a trail of two levels of tiles, each third byte', async () => {
     const place = createPlace()
@@ -119,7 +119,7 @@ describe('each byte of each file of a closed trail, changed in turn, without any
     expect(flips).toMatchObject({ missed: [], misplaced: [] })
     console.info(`${flips.flipped} of ${flips.flipped} changed bytes found and located`)
     expect(flips.flipped).toBeGreaterThan(3300)
-  }, 120_000)
+  })
 })
 
 describe('a trail that a crash has left', () => {
@@ -168,7 +168,7 @@ describe('a trail that a crash has left', () => {
       flipped += 1
     }
     console.info(`${flipped} of ${flipped} changed bytes found and located`)
-  }, 60_000)
+  })
 
   test('a damaged entry is named by its place in the block', async () => {
     const path = join(place.dir, 'wal/w1-1.wal')

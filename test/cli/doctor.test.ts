@@ -45,7 +45,7 @@ test('a host that has all is well, before the first start and while the gateway 
   expect(running.find(({ of }) => of === 'clock')?.text).toBe(`${control}: within a second of this clock`)
   expect(running.find(({ of }) => of === 'control.listen')?.text).toMatch(/the gateway runs/)
   expect(readdirSync(join(gateway.home, 'data')).filter((name) => name.includes('doctor'))).toEqual([])
-}, 30_000)
+})
 
 test('what is wrong is named with what would be right, and the command ends with 1', async () => {
   await gateway.start()
@@ -69,7 +69,7 @@ test('what is wrong is named with what would be right, and the command ends with
   ])
   const { code, stdout } = await doctor()
   expect([code, stdout]).toEqual([1, expect.stringMatching(/^2 TO MEND/m)])
-}, 30_000)
+})
 
 test('a config that is wrong ends with 2, and nothing else is looked at', async () => {
   writeFileSync(gateway.configFile, 'routes: none\n')

@@ -91,7 +91,7 @@ test('a key is changed without a gap: the new one signs, the old one is retired,
       await gateway.start()
     }
   }
-}, 60_000)
+})
 
 test('when the keys are lost, the host enrols two new ones, offline and aloud; they release what was locked', async () => {
   const lock = await done(as('night-desk', 'freeze', '--reason', 'leak', '--json'))
@@ -118,7 +118,7 @@ test('when the keys are lost, the host enrols two new ones, offline and aloud; t
   const audit = join(gateway.home, 'data/audit')
   expect((await run(['audit', 'verify', audit], { cwd })).code).toBe(0)
   expect(textOf(audit).match(/"order":"recovery"/g)?.length).toBe(2)
-}, 60_000)
+})
 
 function textOf(dir: string): string {
   return readdirSync(dir, { recursive: true, withFileTypes: true })

@@ -111,7 +111,7 @@ describe.each(KINDS)('the fleet store: %s', (_name, start) => {
   let fleets = 0
   beforeAll(async () => {
     rig = await start()
-  }, 40_000)
+  })
   afterAll(async () => {
     await Promise.all(stores.map((store) => store.close()))
     await rig.stop()

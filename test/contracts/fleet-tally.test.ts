@@ -124,7 +124,7 @@ withRedis('two gateways and a Redis', () => {
     await redis.start()
     expect(await eventually(async () => (await one.once(randomBytes(32), 1_000)) === 'first', 10_000)).toBe(true)
     expect(await eventually(async () => told.length === 4)).toBe(true)
-  }, 60_000)
+  })
 
   test('the rights of docs/redis.md are enough', async () => {
     const docs = readFileSync(path.resolve(import.meta.dirname, '../../docs/redis.md'), 'utf8')

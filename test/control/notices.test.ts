@@ -66,7 +66,7 @@ function open(
   const logger = createFakeLogger()
   const isAllowed = webhookAddresses(createAddresses(), more.networks ?? LOOPBACK)
   const notifier = createNotifier({
-    sender: createWebhookSender({ timeoutMs: 300, isAllowed }),
+    sender: createWebhookSender({ timeoutMs: 2_000, isAllowed }),
     receivers: () => [
       {
         url: more.to ?? url,
@@ -95,7 +95,7 @@ const notice = (about: string, type: Notice['type'] = 'lock.landed'): Notice => 
 })
 
 async function eventually(holds: () => boolean): Promise<void> {
-  const until = Date.now() + 5000
+  const until = Date.now() + 30_000
   while (!holds()) {
     if (Date.now() > until) throw new Error('it did not come')
     await new Promise((resolve) => setTimeout(resolve, 5))

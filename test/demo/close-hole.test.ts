@@ -7,7 +7,8 @@ import path from 'node:path'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { createPopulation } from '../../demo/population.ts'
 import { openSmsWebhook } from '../../demo/sms-webhook.ts'
-import { eventually, freePort } from '../support/gateway-process.ts'
+import { freePort } from '../support/free-port.ts'
+import { eventually } from '../support/gateway-process.ts'
 import { json, post } from './support.ts'
 
 const root = path.resolve(import.meta.dirname, '../..')
@@ -26,7 +27,7 @@ beforeAll(async () => {
   demo.stdout?.on('data', (piece: Buffer) => (shown += piece.toString()))
   demo.stderr?.on('data', (piece: Buffer) => (shown += piece.toString()))
   expect(await eventually(async () => shown.includes('Ctrl-C stops all of it'), 60_000)).toBe(true)
-}, 90_000)
+})
 
 afterAll(async () => {
   if (demo.exitCode === null) {
@@ -34,7 +35,7 @@ afterAll(async () => {
     await once(demo, 'exit')
   }
   rmSync(home, { recursive: true, force: true })
-}, 30_000)
+})
 
 const lookUp = (mobile: string, token?: string): Promise<Response> =>
   fetch(`${gateway}/api/v2/partner/lookup/${mobile}`, {

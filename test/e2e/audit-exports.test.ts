@@ -78,4 +78,4 @@ test('a receiver that is down delays nobody and loses nothing; what it gets is w
     await eventually(async () => (await metrics()).includes('portcullis_audit_export_lag_records{export="siem"} 0')),
   ).toBe(true)
   expect(await metrics()).toMatch(/portcullis_audit_oldest_record_age_seconds/)
-}, 40_000)
+})

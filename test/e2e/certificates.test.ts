@@ -21,7 +21,7 @@ test('a gateway whose certificate is not there does not start', async () => {
   await expect(gateway.start()).rejects.toThrow(/gateway\.tls: \/.*\/gate\.crt does not exist/)
   expect(gateway.log()).toMatch(/gateway\.tls: \/.*\/gate\.key does not exist/)
   expect(gateway.log()).not.toContain('"ready"')
-}, 30_000)
+})
 
 test('nor does one whose upstream has an authority that is none; a reload to it keeps the running config', async () => {
   gateway = await prepareGateway({ upstreamPort: 9, routes: DEFAULT_ROUTES })
@@ -34,4 +34,4 @@ test('nor does one whose upstream has an authority that is none; a reload to it 
   )
   await gateway.stop()
   await expect(gateway.start()).rejects.toThrow(refused)
-}, 60_000)
+})

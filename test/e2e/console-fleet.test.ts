@@ -98,7 +98,7 @@ if (missing !== undefined) console.warn(`SKIPPED: the console over a fleet was n
         visitors.push(visitor)
         await signInWithNewKey(visitor, name, role, gatewayAt(index))
       }
-    }, 120_000)
+    })
 
     afterAll(async () => {
       await browser?.close()
@@ -140,14 +140,14 @@ if (missing !== undefined) console.warn(`SKIPPED: the console over a fleet was n
       expect(await said.count()).toBe(0)
       for (const index of [0, 1]) writeSecret(index, NEXT, SECRET)
       writeSecret(2, SECRET, NEXT)
-      await desk.page.locator('[data-old-secret="1"]').waitFor({ timeout: 20_000 })
+      await desk.page.locator('[data-old-secret="1"]').waitFor()
       const names = await desk.page.locator('tbody tr', { hasText: 'old fleet secret' }).locator('th').allTextContents()
       expect(names).toEqual([expect.stringContaining(`127.0.0.1:${gatewayAt(2).controlPort}`)])
       expect(await said.textContent()).toMatch(
         /Stand by the old fleet secret: portcullis\/gateway-[0-9a-f]{12}\. Keep its line/,
       )
       writeSecret(2, NEXT, SECRET)
-      await said.waitFor({ state: 'detached', timeout: 20_000 })
+      await said.waitFor({ state: 'detached' })
     })
 
     test('a lock that an alert suggests stands on the page, and holds nothing until somebody looks and signs', async () => {
@@ -197,7 +197,7 @@ if (missing !== undefined) console.warn(`SKIPPED: the console over a fleet was n
         const index = desk.page.locator('input[name=index]')
         await index.waitFor()
         return eventually(async () => (await index.inputValue()) !== '', 1000)
-      }, 15_000)
+      })
       const isProven = async (): Promise<boolean> => {
         await desk.page.getByRole('button', { name: 'Fetch and prove' }).click()
         const proven = desk.page.locator('[data-proven]').waitFor({ timeout: 2000 })
@@ -299,7 +299,7 @@ if (missing !== undefined) console.warn(`SKIPPED: the console over a fleet was n
       expect(await served('/api/v2/facilities')).toEqual([200, 200, 200])
       const writes = gateways.map(({ url }) => fetch(`${url}/api/v2/partner/9876543210`, { method: 'POST' }))
       expect((await Promise.all(writes)).map(({ status }) => status)).toEqual([503, 503, 503])
-      await desk.page.locator('.banner.open').waitFor({ timeout: 40_000 })
+      await desk.page.locator('.banner.open').waitFor()
       expect(await eventually(async () => (await served('/api/v2/facilities')).every((status) => status === 200))).toBe(
         true,
       )

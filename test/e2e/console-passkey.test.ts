@@ -44,7 +44,7 @@ async function giveAuthenticator({ context, page }: Visitor): Promise<Authentica
     gateway = await startGateway({ upstreamPort: upstream.port, routes: ROUTES })
     desk = await visit(browser, url())
     own = await giveAuthenticator(desk)
-  }, 90_000)
+  })
 
   afterAll(async () => {
     await browser?.close()

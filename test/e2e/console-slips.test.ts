@@ -19,7 +19,7 @@ const ROUTES = `
     upstream = await startRawUpstream()
     gateway = await startGateway({ upstreamPort: upstream.port, routes: ROUTES })
     desk = await visit(browser, `http://127.0.0.1:${gateway.controlPort}/console/`, { width: 360, height: 740 })
-  }, 90_000)
+  })
   afterAll(async () => {
     await browser?.close()
     await gateway?.cleanUp()
@@ -107,7 +107,7 @@ const ROUTES = `
   test('where nobody answers, that is said in the words of the page', async () => {
     const { page } = desk
     await gateway.stop()
-    await page.getByText(/STALE: nothing heard/).waitFor({ timeout: 20_000 })
+    await page.getByText(/STALE: nothing heard/).waitFor()
     await page.locator('.banner .danger').click()
     await page.getByText('Not answered: The control plane does not answer.').waitFor()
     expect(desk.complaints).toEqual([])

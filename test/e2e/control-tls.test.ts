@@ -71,4 +71,4 @@ test('freezes over TLS where the certificate is trusted, and says what to do whe
     child.kill('SIGKILL')
     await gateway.cleanUp()
   }
-}, 60_000)
+})

@@ -178,7 +178,7 @@ describe('a listener of TLS', () => {
     for (let count = 0; count < 8; count++) expect(await refused()).toBe(true)
     const { cert, key } = authority.issue('client')
     expect((await ask('/open', { ca: authority.cert, cert, key })).status).toBe(200)
-  }, 120_000)
+  })
 })
 
 describe('an upstream', () => {
@@ -211,7 +211,7 @@ describe('an upstream', () => {
     )
     expect(await ask('/secret')).toEqual({ status: 200, body: 'by TLS' })
     expect(vault.connections).toBe(before + 1)
-  }, 60_000)
+  })
 
   test('whose target fails its checks is asked at the others, until it is well again; the last is never taken out', async () => {
     await prepare({ workers: 2 })
@@ -258,7 +258,7 @@ describe('an upstream', () => {
     fail(two, 'two', false)
     expect(await isUp('0 1', '1 1')).toBe(true)
     expect(await answers()).toEqual(['one', 'two'])
-  }, 120_000)
+  })
 
   test('that has all that it may have is given no more: 503, and counted', async () => {
     await prepare()
@@ -279,7 +279,7 @@ describe('an upstream', () => {
     expect(upstream.requests.length).toBe(1)
     await gateway.stop('SIGKILL')
     await open
-  }, 60_000)
+  })
 })
 
 describe('limits', () => {
@@ -318,5 +318,5 @@ describe('limits', () => {
     expect(await eventually(async () => (await ask(long).catch(() => ({ status: 0 }))).status === 200, 15_000)).toBe(
       true,
     )
-  }, 60_000)
+  })
 })

@@ -10,11 +10,11 @@ import { createProofReader } from '../../src/audit/worker-proof.ts'
 import type { WorkerStatement } from '../../src/core/worker-statement.ts'
 import { startCutProxy, type CutProxy } from '../support/cut-proxy.ts'
 import { startFleetLoad, type FleetLoad } from '../support/fleet-load.ts'
-import { describeWithRedis, fleetStoreOf, orderUntilKept, isReady, statusBy } from '../support/fleet-processes.ts'
+import { describeWithRedis, fleetStoreOf, isReady, statusBy } from '../support/fleet-processes.ts'
+import { freePort } from '../support/free-port.ts'
 import {
   DEFAULT_ROUTES,
   eventually,
-  freePort,
   LOCK_ALL,
   makePerson,
   prepareGateway,
@@ -125,13 +125,13 @@ withRedis('five gateways of two workers each, and a Redis', () => {
   const isServing = async (gateway: GatewayProcess): Promise<boolean> =>
     (await gateway.get('/api/v2/facilities')).status === 200
   const thaw = async (...locks: readonly string[]): Promise<void> => {
-    const proposed = await orderUntilKept(at(0), () => sign({ kind: 'release', locks, reason: 'over' }, lead))
+    const proposed = await at(0).order(sign({ kind: 'release', locks, reason: 'over' }, lead))
     const { id } = (await proposed.json()) as { id: string }
     // Who has proposed it is no second person, at whichever gateway.
     for (const gateway of [at(0), at(1)])
       expect((await gateway.order(sign({ kind: 'approve', release: id }, lead))).status).not.toBe(201)
     expect((await statusOf(at(0))).locks.map((lock) => lock.id)).toEqual(expect.arrayContaining([...locks]))
-    expect((await orderUntilKept(at(0), () => sign({ kind: 'approve', release: id }, chief))).status).toBe(201)
+    expect((await at(0).order(sign({ kind: 'approve', release: id }, chief))).status).toBe(201)
     expect(await each(isServing)).toBe(true)
   }
   /** What was asked of each gateway after its workers had signed, or after it had fenced itself, and was answered by the upstream all the same. */
@@ -165,13 +165,13 @@ withRedis('five gateways of two workers each, and a Redis', () => {
     gateways = await Promise.all([0, 1, 2, 3, 4].map(prepare))
     await Promise.all(gateways.map((gateway) => gateway.start('/healthz')))
     names = await Promise.all(gateways.map(async (gateway) => (await statusOf(gateway)).fleet.gateways[0]?.name ?? ''))
-    expect((await orderUntilKept(at(0), () => sign({ kind: 'genesis', reason: 'a new fleet' }, lead))).status).toBe(201)
+    expect((await at(0).order(sign({ kind: 'genesis', reason: 'a new fleet' }, lead))).status).toBe(201)
     expect(await each(ready)).toBe(true)
     load = startFleetLoad(
       gateways.map(({ url }) => url),
       () => upstream.received(),
     )
-  }, 60_000)
+  })
 
   afterAll(async () => {
     await load?.stop()
@@ -180,7 +180,7 @@ withRedis('five gateways of two workers each, and a Redis', () => {
     await upstream.close()
     await redis.stop()
     rmSync(home, { recursive: true, force: true })
-  }, 30_000)
+  })
 
   test('two responders freeze at once, at two gateways under load: all ten workers prove both, and neither release undoes the other', async () => {
     const [one, two] = await Promise.all([freeze(0, '10s'), freeze(3, '10s', day)])
@@ -189,16 +189,16 @@ withRedis('five gateways of two workers each, and a Redis', () => {
       judge(await certificateOf(at(2), accepted.epoch), accepted)
     }
     const { id } = (await (
-      await orderUntilKept(at(0), () => sign({ kind: 'release', locks: [one.id], reason: 'over' }, lead))
+      await at(0).order(sign({ kind: 'release', locks: [one.id], reason: 'over' }, lead))
     ).json()) as { id: string }
-    expect((await orderUntilKept(at(4), () => sign({ kind: 'approve', release: id }, chief))).status).toBe(201)
+    expect((await at(4).order(sign({ kind: 'approve', release: id }, chief))).status).toBe(201)
     expect(await each(async (gateway) => !(await statusOf(gateway)).locks.some((lock) => lock.id === one.id))).toBe(
       true,
     )
     expect(await each(async (gateway) => (await statusOf(gateway)).frozen)).toBe(true)
     expect(await isServing(at(1))).toBe(false)
     await thaw(two.id)
-  }, 60_000)
+  })
 
   test('a download that is open at each gateway is cut with the freeze, before its worker has proven it', async () => {
     const cutAt = await Promise.all(
@@ -221,7 +221,7 @@ withRedis('five gateways of two workers each, and a Redis', () => {
 
     expect(accepted.proof.residual.cut).toBeGreaterThanOrEqual(5)
     await thaw(accepted.id)
-  }, 60_000)
+  })
 
   test('Redis paused: who is reached by control address proves nothing it cannot show, the rest is fenced; and all of it is true', async () => {
     redis.pause()
@@ -240,7 +240,7 @@ withRedis('five gateways of two workers each, and a Redis', () => {
     ).toBe(true)
     judge(await certificateOf(at(1), accepted.epoch), accepted)
     await thaw(accepted.id)
-  }, 60_000)
+  })
 
   test('Redis killed and restarted empty, then put back to an older dump: the freeze stays, at every gateway and in Redis', async () => {
     const old = await redis.dump()
@@ -268,7 +268,7 @@ withRedis('five gateways of two workers each, and a Redis', () => {
     ).toBe(true)
     judge(await certificateOf(at(1), accepted.epoch), accepted)
     await thaw(accepted.id)
-  }, 60_000)
+  })
 
   test('two of five cut off: they are named, with when they fenced themselves, and have let nothing through since', async () => {
     link.cut()
@@ -290,7 +290,7 @@ withRedis('five gateways of two workers each, and a Redis', () => {
     ).toBe(true)
     judge(await certificateOf(at(2), accepted.epoch), accepted)
     await thaw(accepted.id)
-  }, 60_000)
+  })
 
   test('one killed in the middle is named, and knows the freeze before it serves again; one that is slow is named too, until it shows it', async () => {
     const slow = at(4).child()
@@ -309,7 +309,7 @@ withRedis('five gateways of two workers each, and a Redis', () => {
     ).toBe(true)
     judge(await certificateOf(at(1), accepted.epoch), accepted)
     await thaw(accepted.id)
-  }, 60_000)
+  })
 
   test('a clock stepped by an hour: the gateway fences itself for a moment, and proves the freeze with how far its clock is off', async () => {
     writeFileSync(stepFile, String(HOUR_MS))
@@ -329,5 +329,5 @@ withRedis('five gateways of two workers each, and a Redis', () => {
     writeFileSync(stepFile, '0')
     expect(await each(ready)).toBe(true)
     await thaw(accepted.id)
-  }, 60_000)
+  })
 })

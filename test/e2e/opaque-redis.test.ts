@@ -46,7 +46,7 @@ withRedis('a gateway and the Redis of an app', () => {
     })
     await keep(TOKEN, session())
     expect(await eventually(async () => (await read('1')) === 200, 20_000)).toBe(true)
-  }, 60_000)
+  })
 
   afterAll(async () => {
     await gateway.cleanUp()

@@ -63,7 +63,7 @@ beforeAll(async () => {
     mode: 0o600,
   })
   await gateway.start()
-}, 90_000)
+})
 
 afterAll(async () => {
   await gateway.cleanUp()

@@ -49,7 +49,7 @@ describe('without a key of its own', () => {
       people,
       extra: 'throttle: { honey: ["666"] }',
     })
-  }, 30_000)
+  })
   afterAll(() => gateway.cleanUp())
 
   test('the session is held, and a lock of it is suggested, to be signed', async () => {
@@ -77,7 +77,7 @@ describe('with a key of its own', () => {
       ...{ upstreamPort: upstream.port, routes: ROUTES, people: [...people, own] },
       extra: `throttle: { honey: ["666"], lock: { keyFile: "${keyFile}", ttl: 10m } }`,
     })
-  }, 30_000)
+  })
   afterAll(async () => {
     await gateway.cleanUp()
     rmSync(home, { recursive: true, force: true })

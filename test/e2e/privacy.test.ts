@@ -161,7 +161,7 @@ test('planted identifiers stand in no file, log, metric or answer', async () => 
     await gateway.cleanUp()
     await upstream.close()
   }
-}, 60_000)
+})
 
 test('what proxies, responders and auditors write by mistake is kept out too', async () => {
   const MOBILE = '9876543210'
@@ -226,4 +226,4 @@ test('what proxies, responders and auditors write by mistake is kept out too', a
     await gateway.cleanUp()
     await upstream.close()
   }
-}, 60_000)
+})

@@ -89,4 +89,4 @@ test('rotation, search over all keys, and a lock that must go on covering', asyn
     await gateway.cleanUp()
     await upstream.close()
   }
-}, 90_000)
+})

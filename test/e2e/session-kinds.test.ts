@@ -44,7 +44,7 @@ beforeAll(async () => {
   })
   writeFileSync(path.join(gateway.home, 'secret'), 'hush\n')
   await gateway.start()
-}, 30_000)
+})
 
 afterAll(async () => {
   await gateway.cleanUp()

@@ -185,4 +185,4 @@ test('one person’s detail is erased: theirs alone, for good, and said in the t
   expect(offline.stdout.match(/"erased"/g)).toHaveLength(2)
   expect(offline.stdout).toContain('Planted-Centre')
   for (const each of DETAIL) expect(written().includes(each)).toBe(false)
-}, 60_000)
+})

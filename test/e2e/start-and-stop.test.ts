@@ -1,5 +1,6 @@
 // Starting and stopping: one clear line and nothing half-started, or everything finished and the trail sealed.
 import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { chmodSync, copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import http from 'node:http'
 import net, { type AddressInfo } from 'node:net'
@@ -89,7 +90,7 @@ test('a copy of the store that would go on with the same trail: one line, and th
   expect([code, lines]).toEqual([1, [expect.stringMatching(/trail\.lock is in use by another gateway/)]])
   expect(await first.stop()).toBe(0)
   expect((await verifyTrail(trail)).problems).toEqual([])
-}, 60_000)
+})
 
 test('a key file that is missing: one line that names it, exit 1', async () => {
   const gateway = await prepare()
@@ -224,14 +225,14 @@ test('kill -9 of a gateway frees its store at once', async () => {
     stdio: 'ignore',
   })
   expect(
-    await eventually(
-      async () =>
-        fetch(`http://127.0.0.1:${gateway.controlPort}/readyz`).then(
-          (answer) => answer.ok,
-          () => false,
-        ),
-      10_000,
+    await eventually(async () =>
+      fetch(`http://127.0.0.1:${gateway.controlPort}/readyz`).then(
+        (answer) => answer.ok,
+        () => false,
+      ),
     ),
   ).toBe(true)
+  const gone = once(again, 'exit')
   again.kill('SIGKILL')
+  await gone
 })

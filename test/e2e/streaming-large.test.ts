@@ -50,7 +50,7 @@ beforeAll(async () => {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const { port } = server.address() as net.AddressInfo
   gateway = await startGateway({ upstreamPort: port, routes: ROUTES, gatewayExtra: ', limits: { bodyBytes: 2GiB }' })
-}, 60_000)
+})
 
 afterAll(async () => {
   for (const socket of sockets) socket.destroy()
@@ -208,43 +208,35 @@ const inMemory = process.platform === 'linux' ? test : test.skip
 const NO_PROC = process.platform === 'linux' ? '' : ' (SKIPPED: there is no /proc to look at memory)'
 
 describe('a gibibyte', () => {
-  inMemory(
-    `down, in bounded memory${NO_PROC}`,
-    async () => {
-      const growth = await growthDuring(async () => {
-        const upstream = asked()
-        const caller = await download()
-        const { socket } = await upstream
-        socket.write(`HTTP/1.1 200 OK\r\nContent-Length: ${GIB}\r\n\r\n`)
-        const poured = pour(socket, GIB)
-        const { rest } = await headOf(caller)
-        expect(await drink(caller, GIB, rest)).toBe(GIB)
-        await poured.over
-        caller.destroy()
-      })
-      expect(growth).toBeLessThan(GROWTH_MAX)
-    },
-    120_000,
-  )
+  inMemory(`down, in bounded memory${NO_PROC}`, async () => {
+    const growth = await growthDuring(async () => {
+      const upstream = asked()
+      const caller = await download()
+      const { socket } = await upstream
+      socket.write(`HTTP/1.1 200 OK\r\nContent-Length: ${GIB}\r\n\r\n`)
+      const poured = pour(socket, GIB)
+      const { rest } = await headOf(caller)
+      expect(await drink(caller, GIB, rest)).toBe(GIB)
+      await poured.over
+      caller.destroy()
+    })
+    expect(growth).toBeLessThan(GROWTH_MAX)
+  })
 
-  inMemory(
-    `up, in bounded memory${NO_PROC}`,
-    async () => {
-      const growth = await growthDuring(async () => {
-        const upstream = asked()
-        const caller = await upload(GIB)
-        const poured = pour(caller, GIB)
-        const { socket, rest } = await upstream
-        expect(await drink(socket, GIB, rest)).toBe(GIB)
-        await poured.over
-        socket.end(CREATED)
-        expect((await headOf(caller)).head).toMatch(/^HTTP\/1\.1 201 /)
-        caller.destroy()
-      })
-      expect(growth).toBeLessThan(GROWTH_MAX)
-    },
-    120_000,
-  )
+  inMemory(`up, in bounded memory${NO_PROC}`, async () => {
+    const growth = await growthDuring(async () => {
+      const upstream = asked()
+      const caller = await upload(GIB)
+      const poured = pour(caller, GIB)
+      const { socket, rest } = await upstream
+      expect(await drink(socket, GIB, rest)).toBe(GIB)
+      await poured.over
+      socket.end(CREATED)
+      expect((await headOf(caller)).head).toMatch(/^HTTP\/1\.1 201 /)
+      caller.destroy()
+    })
+    expect(growth).toBeLessThan(GROWTH_MAX)
+  })
 })
 
 describe('whoever is slow makes the other side wait', () => {
@@ -258,7 +250,7 @@ describe('whoever is slow makes the other side wait', () => {
     expect(await standsStill(() => poured.accepted)).toBeLessThan(ON_THE_WAY_MAX)
     expect(await drink(caller, 128 * MIB, rest)).toBe(128 * MIB)
     caller.destroy()
-  }, 60_000)
+  })
 
   test('a slow upstream: the caller is not read beyond a bound, and then to the end', async () => {
     const upstream = asked()
@@ -271,7 +263,7 @@ describe('whoever is slow makes the other side wait', () => {
     socket.end(CREATED)
     expect((await headOf(caller)).head).toMatch(/^HTTP\/1\.1 201 /)
     caller.destroy()
-  }, 60_000)
+  })
 })
 
 test.each([

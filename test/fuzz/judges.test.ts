@@ -97,7 +97,7 @@ test('a relay that passes on whatever the upstream says', async () => {
   }
   await run.close()
   expect([...rules]).toEqual(expect.arrayContaining(['an answer that is malformed', 'the next exchange came to harm']))
-}, 60_000)
+})
 
 /** Bytes in, bytes out: what a gateway is there to be better than. */
 async function startRelay(to: number): Promise<Through> {

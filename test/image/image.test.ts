@@ -16,7 +16,8 @@ import {
 import os from 'node:os'
 import path from 'node:path'
 import { expect, test } from '@jest/globals'
-import { eventually, freePort } from '../support/gateway-process.ts'
+import { freePort } from '../support/free-port.ts'
+import { eventually } from '../support/gateway-process.ts'
 
 const root = path.resolve(import.meta.dirname, '../..')
 const dockerfile = readFileSync(path.join(root, 'Dockerfile'), 'utf8')

@@ -29,7 +29,7 @@ export interface Visitor {
 export async function visit(browser: Browser, url: string, viewport = { width: 1440, height: 900 }): Promise<Visitor> {
   const context = await browser.newContext({ viewport, colorScheme: 'dark', locale: 'en-IN' })
   const page = await context.newPage()
-  page.setDefaultTimeout(10_000)
+  page.setDefaultTimeout(60_000)
   const complaints: string[] = []
   page.on('pageerror', (error) => complaints.push(String(error)))
   page.on('console', (message) => {

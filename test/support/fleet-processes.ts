@@ -41,14 +41,3 @@ export async function servedBy(gateway: GatewayProcess): Promise<number> {
 export async function statusBy<T>(gateway: GatewayProcess): Promise<T> {
   return (await (await gateway.api('/api/v1/status')).json()) as T
 }
-
-/**
- * What opens, or founds, is refused with 503 where a disk does not keep it within 250 ms, and has then changed nothing: on a busy
- * machine it is given again, as a person would.
- */
-export async function orderUntilKept(gateway: GatewayProcess, sign: () => string): Promise<Response> {
-  for (let tries = 1; ; tries += 1) {
-    const answer = await gateway.order(sign())
-    if (answer.status !== 503 || tries === 20) return answer
-  }
-}

@@ -4,7 +4,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Redis } from 'ioredis'
-import { end, freePort, launch, startRedis, type RedisServer } from './redis-server.ts'
+import { freePort } from './free-port.ts'
+import { end, launch, startRedis, type RedisServer } from './redis-server.ts'
 
 export interface RedisCluster {
   readonly nodes: readonly RedisServer[]

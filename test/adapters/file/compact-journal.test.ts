@@ -68,7 +68,7 @@ test('it stays bounded while the gateway runs', async () => {
   const again = await open()
   expect(ledgerOf(again.entries).epoch).toBe(1409)
   await again.close()
-}, 30_000)
+})
 
 test('a write that fails at any point, and what is then left beside it, leaves the journal as it was', () => {
   const entries = [freeze('freeze-1'), ...Array.from({ length: 300 }, (_, index) => raise(index + 10))]
@@ -122,4 +122,4 @@ test('kill -9 while it is made smaller: no acknowledged entry is lost, and nothi
     expect(ledgerOf(journal.entries).epoch).toBeGreaterThanOrEqual(acknowledged)
     await journal.close()
   }
-}, 60_000)
+})

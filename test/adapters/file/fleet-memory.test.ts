@@ -76,4 +76,4 @@ test('killed in the middle of writing, again and again, it is whole and never go
     seq = found?.seq ?? 0
   }
   expect(readFileSync(file, 'utf8').endsWith('\n')).toBe(true)
-}, 60_000)
+})

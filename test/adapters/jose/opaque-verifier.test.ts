@@ -245,13 +245,13 @@ withRedis('a Redis', () => {
   const lookups: SessionLookup[] = []
   beforeAll(async () => {
     redis = await startRedis()
-  }, 30_000)
+  })
   afterEach(async () => {
     for (const each of lookups.splice(0)) await each.close()
   })
   afterAll(() => redis.stop())
   const connect = async (key: string, url = redis.url): Promise<SessionLookup> => {
-    const lookup = createSessionLookup({ url, key, timeoutMs: 500, fraction: () => 0.5 })
+    const lookup = createSessionLookup({ url, key, timeoutMs: 2_000, fraction: () => 0.5 })
     lookups.push(lookup)
     while (
       await lookup.find('none').then(
@@ -290,5 +290,5 @@ withRedis('a Redis', () => {
     await redis.command('SET', `session:${TOKEN}`, JSON.stringify(CLAIMS))
     while ('refused' in (await verify())) await new Promise((resolve) => setImmediate(resolve))
     expect(await verify()).toHaveProperty('session')
-  }, 20_000)
+  })
 })

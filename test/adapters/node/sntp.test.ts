@@ -44,7 +44,7 @@ async function ask(
   let asked = 0
   const reading = await askTime(
     { host: '127.0.0.1', port },
-    { now: () => start, monotonicMs: () => (asked++ === 0 ? 0 : elapsedMs), timeoutMs: 300 },
+    { now: () => start, monotonicMs: () => (asked++ === 0 ? 0 : elapsedMs), timeoutMs: 1_000 },
   )
   return { ...reading, server: reading.server.replace(String(port), 'PORT') }
 }

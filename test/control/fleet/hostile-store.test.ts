@@ -355,5 +355,5 @@ describe('repeated, reordered, cut, rolled back', () => {
       ),
       { numRuns: 300 },
     )
-  }, 60_000)
+  })
 })

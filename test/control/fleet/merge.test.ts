@@ -127,7 +127,7 @@ describe('a partition', () => {
       ),
       { numRuns: 25 },
     )
-  }, 120_000)
+  })
 
   test('two responders at once: both locks hold everywhere, and neither undoes the other', async () => {
     const fleet = await createFleet(2)

@@ -54,34 +54,29 @@ line(60, 'an upstream that does not answer in time is 504, and its connection is
   expect((await plane.ask(GET)).status).toBe(200)
 })
 
-line(
-  61,
-  'a caller’s abort reaches the upstream, and a thousand of them leave nothing behind',
-  async () => {
-    const warnings: Error[] = []
-    const hear = (warning: Error): void => void warnings.push(warning)
-    process.on('warning', hear)
-    const { plane, upstream } = await start({ routes: ROUTES, pool: { connectionsMax: 50 } }, () => undefined)
-    for (let round = 1; round <= 20; round++) {
-      const clients = await Promise.all(Array.from({ length: 50 }, () => plane.connect()))
-      for (const [index, client] of clients.entries())
-        client.write(index % 2 === 0 ? GET : request('POST', '/open', { 'Content-Length': '2' }, 'ok'))
-      await upstream.requested(round * 50)
-      for (const [index, client] of clients.entries())
-        if (index % 3 === 0) client.socket.resetAndDestroy()
-        else client.close()
-      await until(() => plane.settled.length === round * 50)
-    }
-    await Promise.all(upstream.connections.map(({ closed }) => closed))
-    expect(plane.gateway.inFlight.size).toBe(0)
-    expect(plane.trail.requests.filter(({ reason }) => reason === 'aborted').length).toBe(1_000)
-    upstream.answer = () => OK
-    expect((await plane.ask(GET)).status).toBe(200)
-    process.off('warning', hear)
-    expect(warnings.map(({ name }) => name)).not.toContain('MaxListenersExceededWarning')
-  },
-  60_000,
-)
+line(61, 'a caller’s abort reaches the upstream, and a thousand of them leave nothing behind', async () => {
+  const warnings: Error[] = []
+  const hear = (warning: Error): void => void warnings.push(warning)
+  process.on('warning', hear)
+  const { plane, upstream } = await start({ routes: ROUTES, pool: { connectionsMax: 50 } }, () => undefined)
+  for (let round = 1; round <= 20; round++) {
+    const clients = await Promise.all(Array.from({ length: 50 }, () => plane.connect()))
+    for (const [index, client] of clients.entries())
+      client.write(index % 2 === 0 ? GET : request('POST', '/open', { 'Content-Length': '2' }, 'ok'))
+    await upstream.requested(round * 50)
+    for (const [index, client] of clients.entries())
+      if (index % 3 === 0) client.socket.resetAndDestroy()
+      else client.close()
+    await until(() => plane.settled.length === round * 50)
+  }
+  await Promise.all(upstream.connections.map(({ closed }) => closed))
+  expect(plane.gateway.inFlight.size).toBe(0)
+  expect(plane.trail.requests.filter(({ reason }) => reason === 'aborted').length).toBe(1_000)
+  upstream.answer = () => OK
+  expect((await plane.ask(GET)).status).toBe(200)
+  process.off('warning', hear)
+  expect(warnings.map(({ name }) => name)).not.toContain('MaxListenersExceededWarning')
+})
 
 line(62, 'nothing is written to a caller that has gone, and late bytes are thrown away', async () => {
   const { plane, upstream } = await start({ routes: ROUTES, pool: { connectionsMax: 1 } }, () => undefined)
@@ -184,49 +179,44 @@ line(65, 'slow heads, slow bodies and idle connections end in time, and connecti
   expect((await first.response()).status).toBe(200)
 })
 
-line(
-  66,
-  'SIGTERM: what is open ends well, nothing new is taken, the trail is whole, exit 0',
-  async () => {
-    let held: (() => void) | undefined
-    const upstream = await startRawUpstream((socket, head) => {
-      if (head.includes('/hold')) held = () => void socket.write(OK)
-      else socket.write(OK)
-    })
-    const routes = '\n  - { id: all, path: "/{rest*}", methods: [GET], upstream: registry, session: none }\n'
-    const gateway = await startGateway({ upstreamPort: upstream.port, routes })
-    try {
-      const [open, idle] = [await connectRaw(gateway.port), await connectRaw(gateway.port)]
-      idle.write(GET)
-      expect((await idle.response()).status).toBe(200)
-      open.write(request('GET', '/hold'))
-      await until(() => held !== undefined)
-      const stopped = gateway.stop('SIGTERM')
-      await idle.ended
-      expect(
-        await eventually(() =>
-          connectRaw(gateway.port).then(
-            (late) => (late.close(), false),
-            () => true,
-          ),
+line(66, 'SIGTERM: what is open ends well, nothing new is taken, the trail is whole, exit 0', async () => {
+  let held: (() => void) | undefined
+  const upstream = await startRawUpstream((socket, head) => {
+    if (head.includes('/hold')) held = () => void socket.write(OK)
+    else socket.write(OK)
+  })
+  const routes = '\n  - { id: all, path: "/{rest*}", methods: [GET], upstream: registry, session: none }\n'
+  const gateway = await startGateway({ upstreamPort: upstream.port, routes })
+  try {
+    const [open, idle] = [await connectRaw(gateway.port), await connectRaw(gateway.port)]
+    idle.write(GET)
+    expect((await idle.response()).status).toBe(200)
+    open.write(request('GET', '/hold'))
+    await until(() => held !== undefined)
+    const stopped = gateway.stop('SIGTERM')
+    await idle.ended
+    expect(
+      await eventually(() =>
+        connectRaw(gateway.port).then(
+          (late) => (late.close(), false),
+          () => true,
         ),
-      ).toBe(true)
-      held?.()
-      const answer = await open.response()
-      expect([answer.status, field(answer, 'connection'), answer.body.toString()]).toEqual([
-        200,
-        'close',
-        '{"from":"real"}',
-      ])
-      expect(await stopped).toBe(0)
-      expect((await runCommand(['audit', 'verify', path.join(gateway.home, 'data/audit')])).code).toBe(0)
-    } finally {
-      await gateway.cleanUp()
-      await upstream.close()
-    }
-  },
-  60_000,
-)
+      ),
+    ).toBe(true)
+    held?.()
+    const answer = await open.response()
+    expect([answer.status, field(answer, 'connection'), answer.body.toString()]).toEqual([
+      200,
+      'close',
+      '{"from":"real"}',
+    ])
+    expect(await stopped).toBe(0)
+    expect((await runCommand(['audit', 'verify', path.join(gateway.home, 'data/audit')])).code).toBe(0)
+  } finally {
+    await gateway.cleanUp()
+    await upstream.close()
+  }
+})
 
 line(
   67,
