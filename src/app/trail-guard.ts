@@ -37,10 +37,13 @@ export async function createTrailGuard(deps: TrailGuardDeps, ballast: Ballast): 
   const { dir, sealer, clock, logger, files = nodeFiles } = deps
   const tree = new TreeWatch({ files, dir, now: () => clock.now() })
   const disk = new DiskForecast(deps.reserveBytes)
+  /** The room that was kept is free for now, and for what must be recorded alone. */
+  let isGivenUp = false
   const look = async (): Promise<void> => {
+    isGivenUp &&= !ballast.isHeld
     // A file system that cannot say has its errors told by the writes.
     const free = await files.free(dir).catch(() => undefined)
-    if (free !== undefined) disk.see(free, clock.monotonicMs())
+    if (free !== undefined) disk.see(Math.max(0, isGivenUp ? free - deps.reserveBytes : free), clock.monotonicMs())
   }
   let tampered = await tree.remember(sealer.size)
   await look()
@@ -51,6 +54,7 @@ export async function createTrailGuard(deps: TrailGuardDeps, ballast: Ballast): 
     const full = [problem, deps.logProblem()].find((each) => each !== undefined && isOutOfRoom(each))
     if (full !== undefined && ballast.isHeld) {
       logger.error('the disk is full: the room kept for it is given up, so that what is recorded can be sealed')
+      isGivenUp = true
       await ballast.release()
     }
   }
