@@ -257,6 +257,20 @@ const PAGES = ['state', 'live', 'release', 'sessions', 'trail', 'fleet', 'incide
     await desk.page.locator('input[type=search]').fill('')
   })
 
+  test('until the first numbers are here, the chart tells of no time at all', async () => {
+    const visitor = await visit(browser, 'about:blank')
+    await visitor.page.route('**/api/v1/rates*', (route) =>
+      route.fulfill({ json: { seconds: [], routes: [], changes: [] } }),
+    )
+    await visitor.page.route('**/api/v1/events*', (route) => route.abort())
+    await visitor.page.goto(at('live'))
+    await visitor.page.locator('input[name=token]').fill(gateway.readToken)
+    await visitor.page.getByRole('button', { name: 'Look' }).click()
+    await visitor.page.locator('.chart', { hasText: 'Loading' }).waitFor()
+    expect(await visitor.page.locator('.chart canvas').count()).toBe(0)
+    await visitor.context.close()
+  })
+
   test('a session is looked up, says what it has read, and is ended by an order signed in the page', async () => {
     const token = gateway.issuer.token({ record_ids: ['4711'] })
     const read = (): Promise<Response> =>
