@@ -108,6 +108,10 @@ try {
     await page.goto(`http://127.0.0.1:${first.controlPort}/console/#/${hash}`)
     await page.locator('main h1').waitFor()
     await page.waitForLoadState('networkidle').catch(() => undefined)
+    await page
+      .getByText(/^(?:Searching|खोज रहे हैं) …$/)
+      .first()
+      .waitFor({ state: 'hidden' })
     await page.waitForTimeout(1500)
   }
   for (const [lang, width, height] of [
