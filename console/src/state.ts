@@ -32,7 +32,7 @@ export type Happening =
   | { readonly kind: 'anomaly'; readonly detector: string; readonly sentence: string }
   | { readonly kind: 'change'; readonly change: ChangeView }
 
-export type Moment = Happening & { readonly at: number }
+type Told = Happening & { readonly at: number }
 
 export type Theme = 'auto' | 'dark' | 'light'
 
@@ -58,7 +58,7 @@ export interface PageState {
   readonly cohorts: CohortsEvent | undefined
   /** Starts and reloads of this gateway, oldest first. */
   readonly changes: readonly ChangeView[]
-  readonly moments: readonly Moment[]
+  readonly moments: readonly Told[]
   readonly route: string
 }
 
