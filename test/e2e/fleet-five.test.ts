@@ -75,6 +75,7 @@ interface Status {
   readonly frozen: boolean
   readonly epoch: number
   readonly locks: readonly { readonly id: string }[]
+  readonly pendingReleases: readonly { readonly id: string }[]
   readonly fleet: { readonly gateways: readonly { readonly name: string }[] }
 }
 
@@ -191,6 +192,9 @@ withRedis('five gateways of two workers each, and a Redis', () => {
     const { id } = (await (
       await at(0).order(sign({ kind: 'release', locks: [one.id], reason: 'over' }, lead))
     ).json()) as { id: string }
+    const isHeard = async (): Promise<boolean> =>
+      (await statusOf(at(4))).pendingReleases.some((pending) => pending.id === id)
+    expect(await eventually(isHeard)).toBe(true)
     expect((await at(4).order(sign({ kind: 'approve', release: id }, chief))).status).toBe(201)
     expect(await each(async (gateway) => !(await statusOf(gateway)).locks.some((lock) => lock.id === one.id))).toBe(
       true,
