@@ -182,6 +182,7 @@ try {
 }
 // Ctrl-C goes to the whole group: the gateway ends first, and this with it.
 process.on('SIGINT', () => undefined)
+// Nobody is left to answer, and what runs may take minutes: what is half done is done again, as after a crash.
 process.on('disconnect', () => {
   process.exit(0)
 })

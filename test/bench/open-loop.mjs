@@ -10,6 +10,8 @@ const latencies = []
 const idle = []
 /** Due times of requests that wait for a connection. */
 const waiting = []
+const { promise: allAnswered, resolve: answered } = Promise.withResolvers()
+const LATE_MS = 10_000
 let failures = 0
 let sent = 0
 
@@ -29,6 +31,7 @@ function open() {
       `GET /api/v2/beneficiaries/${n % 1000} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${tokens[n % tokens.length]}\r\n\r\n`,
     )
   }
+  const opened = new Promise((resolve) => socket.once('connect', resolve))
   socket.on('connect', free)
   socket.on('data', (chunk) => {
     let at = 0
@@ -43,12 +46,13 @@ function open() {
     if (left > 0) return
     left = -1
     latencies.push((performance.now() - dueAt) * 1000)
+    if (latencies.length >= rate * seconds) answered()
     free()
   })
+  return opened
 }
 
-for (let n = 0; n < connections; n++) open()
-await new Promise((resolve) => setTimeout(resolve, 500))
+await Promise.all(Array.from({ length: connections }, open))
 const start = performance.now()
 let asked = 0
 await new Promise((resolve) => {
@@ -66,7 +70,11 @@ await new Promise((resolve) => {
   }
   tick()
 })
-await new Promise((resolve) => setTimeout(resolve, 1000))
+// Those that hang are failures, and not left out.
+const late = setTimeout(answered, LATE_MS)
+await allAnswered
+clearTimeout(late)
+failures += asked - latencies.length
 latencies.sort((a, b) => a - b)
 const at = (share) => latencies[Math.min(latencies.length - 1, Math.floor(latencies.length * share))] ?? NaN
 console.log(

@@ -25,3 +25,17 @@ test('looks one after the other, goes on after a failure, and ends when it is st
   })
   expect([most, count, logger.lines]).toEqual([1, 4, ['error a look at the files failed']])
 })
+
+test('looks at once where that is asked for, and does not wait for the first period', async () => {
+  await new Promise<void>((resolve) => {
+    const stop = every(
+      3_600_000,
+      async () => {
+        stop()
+        resolve()
+      },
+      createFakeLogger(),
+      0,
+    )
+  })
+}, 10_000)

@@ -123,6 +123,7 @@ async function forceFailOver(sentinel: Redis, name: string): Promise<void> {
       return
     } catch (error) {
       if (!/NOGOODSLAVE/.test(String(error)) || performance.now() > until) throw error
+      // Sentinel tells of no event when a replica is good enough: it can only be asked again.
       await new Promise((resolve) => setTimeout(resolve, 100))
     }
   }

@@ -118,4 +118,5 @@ while (performance.now() < until) {
 }
 const heapMegabytes = Math.round(process.memoryUsage().heapUsed / 1e6)
 process.stdout.write(JSON.stringify({ calls, uncaught, heapMegabytes }))
+// The stores would try their server again for ever.
 process.exit(0)
