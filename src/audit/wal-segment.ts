@@ -63,16 +63,26 @@ export async function createSegment(files: Files, dir: string, name: SegmentName
   await files.makeDir(walDir(dir))
   const fd = await files.open(path, 'wx')
   try {
-    for (let at = 0; at < bytes; at += ZEROS.length)
-      await writeAll(files, fd, ZEROS.subarray(0, Math.min(ZEROS.length, bytes - at)), at)
-    await files.sync(fd)
-    await syncDir(files, walDir(dir))
-    return { ...name, path, fd, bytes, tag: segmentTag(name.writer, name.number), identity: await files.identity(path) }
+    try {
+      for (let at = 0; at < bytes; at += ZEROS.length)
+        await writeAll(files, fd, ZEROS.subarray(0, Math.min(ZEROS.length, bytes - at)), at)
+      await files.sync(fd)
+      await syncDir(files, walDir(dir))
+    } finally {
+      await files.close(fd)
+    }
+    return await openSegment(files, path, name, bytes)
   } catch (error) {
-    await files.close(fd)
     await files.remove(path).catch(() => undefined)
     throw error
   }
+}
+
+/** For the writes of commits. */
+async function openSegment(files: Files, path: string, name: SegmentName, bytes: number): Promise<OpenSegment> {
+  const identity = await files.identity(path)
+  const fd = await files.open(path, 'through')
+  return { ...name, path, fd, bytes, tag: segmentTag(name.writer, name.number), identity }
 }
 
 /** A segment that a run before left without a byte in it, to be used in place of a new one; undefined where it is none. */
@@ -85,8 +95,7 @@ export async function adoptSegment(
   const path = join(walDir(dir), segmentFile(name))
   const found = await files.read(path)
   if (found?.length !== bytes || found.some((byte) => byte !== 0)) return undefined
-  const fd = await files.open(path, 'r+')
-  return { ...name, path, fd, bytes, tag: segmentTag(name.writer, name.number), identity: await files.identity(path) }
+  return openSegment(files, path, name, bytes)
 }
 
 /** A size that holds whole sectors. */

@@ -1,4 +1,4 @@
-// One thread's write-ahead log: entries are queued at once and made durable by group commits, one write and one fdatasync each.
+// One thread's write-ahead log: entries are queued at once and made durable by group commits, one synchronous write (O_DSYNC) each.
 import { randomBytes } from 'node:crypto'
 import { type Files, messageOf, nodeFiles, writeAll } from './files.ts'
 import type { Hash } from './merkle.ts'
@@ -323,8 +323,7 @@ export class WriteAheadLog {
       tag: segment.tag,
     }
     const { bytes, chain } = batch.close(head)
-    await writeAll(this.#files, segment.fd, bytes, this.#position)
-    await this.#files.datasync(segment.fd)
+    await writeAll({ write: this.#files.writeThrough }, segment.fd, bytes, this.#position)
     const offset = this.#position
     this.#position += bytes.length
     this.#chain = chain

@@ -131,7 +131,12 @@ export function listFiles(dir: string): string[] {
 }
 
 /** Without the waiting for the disk: a process that dies loses nothing that it has handed to the kernel. */
-export const unsyncedFiles: Files = { ...nodeFiles, sync: async () => undefined, datasync: async () => undefined }
+export const unsyncedFiles: Files = {
+  ...nodeFiles,
+  open: (path, flags) => nodeFiles.open(path, flags === 'through' ? 'r+' : flags),
+  sync: async () => undefined,
+  datasync: async () => undefined,
+}
 
 /** Whether the operation at which the world stops has happened, or as much as half of a write. */
 export type Crash = 'before' | 'half' | 'after'
@@ -151,6 +156,9 @@ export function createCrashingFiles(files: Files, at: number, how: Crash): { fil
     ...files,
     open: (path, flags) => (flags === 'r' ? files.open(path, flags) : step(files.open)(path, flags)),
     write: step(files.write, (fd, bytes, position) => files.write(fd, bytes.subarray(0, bytes.length >> 1), position)),
+    writeThrough: step(files.writeThrough, (fd, bytes, position) =>
+      files.writeThrough(fd, bytes.subarray(0, bytes.length >> 1), position),
+    ),
     makeDir: step(files.makeDir),
     rename: step(files.rename),
     remove: step(files.remove),

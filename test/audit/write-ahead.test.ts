@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { constants, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, afterEach, describe, expect, test } from '@jest/globals'
 import { type Files, nodeFiles } from '../../src/audit/files.ts'
@@ -37,18 +37,12 @@ function createWitness(): { files: Files; seen: string[]; gate: { hold: Promise<
   const gate: { hold: Promise<void> | undefined } = { hold: undefined }
   const files: Files = {
     ...nodeFiles,
-    write: async (fd, bytes, position) => {
-      const isBlock = Buffer.from(bytes.buffer, bytes.byteOffset, 4).toString() === 'PWAL'
-      if (isBlock) seen.push('write')
-      const written = await nodeFiles.write(fd, bytes, position)
-      if (isBlock) seen.push('written')
-      return written
-    },
-    datasync: async (fd) => {
-      seen.push('datasync')
+    writeThrough: async (fd, bytes, position) => {
+      seen.push('write through')
       await gate.hold
-      await nodeFiles.datasync(fd)
-      seen.push('synced')
+      const written = await nodeFiles.writeThrough(fd, bytes, position)
+      seen.push('written through')
+      return written
     },
   }
   return { files, seen, gate }
@@ -63,11 +57,11 @@ function createDisk(): { files: Files; disk: { fault: string | undefined; keeps:
   const files: Files = {
     ...nodeFiles,
     open: async (path, flags) => (disk.fault === undefined || flags === 'r' ? nodeFiles.open(path, flags) : fail()),
-    write: async (fd, bytes, position) => {
-      if (disk.fault === undefined || disk.keeps) return nodeFiles.write(fd, bytes, position)
-      return fail()
+    write: async (fd, bytes, position) => (disk.fault === undefined ? nodeFiles.write(fd, bytes, position) : fail()),
+    writeThrough: async (fd, bytes, position) => {
+      const written = disk.fault === undefined || disk.keeps ? await nodeFiles.writeThrough(fd, bytes, position) : 0
+      return disk.fault === undefined ? written : fail()
     },
-    datasync: async (fd) => (disk.fault === undefined ? nodeFiles.datasync(fd) : fail()),
   }
   return { files, disk }
 }
@@ -78,7 +72,7 @@ describe('a group commit', () => {
     const log = await openLog(createPlace(), { files, onDurable: () => seen.push('handed over') })
     const ticket = log.append('{"a":1}') ?? 0
     await log.durable(ticket).then(() => seen.push('acknowledged'))
-    expect(seen).toEqual(['write', 'written', 'datasync', 'synced', 'handed over', 'acknowledged'])
+    expect(seen).toEqual(['write through', 'written through', 'handed over', 'acknowledged'])
   })
 
   test('does not acknowledge while the sync is under way', async () => {
@@ -88,7 +82,7 @@ describe('a group commit', () => {
     gate.hold = release.promise
     let isAcknowledged = false
     const durable = log.durable(log.append('first') ?? 0).then(() => (isAcknowledged = true))
-    while (!seen.includes('datasync')) await new Promise((resolve) => setImmediate(resolve))
+    while (!seen.includes('write through')) await new Promise((resolve) => setImmediate(resolve))
     for (let turn = 0; turn < 20; turn += 1) await new Promise((resolve) => setImmediate(resolve))
     expect(isAcknowledged).toBe(false)
     release.resolve()
@@ -103,7 +97,7 @@ describe('a group commit', () => {
     const release = Promise.withResolvers<void>()
     gate.hold = release.promise
     const first = log.durable(log.append('first') ?? 0)
-    while (!seen.includes('datasync')) await new Promise((resolve) => setImmediate(resolve))
+    while (!seen.includes('write through')) await new Promise((resolve) => setImmediate(resolve))
     const second = log.durable(log.append('second') ?? 0)
     const third = log.durable(log.append('third') ?? 0)
     release.resolve()
@@ -112,7 +106,7 @@ describe('a group commit', () => {
       ['first'],
       ['second', 'third'],
     ])
-    expect(seen.filter((what) => what === 'datasync')).toHaveLength(2)
+    expect(seen.filter((what) => what === 'write through')).toHaveLength(2)
   })
 
   test('is shared by the entries of one turn', async () => {
@@ -196,8 +190,12 @@ describe('the log', () => {
         return fd
       },
       write: (fd, bytes, position) => {
-        seen.push(bytes[0] === 0 ? `zeros ${bytes.length}` : `block at ${position}`)
+        seen.push(`zeros ${bytes.length}`)
         return nodeFiles.write(fd, bytes, position)
+      },
+      writeThrough: (fd, bytes, position) => {
+        seen.push(`block at ${position}`)
+        return nodeFiles.writeThrough(fd, bytes, position)
       },
       sync: (fd) => {
         seen.push(`sync ${names.get(fd) ?? ''}`)
@@ -207,6 +205,22 @@ describe('the log', () => {
     const log = await openLog(createPlace(), { files })
     await appendAll(log, ['a'])
     expect(seen).toEqual(['zeros 65536', 'sync segment', 'sync directory', 'block at 0'])
+  })
+
+  test('goes through to the disk by itself: nothing syncs it afterwards', async () => {
+    const flagsOf = (fd: number): number =>
+      parseInt(/^flags:\s+([0-7]+)$/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8'))?.[1] ?? '', 8)
+    const seen: number[] = []
+    const files: Files = {
+      ...nodeFiles,
+      writeThrough: (fd, bytes, position) => {
+        seen.push(flagsOf(fd) & constants.O_DSYNC)
+        return nodeFiles.writeThrough(fd, bytes, position)
+      },
+    }
+    const log = await openLog(createPlace(), { files })
+    await appendAll(log, ['a'])
+    expect(seen).toEqual([constants.O_DSYNC])
   })
 
   test('hands over each batch with its place, once', async () => {
@@ -307,7 +321,7 @@ describe('a disk that fails', () => {
     const place = createPlace()
     const files: Files = {
       ...nodeFiles,
-      write: (fd, bytes, position) => nodeFiles.write(fd, bytes.subarray(0, 100), position),
+      writeThrough: (fd, bytes, position) => nodeFiles.writeThrough(fd, bytes.subarray(0, 100), position),
     }
     const log = await openLog(place, { files })
     await appendAll(log, records('w1', 0, 20))
@@ -358,7 +372,7 @@ describe('a disk that fails', () => {
     const release = Promise.withResolvers<void>()
     gate.hold = release.promise
     const durable = log.durable(log.append('a') ?? 0)
-    while (!seen.includes('datasync')) await new Promise((resolve) => setImmediate(resolve))
+    while (!seen.includes('write through')) await new Promise((resolve) => setImmediate(resolve))
     expect(log.healthy).toBe(true)
     now += 5000
     expect(log.problem).toBe('the disk has not answered for 5000 ms')
@@ -399,10 +413,10 @@ test('it is noticed also under a load that never lets a commit end, and what wai
   const gate = { open: (): void => undefined }
   const files: Files = {
     ...nodeFiles,
-    datasync: async (fd) => {
+    writeThrough: async (fd, bytes, position) => {
       isIn += 1
       if (isIn === 2) await new Promise<void>((resolve) => (gate.open = resolve))
-      await nodeFiles.datasync(fd)
+      return nodeFiles.writeThrough(fd, bytes, position)
     },
   }
   const log = await openTestLog(place, 'w1', { files, retryAfterMs: 0, now: () => 0 })

@@ -90,9 +90,9 @@ async function openRun(name: string): Promise<Run> {
   let syncs = 0
   const files: Files = {
     ...nodeFiles,
-    datasync: (fd) => {
+    writeThrough: (fd, bytes, position) => {
       syncs += 1
-      return nodeFiles.datasync(fd)
+      return nodeFiles.writeThrough(fd, bytes, position)
     },
   }
   const log = await openWriteAheadLog({

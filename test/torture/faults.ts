@@ -1,7 +1,7 @@
 // A disk that fails now and then: writes that stop half way, EIO, ENOSPC, and an fdatasync that fails and forgets what it should have
 // written (as Linux does: the pages count as clean afterwards, and the next fdatasync succeeds).
 import { appendFileSync, cpSync, mkdirSync, readFileSync } from 'node:fs'
-import { type Files, nodeFiles } from '../../src/audit/files.ts'
+import { type Files, inTwoSteps, nodeFiles } from '../../src/audit/files.ts'
 import { verifyTrail } from '../../src/audit/verify.ts'
 import { createPlace, openTestLog, openTestSealer, type Place, readEntries, record } from '../audit/trail.ts'
 import { fileOf, type Kind } from './logs.ts'
@@ -47,24 +47,26 @@ function failingFiles(chance: Chance, faults: Faults, isCalm: () => boolean): Fi
     }
     for (const { bytes, position } of waiting) await nodeFiles.write(fd, bytes, position)
   }
+  const write: Files['write'] = async (fd, bytes, position) => {
+    if (fails()) {
+      const half = bytes.subarray(0, bytes.length >> 1)
+      keep(fd, half, position)
+      if (half.length > 0 && chance()) {
+        faults.failed += 1
+        throw failure(chance() ? 'EIO' : 'ENOSPC')
+      }
+      if (half.length > 0) {
+        faults.short += 1
+        return half.length
+      }
+    }
+    keep(fd, bytes, position)
+    return bytes.length
+  }
   return {
     ...nodeFiles,
-    write: async (fd, bytes, position) => {
-      if (fails()) {
-        const half = bytes.subarray(0, bytes.length >> 1)
-        keep(fd, half, position)
-        if (half.length > 0 && chance()) {
-          faults.failed += 1
-          throw failure(chance() ? 'EIO' : 'ENOSPC')
-        }
-        if (half.length > 0) {
-          faults.short += 1
-          return half.length
-        }
-      }
-      keep(fd, bytes, position)
-      return bytes.length
-    },
+    write,
+    writeThrough: inTwoSteps({ write, datasync: flush }),
     datasync: flush,
     sync: flush,
     close: async (fd) => {

@@ -1,6 +1,6 @@
 // The power is cut after records were acknowledged: only what was synced is on the disk.
 import { cpSync, mkdirSync, readFileSync } from 'node:fs'
-import { type Files, nodeFiles } from '../../src/audit/files.ts'
+import { type Files, inTwoSteps, nodeFiles } from '../../src/audit/files.ts'
 import { appendAll, createPlace, openTestLog, openTestSealer, readEntries, records } from '../audit/trail.ts'
 import { fileOf, type Kind } from './logs.ts'
 
@@ -11,15 +11,11 @@ function forgetfulFiles(): Files {
     for (const { bytes, position } of unsynced.get(fd) ?? []) await nodeFiles.write(fd, bytes, position)
     unsynced.delete(fd)
   }
-  return {
-    ...nodeFiles,
-    write: async (fd, bytes, position) => {
-      unsynced.set(fd, [...(unsynced.get(fd) ?? []), { bytes: Buffer.from(bytes), position }])
-      return bytes.length
-    },
-    datasync: flush,
-    sync: flush,
+  const write: Files['write'] = async (fd, bytes, position) => {
+    unsynced.set(fd, [...(unsynced.get(fd) ?? []), { bytes: Buffer.from(bytes), position }])
+    return bytes.length
   }
+  return { ...nodeFiles, write, writeThrough: inTwoSteps({ write, datasync: flush }), datasync: flush, sync: flush }
 }
 
 const ENTRIES = 500
