@@ -4,7 +4,9 @@ import path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { loadSigner } from '../adapters/node/signer.ts'
 import { createRecorder } from '../audit/recorder.ts'
+import { nodeFiles } from '../audit/files.ts'
 import { openSealer, type Sealer } from '../audit/sealer.ts'
+import { createTileWriter, type TileWriter } from '../audit/tile-writer.ts'
 import { openWriteAheadLog, type WriteAheadLog } from '../audit/write-ahead.ts'
 import type { Config } from '../config/config.ts'
 import type { SeenCheckpoint } from '../core/order.ts'
@@ -47,12 +49,14 @@ const UNWRITTEN = 'the gateway ended while the trail could not be written: what 
 export async function openTrail({ config, clock, logger, cleanUp, telemetry }: TrailDeps): Promise<Trail> {
   const signer = loadGatewayKey(path.join(config.store.dir, 'gateway.key'))
   const ballast = ballastOf(config.audit.dir, config.audit.reserveBytes)
+  const tiles = createTileWriter()
   const sealer = await openSealer({
     dir: config.audit.dir,
     signer,
     now: () => clock.now(),
     stateFile: path.join(config.store.dir, 'trail.state'),
     rest: () => delay(SEAL_REST_MS),
+    files: { ...nodeFiles, writeBack: (file, bytes) => tiles.write(file, bytes) },
   })
   const log = await openMainLog(config, sealer, { clock, logger, telemetry })
   if (!log.healthy) throw new Error(`${config.audit.dir}: the audit trail cannot be written: ${log.problem ?? ''}`)
@@ -91,7 +95,7 @@ export async function openTrail({ config, clock, logger, cleanUp, telemetry }: T
     },
     ballast,
   )
-  cleanUp.defer(() => closeTrail(log, sealer))
+  cleanUp.defer(() => closeTrail(log, sealer, tiles))
   return {
     signer,
     gatewayName: signer.name,
@@ -133,9 +137,13 @@ function openMainLog(
   })
 }
 
-async function closeTrail(log: WriteAheadLog, sealer: Sealer): Promise<void> {
-  await log.close()
-  await sealer.close()
+async function closeTrail(log: WriteAheadLog, sealer: Sealer, tiles: TileWriter): Promise<void> {
+  try {
+    await log.close()
+    await sealer.close()
+  } finally {
+    await tiles.close()
+  }
 }
 
 /** What responders sign over. */

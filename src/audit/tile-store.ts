@@ -1,6 +1,6 @@
 // Tiles and bundles of a growing log on disk. Nothing that a signed checkpoint covers is ever written over.
 import { dirname, join } from 'node:path'
-import { type Files, syncDir, writeSynced } from './files.ts'
+import { type Files, syncDir, writeBack } from './files.ts'
 import { type Hash, leafHash } from './merkle.ts'
 import { TileTree } from './tile-tree.ts'
 import {
@@ -30,7 +30,7 @@ export interface Extension {
  * soon as there are some 60 MB of it: with ten thousand entries a second every two seconds, on a core that requests wait for.
  */
 function giveBack({ buffer, byteLength }: Buffer): void {
-  if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffer.transfer(0)
+  if (byteLength > 0 && buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffer.transfer(0)
 }
 
 /** The partial tile of a level in a log of this size; undefined where the level has none. */
@@ -138,7 +138,7 @@ export class TileStore {
     return { tree, bundle: bundle.map((entry) => Buffer.from(entry)) }
   }
 
-  /** Writes a file and returns what the disk gives back. Remembers the directories whose entries must be synced. */
+  /** Writes a file and returns what the disk gives back; `bytes` are handed over. Remembers the directories whose entries must be synced. */
   async #write(name: TileName, bytes: Buffer, written: Set<string>): Promise<Buffer> {
     const path = join(this.#dir, tilePath(name))
     if (!written.has(dirname(path))) {
@@ -146,10 +146,8 @@ export class TileStore {
       for (let dir = dirname(path); dir.length >= this.#dir.length; dir = dirname(dir)) written.add(dir)
     }
     this.#attempted.set(path, name)
-    await writeSynced(this.#files, path, bytes)
-    const back = await this.#files.read(path)
-    if (back === undefined || !back.equals(bytes))
-      throw new Error(`${tilePath(name)} does not read back as it was written`)
+    const back = await writeBack(this.#files, path, bytes)
+    if (back === undefined) throw new Error(`${tilePath(name)} does not read back as it was written`)
     return back
   }
 

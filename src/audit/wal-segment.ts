@@ -5,7 +5,8 @@ import { NO_CHAIN, SECTOR_BYTES, segmentTag, type Block, type Flaw, scanSegment 
 
 const WRITER = /^[a-z][a-z0-9]{0,31}$/
 const SEGMENT = /^([a-z][a-z0-9]{0,31})-([1-9]\d{0,14})\.wal$/
-const ZEROS = Buffer.alloc(1 << 20)
+/** Synced one by one: a commit that comes meanwhile waits behind one of them, and not behind all. */
+const ZEROS = Buffer.alloc(256 << 10)
 
 export interface SegmentName {
   readonly writer: string
@@ -64,8 +65,10 @@ export async function createSegment(files: Files, dir: string, name: SegmentName
   const fd = await files.open(path, 'wx')
   try {
     try {
-      for (let at = 0; at < bytes; at += ZEROS.length)
+      for (let at = 0; at < bytes; at += ZEROS.length) {
         await writeAll(files, fd, ZEROS.subarray(0, Math.min(ZEROS.length, bytes - at)), at)
+        await files.datasync(fd)
+      }
       await files.sync(fd)
       await syncDir(files, walDir(dir))
     } finally {
