@@ -33,10 +33,10 @@ export interface Files {
   /** When a file's or directory's content, and when anything of it, was changed last; undefined where there is none. */
   changes(path: string): Promise<Changes | undefined>
   /**
-   * Writes a file and its bytes to the disk, and gives what the disk gives back; undefined where that is something else. The memory is
-   * handed over. Absent: by the operations above, one after the other.
+   * Writes a file and its bytes to the disk, and returns what the disk gives back. Absent: by the operations above, one after the
+   * other.
    */
-  readonly writeBack?: (path: string, bytes: Buffer) => Promise<Buffer | undefined>
+  readonly writeBack?: (path: string, bytes: Uint8Array) => Promise<Buffer>
   /** Bytes that the file system of this path still gives. */
   free(path: string): Promise<number>
 }
@@ -197,12 +197,11 @@ export async function writeSynced(files: Files, path: string, bytes: Uint8Array)
   }
 }
 
-/** As `writeBack`, by its operations or by its own. */
-export async function writeBack(files: Files, path: string, bytes: Buffer): Promise<Buffer | undefined> {
+/** Writes a file and its bytes to the disk, and returns what the disk gives back; undefined where there is no file any more. */
+export async function writeBack(files: Files, path: string, bytes: Uint8Array): Promise<Buffer | undefined> {
   if (files.writeBack !== undefined) return files.writeBack(path, bytes)
   await writeSynced(files, path, bytes)
-  const back = await files.read(path)
-  return back?.equals(bytes) === true ? back : undefined
+  return files.read(path)
 }
 
 /** Replaces a file as a whole: after a crash it is the old one or the new one. Uses `path.tmp` beside it. */

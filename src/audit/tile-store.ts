@@ -30,7 +30,7 @@ export interface Extension {
  * soon as there are some 60 MB of it: with ten thousand entries a second every two seconds, on a core that requests wait for.
  */
 function giveBack({ buffer, byteLength }: Buffer): void {
-  if (byteLength > 0 && buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffer.transfer(0)
+  if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffer.transfer(0)
 }
 
 /** The partial tile of a level in a log of this size; undefined where the level has none. */
@@ -138,7 +138,7 @@ export class TileStore {
     return { tree, bundle: bundle.map((entry) => Buffer.from(entry)) }
   }
 
-  /** Writes a file and returns what the disk gives back; `bytes` are handed over. Remembers the directories whose entries must be synced. */
+  /** Writes a file and returns what the disk gives back. Remembers the directories whose entries must be synced. */
   async #write(name: TileName, bytes: Buffer, written: Set<string>): Promise<Buffer> {
     const path = join(this.#dir, tilePath(name))
     if (!written.has(dirname(path))) {
@@ -147,7 +147,8 @@ export class TileStore {
     }
     this.#attempted.set(path, name)
     const back = await writeBack(this.#files, path, bytes)
-    if (back === undefined) throw new Error(`${tilePath(name)} does not read back as it was written`)
+    if (back === undefined || !back.equals(bytes))
+      throw new Error(`${tilePath(name)} does not read back as it was written`)
     return back
   }
 

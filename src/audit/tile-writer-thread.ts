@@ -1,5 +1,5 @@
 // The thread that writes tiles: synchronous calls, one tile after the other. Started by tile-writer.ts.
-import { closeSync, fsyncSync, openSync, readSync, writeSync } from 'node:fs'
+import { closeSync, fstatSync, fsyncSync, openSync, readSync, writeSync } from 'node:fs'
 import os from 'node:os'
 import { parentPort } from 'node:worker_threads'
 import { messageOf } from './files.ts'
@@ -8,13 +8,12 @@ import { messageOf } from './files.ts'
 export interface TileToWrite {
   readonly ticket: number
   readonly path: string
-  readonly bytes: ArrayBuffer
+  readonly bytes: Uint8Array
 }
 
-/** From the thread, one a ticket: what the disk gives back, where it is what was written. */
+/** From the thread, one a ticket: what the disk gives back. */
 export type TileReply =
-  | { readonly ticket: number; readonly bytes: ArrayBuffer | undefined }
-  | { readonly ticket: number; readonly failed: string }
+  { readonly ticket: number; readonly bytes: ArrayBuffer } | { readonly ticket: number; readonly failed: string }
 
 /**
  * Requests go first where they want the same core, and tiles still get a quarter of it: those of a busy second must not become those
@@ -41,15 +40,15 @@ function writeSynced(path: string, bytes: Uint8Array): void {
   }
 }
 
-/** Undefined where the file is longer or shorter. */
-function read(path: string, length: number): Buffer<ArrayBuffer> | undefined {
-  const bytes = Buffer.allocUnsafeSlow(length)
+/** All of a file, in memory that can be handed on. */
+function read(path: string): ArrayBuffer {
   const fd = openSync(path, 'r')
   try {
+    const bytes = Buffer.allocUnsafeSlow(fstatSync(fd).size)
     let done = 0
-    for (let got = -1; got !== 0 && done < length; done += got) got = readSync(fd, bytes, done, length - done, done)
-    const isWhole = done === length && readSync(fd, Buffer.alloc(1), 0, 1, length) === 0
-    return isWhole ? bytes : undefined
+    for (let got = -1; got !== 0 && done < bytes.length; done += got)
+      got = readSync(fd, bytes, done, bytes.length - done, done)
+    return done === bytes.length ? bytes.buffer : bytes.buffer.slice(0, done)
   } finally {
     closeSync(fd)
   }
@@ -57,10 +56,8 @@ function read(path: string, length: number): Buffer<ArrayBuffer> | undefined {
 
 function answer({ ticket, path, bytes }: TileToWrite): TileReply {
   try {
-    const written = new Uint8Array(bytes)
-    writeSynced(path, written)
-    const back = read(path, written.length)
-    return { ticket, bytes: back?.equals(written) === true ? back.buffer : undefined }
+    writeSynced(path, bytes)
+    return { ticket, bytes: read(path) }
   } catch (error) {
     return { ticket, failed: messageOf(error) }
   }
@@ -69,5 +66,5 @@ function answer({ ticket, path, bytes }: TileToWrite): TileReply {
 yieldToRequests()
 parentPort?.on('message', (tile: TileToWrite) => {
   const reply = answer(tile)
-  parentPort?.postMessage(reply, 'bytes' in reply && reply.bytes !== undefined ? [reply.bytes] : [])
+  parentPort?.postMessage(reply, 'bytes' in reply ? [reply.bytes] : [])
 })

@@ -5,13 +5,13 @@ import type { TileReply, TileToWrite } from './tile-writer-thread.ts'
 
 export interface TileWriter {
   /** As `writeBack` of Files. Rejects with an Error that says what the system said, and where the thread has ended. */
-  write(path: string, bytes: Buffer): Promise<Buffer | undefined>
+  write(path: string, bytes: Uint8Array): Promise<Buffer>
   /** Ends the thread; what is being written is left as it is. */
   close(): Promise<void>
 }
 
 interface Waiting {
-  readonly resolve: (back: Buffer | undefined) => void
+  readonly resolve: (back: Buffer) => void
   readonly reject: (error: Error) => void
 }
 
@@ -26,8 +26,9 @@ export function createTileWriter(): TileWriter {
     started.on('message', (reply: TileReply) => {
       const asker = waiting.get(reply.ticket)
       waiting.delete(reply.ticket)
+      if (waiting.size === 0) started.unref()
       if ('failed' in reply) asker?.reject(new Error(reply.failed))
-      else asker?.resolve(reply.bytes && Buffer.from(reply.bytes))
+      else asker?.resolve(Buffer.from(reply.bytes))
     })
     let why = 'the thread that writes tiles has ended'
     started.on('error', (error) => {
@@ -38,28 +39,20 @@ export function createTileWriter(): TileWriter {
       for (const { reject } of waiting.values()) reject(new Error(why))
       waiting.clear()
     })
-    // It keeps no gateway alive.
-    started.unref()
     return started
   }
   return {
     write(path, bytes) {
       ticket += 1
-      const own = ownMemory(bytes)
-      const message: TileToWrite = { ticket, path, bytes: own }
       thread ??= begin()
-      const written = new Promise<Buffer | undefined>((resolve, reject) => waiting.set(ticket, { resolve, reject }))
-      thread.postMessage(message, [own])
+      // Only while a tile is on its way does it keep the process alive.
+      thread.ref()
+      const written = new Promise<Buffer>((resolve, reject) => waiting.set(ticket, { resolve, reject }))
+      thread.postMessage({ ticket, path, bytes } satisfies TileToWrite)
       return written
     },
     async close() {
       await thread?.terminate()
     },
   }
-}
-
-/** Memory that holds these bytes and nothing else: a small Buffer is a piece of what others have pieces of. */
-function ownMemory({ buffer, byteOffset, byteLength }: Buffer): ArrayBuffer {
-  if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) return buffer
-  return new Uint8Array(buffer, byteOffset, byteLength).slice().buffer
 }

@@ -323,7 +323,8 @@ export class WriteAheadLog {
       tag: segment.tag,
     }
     const { bytes, chain } = batch.close(head)
-    await writeAll({ write: this.#files.writeThrough }, segment.fd, bytes, this.#position)
+    const through = { write: (...args: Parameters<Files['write']>) => this.#files.writeThrough(...args) }
+    await writeAll(through, segment.fd, bytes, this.#position)
     const offset = this.#position
     this.#position += bytes.length
     this.#chain = chain

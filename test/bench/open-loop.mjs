@@ -9,8 +9,7 @@ const END = Buffer.from('\r\n\r\n')
 const requests = readFileSync(process.argv[6], 'utf8')
   .split('\n')
   .map(
-    (token, n) =>
-      `GET /api/v2/beneficiaries/${n % 1000} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\n\r\n`,
+    (token, n) => `GET /api/v2/beneficiaries/${n % 1000} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\n\r\n`,
   )
 /** Seconds in which this process compiles itself: asked, and not counted. */
 const WARM_SECONDS = 1
