@@ -10,6 +10,7 @@ import { endLingering, resetConnection } from './connection.ts'
 import type { BodySink, DownstreamLimits, TunnelSink } from './downstream-sinks.ts'
 import { Request } from './request.ts'
 import { Response } from './response.ts'
+import type { SharedRead } from './shared-read.ts'
 
 const HEAD_END = Buffer.from('\r\n\r\n', 'latin1')
 /** Bytes that wait while an exchange is open (the next requests, or a body that nobody reads yet); more pauses the caller. */
@@ -66,12 +67,17 @@ export class Downstream {
   #requests = 0
   #peer: string | undefined
 
-  constructor(socket: Duplex, isCanary: boolean, events: DownstreamEvents) {
+  constructor(socket: Duplex, isCanary: boolean, events: DownstreamEvents, read?: SharedRead) {
     this.socket = socket
     this.isCanary = isCanary
     this.#events = events
     this.since = events.now()
-    socket.on('data', this.#onData)
+    if (read === undefined) socket.on('data', this.#onData)
+    else {
+      read.take = this.#onLent
+      // Nobody listens for data: its end is told all the same.
+      socket.resume()
+    }
     socket.on('end', this.#onEnd)
     socket.on('close', this.#onClose)
     // A connection that fails closes.
@@ -168,6 +174,13 @@ export class Downstream {
     else this.#keep(chunk)
   }
 
+  /** Bytes in memory that is the next read's: nearly always a whole head, of which nothing is kept. */
+  readonly #onLent = (chunk: Buffer): void => {
+    const isAwaited = this.phase !== 'ending' && this.exchange === undefined && this.#unread === undefined
+    if (isAwaited && this.#tunnel === undefined) this.#takeHead(chunk, true)
+    else this.#onData(Buffer.from(chunk))
+  }
+
   #keep(chunk: Buffer): void {
     this.#unread = this.#joined(chunk)
     if (this.#unread.length > UNREAD_MAX) this.socket.pause()
@@ -198,7 +211,8 @@ export class Downstream {
     else if (this.#request?.isComplete === true) sink?.onEnd()
   }
 
-  #takeHead(bytes: Buffer): void {
+  /** `isLent`: what is kept of the bytes is copied. */
+  #takeHead(bytes: Buffer, isLent = false): void {
     this.#unread = undefined
     const at = afterEmptyLines(bytes)
     const end = bytes.indexOf(HEAD_END, Math.max(at, this.#searched - 3))
@@ -209,7 +223,7 @@ export class Downstream {
     } else if (length > headerBytesMax) {
       this.#refuse(431, 'The header section is larger than this gateway takes.')
     } else if (end === -1) {
-      this.#awaitHead(bytes, at)
+      this.#awaitHead(isLent ? Buffer.from(bytes) : bytes, at)
     } else {
       this.#searched = 0
       const head = parseRequestHead(bytes.toString('latin1', at, end + 2))
@@ -217,7 +231,10 @@ export class Downstream {
         this.#refuse(400, head.malformed)
         return
       }
-      if (end + 4 < bytes.length) this.#unread = bytes.subarray(end + 4)
+      if (end + 4 < bytes.length) {
+        const rest = bytes.subarray(end + 4)
+        this.#unread = isLent ? Buffer.from(rest) : rest
+      }
       const framing = requestFraming(head)
       const hasBody = framing === 'chunked' || (typeof framing === 'number' && framing > 0)
       this.#begin(new Request(head, framing, hasBody ? new BodyReader(framing, this.#onBody) : undefined))

@@ -10,6 +10,7 @@ import { Downstream, type DownstreamEvents } from './downstream.ts'
 import type { DownstreamLimits } from './downstream-sinks.ts'
 import type { Gateway } from './gateway.ts'
 import { handleRequest } from './handle-request.ts'
+import { shareReads, type SharedRead } from './shared-read.ts'
 import { refuseUnparsed } from './unparsed.ts'
 
 export interface ServerLimits extends ConnectionLimits, DownstreamLimits {
@@ -108,9 +109,12 @@ export class GatewayServer {
   #createListener(secure: tls.TlsOptions | undefined): net.Server {
     // Half-open: the caller's end must not take the answer of a connection that we are ending.
     if (secure === undefined) {
-      return net.createServer({ noDelay: true, allowHalfOpen: true }, (socket) => {
+      return net.createServer({ noDelay: true, allowHalfOpen: true }, (accepted) => {
+        const read = shareReads(accepted)
+        const socket = read?.socket ?? accepted
         const who = this.canaries.look(socket)
-        if (who === 'caller' ? this.#mayEnter(socket) : this.#letIn(socket, who)) this.accept(socket, who === 'ours')
+        if (who === 'caller' ? this.#mayEnter(socket) : this.#letIn(socket, who))
+          this.accept(socket, who === 'ours', read)
       })
     }
     // But not before a handshake is over: whoever goes then would hold its place until its time is over.
@@ -202,14 +206,14 @@ export class GatewayServer {
     return remoteAddress === '' && typeof this.#listener.address() !== 'string'
   }
 
-  /** Requests may come; `isCanary`: the other end is ours, and what comes by it is never traffic. */
-  accept(socket: Duplex, isCanary = false): void {
+  /** Requests may come; `isCanary`: the other end is ours, and what comes by it is never traffic. `read`: its bytes are lent. */
+  accept(socket: Duplex, isCanary = false, read?: SharedRead): void {
     if (!isCanary && this.#isNobodys(socket)) {
       socket.on('error', () => undefined)
       socket.destroy()
       return
     }
-    this.#connections.add(new Downstream(socket, isCanary, this.#events))
+    this.#connections.add(new Downstream(socket, isCanary, this.#events, read))
   }
 
   /** Ends the connections on which nothing is open. */

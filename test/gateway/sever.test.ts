@@ -9,6 +9,7 @@ import { field, problemOf, type RawClient } from '../support/raw-client.ts'
 import { turns, until, useRig, type Rig } from '../support/rig.ts'
 import { OK, startRawUpstream } from '../support/raw-upstream.ts'
 import { request, startDataPlane } from '../support/start-data-plane.ts'
+import { onAccepted } from '../support/accepted.ts'
 
 const start = useRig()
 const SSE = 'HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: one\n\n'
@@ -67,7 +68,7 @@ describe('a download that runs', () => {
   test('by a slow reader gives no more than what had left', async () => {
     const rig = await start({ routes: [{ path: '/record' }] }, () => undefined)
     let accepted: Socket | undefined
-    rig.plane.server.listener.once('connection', (socket: Socket) => {
+    onAccepted(rig.plane.server, (socket) => {
       accepted = socket
     })
     const client = await rig.plane.connect()

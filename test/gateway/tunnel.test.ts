@@ -1,5 +1,4 @@
 // A tunnel may carry anything: what lets safe methods alone pass refuses its handshake, and cuts it where it is open.
-import type net from 'node:net'
 import { describe, expect, test } from '@jest/globals'
 import { countCoreWaits } from '../support/core-waits.ts'
 import type { RawClient } from '../support/raw-client.ts'
@@ -7,6 +6,7 @@ import { OK, type Answer } from '../support/raw-upstream.ts'
 import { until, useRig, type Rig } from '../support/rig.ts'
 import { request } from '../support/start-data-plane.ts'
 import { frame, handshake, SWITCH, TEXT } from '../security/behaviours/websocket.ts'
+import { onAccepted } from '../support/accepted.ts'
 
 const start = useRig()
 const switching: Answer = ({ fields }) => (fields.some(([name]) => name === 'upgrade') ? SWITCH : OK)
@@ -101,7 +101,7 @@ describe('where the lease has run out', () => {
 test('the caller of a tunnel is probed by TCP: one that is gone without a word would hold both sides for ever', async () => {
   const rig = await start({ routes: [{ path: '/socket' }] }, switching)
   const probes: unknown[][] = []
-  rig.plane.server.listener.once('connection', (socket: net.Socket) => {
+  onAccepted(rig.plane.server, (socket) => {
     socket.setKeepAlive = (...wanted) => {
       probes.push(wanted)
       return socket

@@ -6,6 +6,7 @@ import { connectRaw, field } from '../support/raw-client.ts'
 import { fieldOf } from '../support/raw-upstream.ts'
 import { turns, until, useRig } from '../support/rig.ts'
 import { request } from '../support/start-data-plane.ts'
+import { onAccepted } from '../support/accepted.ts'
 
 const start = useRig()
 const ROUTES = [
@@ -389,7 +390,7 @@ describe('pipelined requests', () => {
     const release = Promise.withResolvers<Verification>()
     plane.verifier.answer = () => release.promise
     const sockets: Socket[] = []
-    plane.server.listener.on('connection', (socket: Socket) => void sockets.push(socket))
+    onAccepted(plane.server, (socket) => void sockets.push(socket))
     const client = await connectRaw(plane.port, true)
     client.write(`${POST}Authorization: Bearer a\r\nTransfer-Encoding: chunked\r\n\r\n`)
     await until(() => plane.gateway.inFlight.size === 1)

@@ -5,6 +5,7 @@ import { field, problemOf } from '../support/raw-client.ts'
 import { OK } from '../support/raw-upstream.ts'
 import { turns, until, useRig } from '../support/rig.ts'
 import { LIMITS, request, type DataPlane } from '../support/start-data-plane.ts'
+import { onAccepted } from '../support/accepted.ts'
 
 const start = useRig()
 const ROUTES = [{ path: '/open', methods: ['GET', 'POST'] }, { path: '/open/{rest*}' }] as const
@@ -161,7 +162,7 @@ describe('a body', () => {
       settings: { bodyBytesMax: 2 * size },
     })
     let accepted: net.Socket | undefined
-    plane.server.listener.once('connection', (socket: net.Socket) => (accepted = socket))
+    onAccepted(plane.server, (socket) => (accepted = socket))
     const client = await plane.connect()
     client.write(request('POST', '/open', { 'Content-Length': String(size) }))
     client.write(Buffer.alloc(size - 1_000, 'x'))
