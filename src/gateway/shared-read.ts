@@ -1,5 +1,6 @@
 // Accepted connections of a thread are read into one buffer. Node makes 64 KiB of memory for each read of a socket, of which a request
-// takes less than one, and offers `onread` for sockets that it opens alone; so the connection is taken out of the socket that it came in.
+// takes less than one, and offers `onread` for sockets that it opens alone; so the connection is taken out of the socket that it came in
+// (docs/decisions/0026).
 import net from 'node:net'
 
 const READ_BYTES = 65_536
