@@ -93,5 +93,14 @@ clearTimeout(late)
 failures += asked - came
 const sorted = latencies.subarray(0, counted).sort()
 const at = (share) => sorted[Math.min(counted - 1, Math.floor(counted * share))] ?? NaN
-console.log(JSON.stringify({ answered: counted, asked, failures, p50: at(0.5), p99: at(0.99), p999: at(0.999) }))
+console.log(
+  JSON.stringify({
+    answered: counted,
+    asked: latencies.length,
+    failures,
+    p50: at(0.5),
+    p99: at(0.99),
+    p999: at(0.999),
+  }),
+)
 process.exit(0)
