@@ -1,5 +1,5 @@
 // `npm run bench:audit`: what the trail costs and how fast it is, on this machine's disk. Usage: npm run bench:audit -- [--seconds 5] [--dir DIR]
-// One thread writes, as a data-plane worker does; another seals, as the main thread does. Each fdatasync is counted. Exits 1 where a
+// One thread writes, as a data-plane worker does; another seals, as the main thread does. Each commit is counted. Exits 1 where a
 // figure misses its target by more than 10 %.
 import { closeSync, fdatasyncSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs'
 import os from 'node:os'
@@ -71,7 +71,7 @@ function measureDisk(): { p50: number; p99: number } {
 interface Run {
   readonly log: WriteAheadLog
   readonly recorder: Recorder
-  readonly syncs: () => number
+  readonly commits: () => number
   readonly dir: string
   end(): Promise<{ size: number; slowestMs: number }>
 }
@@ -87,11 +87,11 @@ async function openRun(name: string): Promise<Run> {
       worker.once('error', reject)
     })
   await next()
-  let syncs = 0
+  let commits = 0
   const files: Files = {
     ...nodeFiles,
     writeThrough: (fd, bytes, position) => {
-      syncs += 1
+      commits += 1
       return nodeFiles.writeThrough(fd, bytes, position)
     },
   }
@@ -116,7 +116,7 @@ async function openRun(name: string): Promise<Run> {
     log,
     recorder,
     dir,
-    syncs: () => syncs,
+    commits: () => commits,
     async end() {
       await log.close()
       const ended = next()
@@ -130,7 +130,7 @@ async function openRun(name: string): Promise<Run> {
 async function measureRate(): Promise<{
   rate: number
   cores: number
-  perSync: number
+  perCommit: number
   checkpointMs: number
   dir: string
   size: number
@@ -154,7 +154,7 @@ async function measureRate(): Promise<{
   return {
     rate: (count / elapsedMs) * 1_000,
     cores: (used.user + used.system) / 1_000 / elapsedMs,
-    perSync: count / run.syncs(),
+    perCommit: count / run.commits(),
     checkpointMs: slowestMs,
     dir: run.dir,
     size,
@@ -204,15 +204,15 @@ try {
   console.log(`one fdatasync of this disk: p50 ${disk.p50.toFixed(2)} ms, p99 ${disk.p99.toFixed(2)} ms`)
   const rate = await measureRate()
   console.log(
-    `${rate.size} records, ${rate.perSync.toFixed(0)} for each fdatasync, ${rate.cores.toFixed(2)} cores in all threads`,
+    `${rate.size} records, ${rate.perCommit.toFixed(0)} for each commit, ${rate.cores.toFixed(2)} cores in all threads`,
   )
   const idle = await measurePace(undefined)
   const run = await openRun('pace')
   const paced = await measurePace(run.recorder)
-  const perSync = paced.waits.length / run.syncs()
+  const perCommit = paced.waits.length / run.commits()
   const pacedEnd = await run.end()
   console.log(
-    `at 2,000 a second: ${perSync.toFixed(1)} records for each fdatasync, wait p50 ${percentile(paced.waits, 0.5).toFixed(2)} ms`,
+    `at 2,000 a second: ${perCommit.toFixed(1)} records for each commit, wait p50 ${percentile(paced.waits, 0.5).toFixed(2)} ms`,
   )
   const busy = await openRun('busy')
   await measurePace(busy.recorder, 10)
