@@ -1,4 +1,4 @@
-// Tiles are written by a thread of their own: a file is six calls, each of which would pass through a file thread and wake this one.
+// Tiles are written by a thread of their own: a file is eight calls, each of which would pass through a file thread and wake this one.
 import { extname } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import type { TileReply, TileToWrite } from './tile-writer-thread.ts'

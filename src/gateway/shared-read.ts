@@ -13,7 +13,7 @@ export interface SharedRead {
   take: (bytes: Buffer) => void
 }
 
-/** Undocumented, and the same since Node 0.10; `handle` of a socket's options is documented for sockets that are bound. */
+/** Undocumented; `handle` of a socket's options is documented for sockets that are bound. */
 interface WithHandle {
   _handle?: net.BoundSocket | null
 }

@@ -207,6 +207,23 @@ describe('the log', () => {
     expect(seen).toEqual(['zeros 65536', 'sync segment', 'sync directory', 'block at 0'])
   })
 
+  test('waits behind one piece of a new segment, not behind all: each is synced before the next is written', async () => {
+    const seen: string[] = []
+    const files: Files = {
+      ...nodeFiles,
+      write: (fd, bytes, position) => {
+        seen.push(`zeros ${bytes.length}`)
+        return nodeFiles.write(fd, bytes, position)
+      },
+      datasync: (fd) => {
+        seen.push('synced')
+        return nodeFiles.datasync(fd)
+      },
+    }
+    await openLog(createPlace(), { files, preallocateBytes: 1 << 19 })
+    expect(seen).toEqual(['zeros 262144', 'synced', 'zeros 262144', 'synced'])
+  })
+
   test('goes through to the disk by itself: nothing syncs it afterwards', async () => {
     const flagsOf = (fd: number): number =>
       parseInt(/^flags:\s+([0-7]+)$/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8'))?.[1] ?? '', 8)
