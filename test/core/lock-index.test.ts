@@ -97,7 +97,7 @@ describe('with the index', () => {
   })
 })
 
-test('with 10,000 active locks of mixed scope a check takes under 2 microseconds', () => {
+test('a check of 10,000 active locks of mixed scope costs little more than one of 70', () => {
   const mixed = (index: number): LockScope => {
     const name = person('x', index)
     const all: readonly LockScope[] = [
@@ -111,8 +111,11 @@ test('with 10,000 active locks of mixed scope a check takes under 2 microseconds
     ]
     return all[index % all.length] ?? { all: true }
   }
-  const list = Array.from({ length: 10_000 }, (_, index) => aLock({ id: `lock-${index}`, scope: mixed(index) }))
-  const table = compileTable({ epoch: 1, locks: list, revocations: [] }, ROUTES, compile)
+  const tableOf = (count: number) => {
+    const list = Array.from({ length: count }, (_, index) => aLock({ id: `lock-${index}`, scope: mixed(index) }))
+    return compileTable({ epoch: 1, locks: list, revocations: [] }, ROUTES, compile)
+  }
+  const [few, many] = [tableOf(70), tableOf(10_000)]
   const ask: LockTarget = {
     route: ROUTES[0] ?? aRoute('/'),
     method: 'GET',
@@ -123,18 +126,22 @@ test('with 10,000 active locks of mixed scope a check takes under 2 microseconds
     clients: ['app'],
     subjects: [person('s', 1)],
   }
-  // The best of many short batches: what other work on this machine takes is in the others.
-  let best = Infinity
-  for (let batch = 0; batch < 60; batch++) {
+  const batch = (table: typeof few): number => {
     const started = performance.now()
     for (let count = 0; count < 1000; count++)
       if (findLocks(table, ask, NOON) !== undefined) throw new Error('it is free')
-    best = Math.min(best, performance.now() - started)
+    return performance.now() - started
   }
-  // Milliseconds of a thousand are microseconds of one.
-  expect(best).toBeLessThan(2)
+  // The best of many short batches in turn: what other work on this machine takes is in the others. How fast the machine is
+  // stands in both; `npm run bench:freeze` holds the promise of 2 us.
+  const best = { few: Infinity, many: Infinity }
+  for (let round = 0; round < 60; round++) {
+    best.few = Math.min(best.few, batch(few))
+    best.many = Math.min(best.many, batch(many))
+  }
+  expect(best.many / best.few).toBeLessThan(3)
   for (const index of [0, 1, 2, 3, 4, 6])
-    expect(findLocks(table, { ...ask, ...hit(mixed(index)) }, NOON)?.denying?.id).toBe(`lock-${index}`)
+    expect(findLocks(many, { ...ask, ...hit(mixed(index)) }, NOON)?.denying?.id).toBe(`lock-${index}`)
 })
 
 /** What a request would have to be for the scope to reach it. */
