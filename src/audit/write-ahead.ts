@@ -1,5 +1,6 @@
 // One thread's write-ahead log: entries are queued at once and made durable by group commits, one synchronous write (O_DSYNC) each.
 import { randomBytes } from 'node:crypto'
+import { CommitPace } from './commit-pace.ts'
 import { type Files, messageOf, nodeFiles, writeAll } from './files.ts'
 import type { Hash } from './merkle.ts'
 import type { OnDurable } from '../ports/audit-trail.ts'
@@ -65,7 +66,6 @@ export class AuditUnavailable extends Error {
 const BATCH_BYTES_MAX = 1 << 20
 /** So many bytes are committed whether somebody waits for them or not. */
 const GATHERED_BYTES_MAX = 256 << 10
-const REST_MS_MAX = 5
 /** A commit that takes longer may be one that hangs. */
 const SLOW_MS = 250
 const BUFFER_BYTES = 64 << 10
@@ -88,14 +88,10 @@ export class WriteAheadLog {
   #isProbing = false
   #position = 0
   readonly #supply: SegmentSupply
+  readonly #pace: CommitPace
   #isRetry = false
   #problem: string | undefined
-  #failedAt = 0
   #commitSince: number | undefined
-  #commit: Promise<void> | undefined
-  #isScheduled = false
-  #gathering: ReturnType<typeof setTimeout> | undefined
-  #restMs = 0
   #isClosed = false
 
   constructor(options: WriteAheadOptions) {
@@ -112,6 +108,14 @@ export class WriteAheadLog {
       writer: options.writer,
       segmentBytes: this.#segmentBytes,
       mayGrow: options.mayGrow ?? (() => true),
+    })
+    this.#pace = new CommitPace({
+      now: options.now,
+      lingerMs: options.lingerMs ?? 1,
+      gatherMs: options.gatherMs ?? 20,
+      retryAfterMs: options.retryAfterMs ?? 250,
+      commit: () => this.#commit(),
+      demand: () => this.#demand(),
     })
   }
 
@@ -149,7 +153,7 @@ export class WriteAheadLog {
     this.#queuedBytes += bytes
     this.#ticket += 1
     batch.lastTicket = this.#ticket
-    this.#schedule()
+    this.#pace.schedule()
     return this.#ticket
   }
 
@@ -169,10 +173,10 @@ export class WriteAheadLog {
   /** Tells what `durable` would, without a promise: later than in this call, and once. */
   onDurable(ticket: number, told: OnDurable): void {
     const batch = ticket <= this.#durableTicket ? undefined : this.#queue.find(({ lastTicket }) => lastTicket >= ticket)
-    const isGivenUp = this.#problem !== undefined && this.#commit === undefined && !this.#isScheduled
+    const isGivenUp = this.#problem !== undefined && !this.#pace.isUnderWay
     if (batch !== undefined && !isGivenUp) {
       batch.wait(told)
-      this.#schedule()
+      this.#pace.schedule()
       return
     }
     const isDurable = ticket <= this.#durableTicket
@@ -188,7 +192,7 @@ export class WriteAheadLog {
    */
   async probe(): Promise<boolean> {
     if (this.#isClosed || this.#isProbing || this.#isSlow()) return this.healthy
-    if (this.#commit === undefined) this.#supply.keepReady(this.#options.reserveSegments ?? 0)
+    if (this.#pace.current === undefined) this.#supply.keepReady(this.#options.reserveSegments ?? 0)
     const segment = this.#segment
     if (segment !== undefined && this.#problem === undefined) {
       this.#isProbing = true
@@ -196,11 +200,10 @@ export class WriteAheadLog {
       this.#isProbing = false
       if (identity === segment.identity || this.#segment !== segment) return this.healthy
       // Under load a commit is always on its way or rests: the next one writes elsewhere.
-      if (this.#commit === undefined) this.#fail(takenAway(segment))
+      if (this.#pace.current === undefined) this.#fail(takenAway(segment))
       else this.#taken = segment
     }
-    if (this.#commit !== undefined) return this.healthy
-    await (this.#commit ??= this.#runCommit())
+    if (this.#pace.current === undefined) await this.#pace.hurry()
     return this.healthy
   }
 
@@ -212,10 +215,10 @@ export class WriteAheadLog {
   /** Commits what is queued and closes the files. Rejects with an AuditUnavailable where something could not be written. */
   async close(): Promise<void> {
     this.#isClosed = true
-    clearTimeout(this.#gathering)
-    while (this.#commit !== undefined) await this.#commit
+    this.#pace.close()
+    while (this.#pace.current !== undefined) await this.#pace.current
     while (this.#queue.length > 0) {
-      await (this.#commit ??= this.#runCommit())
+      await this.#pace.hurry()
       if (this.#problem !== undefined) break
     }
     await this.#supply.discard()
@@ -227,7 +230,7 @@ export class WriteAheadLog {
   /** Makes the first segment ready. Never rejects: a log that cannot be written is unhealthy and says why. */
   async open(): Promise<void> {
     await this.#supply.open()
-    await this.#runCommit()
+    await this.#commit()
     if (this.#problem !== undefined) return
     this.#supply.keepReady(this.#options.reserveSegments ?? 0)
     await this.#supply.settled()
@@ -247,39 +250,16 @@ export class WriteAheadLog {
     return new AuditUnavailable(`the audit trail cannot be written: ${this.#problem ?? 'it is closed'}`)
   }
 
-  /**
-   * A commit begins after the entries of this turn of the event loop, unless one runs or rests: then it follows that. Where
-   * nobody waits for any of them they gather first.
-   */
-  #schedule(): void {
-    if (this.#isScheduled || this.#commit !== undefined) return
-    if (this.#problem !== undefined && this.#options.now() - this.#failedAt < (this.#options.retryAfterMs ?? 250))
-      return
-    if (!this.#isUrgent()) {
-      this.#gathering ??= setTimeout(this.#commitNext, this.#options.gatherMs ?? 20)
-      return
-    }
-    this.#isScheduled = true
-    setImmediate(this.#commitNext)
-  }
-
-  #isUrgent(): boolean {
-    if (this.#options.lingerMs === 0 || this.#queuedBytes >= GATHERED_BYTES_MAX) return true
-    return this.#queue.some((batch) => batch.isAwaited)
-  }
-
-  readonly #commitNext = (): void => {
-    this.#isScheduled = false
-    clearTimeout(this.#gathering)
-    this.#gathering = undefined
-    if (!this.#isClosed) this.#commit ??= this.#runCommit()
+  #demand(): 'none' | 'gathering' | 'urgent' {
+    if (this.#queue.length === 0) return 'none'
+    if (this.#options.lingerMs === 0 || this.#queuedBytes >= GATHERED_BYTES_MAX) return 'urgent'
+    return this.#queue.some((batch) => batch.isAwaited) ? 'urgent' : 'gathering'
   }
 
   /** Writes the oldest batch, or where none waits proves that a segment can be had. Never rejects. */
-  async #runCommit(): Promise<void> {
+  async #commit(): Promise<boolean> {
     const batch = this.#queue[0]
-    const startedMs = this.#options.now()
-    this.#commitSince = startedMs
+    this.#commitSince = this.#options.now()
     try {
       const segment = await this.#segmentFor(batch?.entriesBytes ?? 0)
       if (batch !== undefined) await this.#write(batch, segment)
@@ -288,28 +268,7 @@ export class WriteAheadLog {
       this.#fail(error)
     }
     this.#commitSince = undefined
-    this.#restMs = Math.min(REST_MS_MAX, this.#options.now() - startedMs)
-    this.#afterCommit()
-  }
-
-  #afterCommit(): void {
-    const lingerMs = this.#options.lingerMs ?? 1
-    if (this.#problem !== undefined || this.#isClosed || lingerMs === 0) {
-      this.#commit = undefined
-      if (this.#queue.length > 0 && !this.#isClosed) this.#schedule()
-      return
-    }
-    // `#commit` stays set while the log rests, so that nothing begins before the timer.
-    this.#commit = new Promise((resolve) => {
-      setTimeout(
-        () => {
-          this.#commit = undefined
-          resolve()
-          if (this.#queue.length > 0 && !this.#isClosed) this.#schedule()
-        },
-        Math.max(lingerMs, this.#restMs),
-      )
-    })
+    return this.#problem === undefined
   }
 
   async #write(batch: Batch, segment: OpenSegment): Promise<void> {
@@ -361,7 +320,6 @@ export class WriteAheadLog {
   /** What was queued stays queued, for a fresh segment: what the failed write left in this one is unknown. */
   #fail(error: unknown): void {
     this.#problem = messageOf(error)
-    this.#failedAt = this.#options.now()
     this.#isRetry = true
     const segment = this.#segment
     this.#segment = undefined
