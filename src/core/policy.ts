@@ -5,7 +5,7 @@ import type { Limit } from './time.ts'
 export type Posture = 'frozen' | 'read-only' | 'serve'
 
 /** Whether a response may leave before its record is durable. */
-type AuditDuty = 'strict' | 'best-effort' | 'off'
+export type AuditDuty = 'strict' | 'best-effort' | 'off'
 
 /**
  * What of a request is recorded beside who asked whom (Kubernetes' levels Request and RequestResponse): the values at named places,

@@ -2,19 +2,17 @@
 import { labelOf, type Denial } from '../../core/decision.ts'
 import type { Permit } from '../../core/permit.ts'
 import type { UpstreamCall, UpstreamFailure, UpstreamSink } from '../../ports/upstream-client.ts'
-import { committed, onCommitted } from '../commit.ts'
 import { CLIENT_CLOSED, type Exchange } from '../exchange.ts'
-import { PATIENCE, type Gateway } from '../gateway.ts'
+import type { Gateway } from '../gateway.ts'
 import { overtakenBy } from '../in-flight.ts'
 import { refusesWhenStale } from '../lock-view.ts'
 import { judgeOf, type JudgedResponse } from '../judged-response.ts'
+import { RelayRecord } from '../relay-record.ts'
 import { outgoingBody, type OutgoingBody } from '../request-body.ts'
 import { upstreamRequestOf } from '../upstream-request.ts'
 import type { Fields } from '../../http1/fields.ts'
 import { ResponseWriter } from '../response-writer.ts'
 import { Tunnel } from '../tunnel.ts'
-import { recordDecision } from './record.ts'
-import { appendOutcome } from './settle.ts'
 
 /** `done`: the response has left, or both sides have been cut. `stale`: the permit's epoch has passed, back to admit. */
 export type ForwardEnd = 'done' | 'stale' | Denial | UpstreamFailure
@@ -36,15 +34,11 @@ class Relay implements UpstreamSink {
   readonly #gateway: Gateway
   readonly #settled: Settled
   readonly #writer: ResponseWriter
-  readonly #trailMs: number
+  readonly #record: RelayRecord
   readonly #body: OutgoingBody | undefined
   /** Until the answer has been judged, where the route asks for it: it is held back whole. */
   #judge: JudgedResponse | undefined
   #finished = false
-  /** Whether the decision is durable, where the response waits for it: nothing leaves before. */
-  #decision: Promise<boolean> | undefined
-  /** The decision of a safe method is in the trail. */
-  #isTold = false
   #upstreamEnded = false
   #tunnel: Tunnel | undefined
 
@@ -53,7 +47,7 @@ class Relay implements UpstreamSink {
     this.#permit = permit
     this.#gateway = gateway
     this.#settled = settled
-    this.#trailMs = (gateway.settings.patience ?? PATIENCE).trailMs
+    this.#record = new RelayRecord(exchange, permit.route.policy.audit, gateway)
     this.#body = outgoingBody(exchange, {
       bytesMax: gateway.settings.bodyBytesMax,
       mayPass: () => this.#safely(() => this.#mayFlow()) ?? false,
@@ -104,7 +98,7 @@ class Relay implements UpstreamSink {
       this.#writer.takeHead(status, statusText, fields, length)
       if (this.#judge?.takeHead(status, fields, length) === false) return
       // What has come whole waits for its outcome's record, which says all that its decision's would.
-      if (!isWhole) this.#openWhenDecided()
+      if (!isWhole) this.#open()
     })
   }
 
@@ -159,7 +153,7 @@ class Relay implements UpstreamSink {
   readonly #release = (held: readonly Buffer[], isWhole: boolean): void => {
     this.#judge = undefined
     for (const chunk of held) this.#writer.takeData(chunk)
-    if (!isWhole && held.length > 0) this.#openWhenDecided()
+    if (!isWhole && held.length > 0) this.#open()
   }
 
   /** The whole of it was here before it was known that it may leave. */
@@ -173,7 +167,7 @@ class Relay implements UpstreamSink {
   /** Nothing of the answer has left. The trail tells that it was asked for, and that it was not given. */
   readonly #refuseAnswer = (denial: Denial): void => {
     if (this.#finished) return
-    this.#tellDecision()
+    this.#record.tellDecision()
     this.#finish(denial)
   }
 
@@ -194,53 +188,30 @@ class Relay implements UpstreamSink {
   }
 
   /** A safe method's decision is written now (an unsafe one's has been in record), and on a strict route waited for. */
-  #openWhenDecided(): void {
-    const exchange = this.#exchange
-    const duty = this.#permit.route.policy.audit
-    const ticket = this.#tellDecision()
-    if (duty !== 'strict' || !exchange.isSafe) {
-      this.#writer.open()
-      return
-    }
-    this.#decision = ticket === undefined ? Promise.resolve(false) : committed(this.#gateway, ticket, this.#trailMs)
-    void this.#decision.then((held) => {
-      this.#safely(() => {
-        if (!held) this.#abandon()
-        else if (!this.#upstreamEnded && this.#mayFlow() && this.#writer.open()) this.#exchange.call?.resume()
-      })
-    })
+  #open(): void {
+    if (this.#record.decide(this.#decided)) this.#writer.open()
   }
 
-  #tellDecision(): number | undefined {
-    const exchange = this.#exchange
-    if (!exchange.isSafe || this.#isTold || this.#permit.route.policy.audit === 'off') return undefined
-    this.#isTold = true
-    return recordDecision(exchange, this.#gateway)
+  readonly #decided = (held: boolean): void => {
+    this.#safely(() => {
+      if (!held) this.#abandon()
+      else if (!this.#upstreamEnded && this.#mayFlow() && this.#writer.open()) this.#exchange.call?.resume()
+    })
   }
 
   /** Every byte has come: the outcome is recorded, then the last byte leaves. */
   #complete(): void {
     this.#safely(() => {
       this.#exchange.bytesSent += this.#writer.heldBytes
-      // Appended before the decision is waited for, so that one commit may carry both.
-      const outcome = appendOutcome(this.#exchange, this.#gateway)
-      if (this.#decision !== undefined) {
-        const recorded = typeof outcome === 'boolean' ? outcome : committed(this.#gateway, outcome, this.#trailMs)
-        void this.#decision.then(() => recorded).then(this.#concludeLater)
-      } else if (typeof outcome === 'boolean') this.#conclude(outcome)
-      else onCommitted(this.#gateway, outcome, this.#trailMs, this.#concludeLater)
+      this.#record.conclude(this.#recorded)
     })
   }
 
-  readonly #concludeLater = (recorded: boolean): void => {
+  readonly #recorded = (held: boolean): void => {
     this.#safely(() => {
-      this.#conclude(recorded)
+      if (!held) this.#abandon()
+      else if (this.#mayFlow()) this.#endResponse()
     })
-  }
-
-  #conclude(recorded: boolean): void {
-    if (!recorded) this.#abandon()
-    else if (this.#mayFlow()) this.#endResponse()
   }
 
   #endResponse(): void {
@@ -302,7 +273,7 @@ class Relay implements UpstreamSink {
     const denial = overtakenBy(exchange)
     if (denial !== undefined && !response.headSent) {
       // A refusal's one record would hide that the upstream has been called: the decision that let it is told as well.
-      if (exchange.upstreamStartedMs !== undefined) this.#tellDecision()
+      if (exchange.upstreamStartedMs !== undefined) this.#record.tellDecision()
       this.#finish(denial)
       return
     }
