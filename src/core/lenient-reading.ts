@@ -58,9 +58,9 @@ export function readingsOf(path: string): readonly Reading[] | undefined {
   return [...readings.values()]
 }
 
-/** A text may hold a slash, but no line feed. */
+/** A text may hold a slash, but no line feed. No segment and one of nothing are two readings: the front page is the first. */
 function addReading(readings: Map<string, Reading>, reading: Reading): void {
-  const key = reading.segments.join('\n')
+  const key = reading.segments.map((text) => `${text}\n`).join('')
   if (!reading.isCut || !readings.has(key)) readings.set(key, reading)
 }
 

@@ -255,6 +255,13 @@ describe('an ordinary path is no near miss of its own route', () => {
     }
   })
 
+  test('a segment of nothing is the front page to whoever drops it', () => {
+    const front = gate(aRoute('/', { id: 'front' }), ALL)
+    for (const path of ['/%C2%AD', '/%E2%80%8B', '/%3F', '/%23x', '/%253Fx', '/%EF%BC%9F', '/;x', '/%20'])
+      expect([path, front(path)]).toEqual([path, 'near miss'])
+    expect(['/', '/x', '/~'].map((path) => front(path))).toEqual(['front', 'all', 'all'])
+  })
+
   test('a file of the name of an index passes where a route takes files, and is refused where that would hide a stricter one', () => {
     const files = aRoute('/files/{name}', { id: 'file' })
     const open = { ...files.policy, session: { level: 'optional', bind: [] } } as const
