@@ -98,10 +98,15 @@ function isItself(route: Route, parts: readonly Part[]): boolean {
   return segments.every((segment, at) => !('literal' in segment) || segment.literal === (parts[at] ?? ''))
 }
 
-/** Whether a path that fits `own` segment for segment may be read as the other: in another case, or with suffixes dropped. */
+/**
+ * Whether a path that fits `own` segment for segment may be read as the other: in another case, or with suffixes dropped. One
+ * that takes the rest counts where it is the more specific one for such a path: `/admin/{rest*}` beside `/{area}/{page}`.
+ */
 function isRival(own: readonly Part[], other: { readonly parts: readonly Part[]; readonly isWide: boolean }): boolean {
-  if (other.isWide || other.parts.length !== own.length) return false
-  return own.every((part, at) => {
+  const shared = own.slice(0, other.parts.length)
+  if (shared.length < other.parts.length || (shared.length < own.length && !other.isWide)) return false
+  if (other.isWide && shared.every((part, at) => part === other.parts[at])) return false
+  return shared.every((part, at) => {
     const literal = other.parts[at] ?? null
     return part === null || (literal !== null && stemOf(literal) === stemOf(part))
   })

@@ -164,6 +164,17 @@ describe('a lenient reading of a strict route, beside a catch-all', () => {
     expect(open('/public/%252e%252e')).toBe('near miss')
   })
 
+  test('a route of parameters is guarded from one that takes the rest of a narrower path', () => {
+    const areas = gate(aRoute('/admin/{rest*}', { id: 'admin' }), aRoute('/{area}/{page}', { id: 'page' }), ALL)
+    for (const path of ['/Admin/users', '/ADMIN/users', '/admin.json/users', '/admin;x/users'])
+      expect([path, areas(path)]).toEqual([path, 'near miss'])
+    expect(['/admin/users', '/About/Us', '/Administration/users'].map((path) => areas(path))).toEqual([
+      'admin',
+      'page',
+      'page',
+    ])
+  })
+
   test('another method of a lenient reading is a near miss too', () => {
     expect(strict('/FOO/BAR', 'POST')).toBe('near miss')
     expect(strict('/foo/bar', 'POST')).toBe('wrong method')
