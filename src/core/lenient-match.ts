@@ -1,6 +1,6 @@
 // Which routes a lenient reading of a path may come to: the most specific one, and those that suffixes and index files lead to.
 import { FORMATS } from './fold.ts'
-import type { Reading } from './lenient-reading.ts'
+import type { Cut, Reading } from './lenient-reading.ts'
 import type { Route } from './route.ts'
 
 /** Routes that are one to an upstream which folds all that can be folded. */
@@ -21,11 +21,10 @@ export interface LenientNode {
 /** A shape that a reading comes to, and by what. */
 export interface Reach {
   readonly shape: Shape
-  /** The path was cut where few upstreams cut. */
-  readonly isCut: boolean
+  readonly cut: Cut
   /** The name of an index file at the end was dropped. */
   readonly isIndex: boolean
-  /** A suffix was exchanged or added, or the site's own front page was meant. */
+  /** A suffix was exchanged or added, the site's own front page was meant, or a script's argument where a route knows a segment. */
   readonly isGuess: boolean
 }
 
@@ -55,7 +54,7 @@ interface Walk {
 }
 
 interface Step {
-  readonly isCut: boolean
+  readonly cut: Cut
   readonly isIndex: boolean
   readonly isGuess: boolean
   readonly skips: number
@@ -66,14 +65,14 @@ const SKIPS_MAX = 2
 /** A name with more dots has no literal before one of them. */
 const DOTS_MAX = 16
 
-export function reach(root: LenientNode, { segments, isCut }: Reading, isWide: boolean): readonly Reach[] {
+export function reach(root: LenientNode, { segments, cut }: Reading, isWide: boolean): readonly Reach[] {
   const walk: Walk = { texts: segments, root, isWide, found: [] }
-  step(walk, root, 0, { isCut, isIndex: false, isGuess: false, skips: 0 })
+  step(walk, root, 0, { cut, isIndex: false, isGuess: false, skips: 0 })
   return walk.found
 }
 
-function note({ found }: Walk, shape: Shape, { isCut, isIndex, isGuess }: Step): true {
-  found.push({ shape, isCut, isIndex, isGuess })
+function note({ found }: Walk, shape: Shape, { cut, isIndex, isGuess }: Step): true {
+  found.push({ shape, cut, isIndex, isGuess })
   return true
 }
 
@@ -123,7 +122,8 @@ function dropSuffixes(walk: Walk, node: LenientNode, at: number, by: Step): void
 
 /** A script takes what follows its name as an argument: `/export.php/x.css` is `/export.php` (PATH_INFO of CGI, suffixes of AEM). */
 function takePathInfo(walk: Walk, node: LenientNode, at: number, by: Step): void {
-  if (at + 1 < walk.texts.length && node.shape !== undefined) note(walk, node.shape, by)
+  if (at + 1 < walk.texts.length && node.shape !== undefined)
+    note(walk, node.shape, { ...by, isGuess: by.isGuess || !walk.isWide })
 }
 
 const INDEX = /^(?:index|default)(?:\.|$)/

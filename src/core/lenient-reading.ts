@@ -14,10 +14,13 @@ import {
 } from './fold.ts'
 import { decodeSegment } from './target.ts'
 
+/** How many upstreams would cut the path where it was cut: some at a `;`; few at a `&`, which names may well hold, or drop a plus. */
+const CUTS = ['by none', 'by some', 'by few'] as const
+export type Cut = (typeof CUTS)[number]
+
 export interface Reading {
   readonly segments: readonly string[]
-  /** Cut where few upstreams would cut (at `;` or `&`), and names may well hold it; or a plus was dropped. */
-  readonly isCut: boolean
+  readonly cut: Cut
 }
 
 // What is not in here differs in case, in a suffix and in a slash at the end at most.
@@ -37,7 +40,7 @@ export function plainTextOf(path: string): string | undefined {
 
 /** The one reading of such a text. */
 export function plainReadingOf(text: string): Reading {
-  return { segments: withoutSlash(fold(text)), isCut: false }
+  return { segments: withoutSlash(fold(text)), cut: 'by none' }
 }
 
 /** Every reading of a canonical path, or undefined where one of them has a dot segment or a control. */
@@ -45,14 +48,14 @@ export function readingsOf(path: string): readonly Reading[] | undefined {
   const readings = new Map<string, Reading>()
   const unfoldAgain = remembered(unfold)
   const cuts = layersOf(path.slice(1).split('/')).flatMap(cutsOf)
-  for (const { segments, isCut } of cuts) {
+  for (const { segments, cut } of cuts) {
     for (const split of segmentations(segments)) {
       const texts = split.map(unfoldAgain)
       if (splitAgain(texts).some(isTreacherous)) return undefined
-      for (const shape of shapesOf(texts, path.endsWith('/'))) addReading(readings, { segments: shape, isCut })
+      for (const shape of shapesOf(texts, path.endsWith('/'))) addReading(readings, { segments: shape, cut })
       // Pluses alone are blanks to some.
       if (texts.some((text) => PLUSES.test(text)))
-        addReading(readings, { segments: texts.map(bareOf).filter(isNamed), isCut: true })
+        addReading(readings, { segments: texts.map(bareOf).filter(isNamed), cut: 'by few' })
     }
   }
   return [...readings.values()]
@@ -61,7 +64,8 @@ export function readingsOf(path: string): readonly Reading[] | undefined {
 /** A text may hold a slash, but no line feed. No segment and one of nothing are two readings: the front page is the first. */
 function addReading(readings: Map<string, Reading>, reading: Reading): void {
   const key = reading.segments.map((text) => `${text}\n`).join('')
-  if (!reading.isCut || !readings.has(key)) readings.set(key, reading)
+  const known = readings.get(key)
+  if (known === undefined || CUTS.indexOf(reading.cut) < CUTS.indexOf(known.cut)) readings.set(key, reading)
 }
 
 function isNamed(text: string): boolean {
@@ -135,21 +139,22 @@ function layersOf(segments: readonly string[]): readonly (readonly string[])[] {
  * the first ` HTTP/1.1`.
  */
 function cutsOf(layer: readonly string[]): readonly Reading[] {
-  const cuts = [{ segments: layer, isCut: false }]
-  for (const { mark, isCut } of MARKS) {
+  const cuts: Reading[] = [{ segments: layer, cut: 'by none' }]
+  for (const { mark, cut } of MARKS) {
     const at = layer.findIndex((text) => mark.test(text))
-    if (at !== -1) cuts.push({ segments: [...layer.slice(0, at), ...endOf(layer[at] ?? '', mark)], isCut })
+    if (at !== -1) cuts.push({ segments: [...layer.slice(0, at), ...endOf(layer[at] ?? '', mark)], cut })
   }
   const version = layer.findIndex((text, at) => VERSION.test(text) && /^\d/.test(layer[at + 1] ?? ''))
   if (version !== -1)
-    cuts.push({ segments: [...layer.slice(0, version), ...endOf(layer[version] ?? '', VERSION)], isCut: false })
+    cuts.push({ segments: [...layer.slice(0, version), ...endOf(layer[version] ?? '', VERSION)], cut: 'by none' })
   return cuts
 }
 
 const MARKS = [
-  { mark: /[?#]/, isCut: false },
-  { mark: /[;&]/, isCut: true },
-]
+  { mark: /[?#]/, cut: 'by none' },
+  { mark: /;/, cut: 'by some' },
+  { mark: /&/, cut: 'by few' },
+] as const
 
 const VERSION = /\shttp$/i
 

@@ -119,8 +119,8 @@ function stemOf(text: string): string {
 
 // What is not in here is read by everybody as it is written.
 const SUSPICIOUS = /[A-Z%;+&(.]|:\$|\/(?:index|default)(?:\/|$)|.\/$/
-// What may change the number of segments without more than letters and a slash.
-const MOVES = /.\/$|\/(?:index|default)(?=[./]|$)/i
+// What may change the number of segments without more than letters, a slash, and the suffix of a script before what it is given.
+const MOVES = /.\/$|\/(?:index|default)(?=[./]|$)|\.[^/]*\/./i
 
 /**
  * Whether a lenient reading of a canonical `path` is another route's than `plain`, the one that `path` itself matched. Also
@@ -163,9 +163,10 @@ function isOfAnother(
 }
 
 /** A reading that few upstreams have is held against a path only where it could matter, so that names and files pass. */
-function counts({ shape, isCut, isIndex, isGuess }: Reach, isWide: boolean, plain: Route | undefined): boolean {
-  if (isCut && !isWide && !shape.endsLiteral) return false
-  if (isGuess || (isIndex && !isWide))
+function counts({ shape, cut, isIndex, isGuess }: Reach, isWide: boolean, plain: Route | undefined): boolean {
+  const isInName = cut !== 'by none' && !isWide && !shape.endsLiteral
+  if (isInName && cut === 'by few') return false
+  if (isGuess || isInName || (isIndex && !isWide))
     return plain === undefined || shape.routes.some((route) => isStricter(route, plain))
   return true
 }

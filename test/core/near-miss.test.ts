@@ -175,6 +175,32 @@ describe('a lenient reading of a strict route, beside a catch-all', () => {
     ])
   })
 
+  test('a route of parameters is guarded from a stricter one that is shorter, and names pass', () => {
+    const { policy } = aRoute('/')
+    const open = { ...policy, session: { level: 'none', bind: [] } } as const
+    for (const [other, expected] of [
+      [open, 'name'],
+      [policy, 'near miss'],
+    ] as const) {
+      const judge = gate(
+        { ...aRoute('/{a}/{b}/{c}', { id: 'name' }), policy: open },
+        { ...aRoute('/records/{id}', { id: 'record' }), policy: other },
+        { ...aRoute('/export', { id: 'export' }), policy: other },
+      )
+      for (const path of ['/records/7;/x', '/records/7;x/y', '/export.php/x/y', '/export.cgi/x/y'])
+        expect([path, judge(path)]).toEqual([path, expected])
+      for (const path of ['/records/R&D/logo', '/records/report.pdf/pages', '/files/v1.2/x', '/exports.d/x/y'])
+        expect([path, judge(path)]).toEqual([path, 'name'])
+    }
+  })
+
+  test('each mark at which some upstream ends a path ends it, whichever other stands before', () => {
+    const open = { ...ALL, policy: { ...ALL.policy, session: { level: 'none', bind: [] } } } as const
+    const amp = gate(aRoute('/r&d/{name}', { id: 'amp' }), aRoute('/foo/bar', { id: 'locked' }), open)
+    for (const path of ['/r&d/1;/x', '/;/foo/bar&x', '/;x/foo/bar&/y'])
+      expect([path, amp(path)]).toEqual([path, 'near miss'])
+  })
+
   test('another method of a lenient reading is a near miss too', () => {
     expect(strict('/FOO/BAR', 'POST')).toBe('near miss')
     expect(strict('/foo/bar', 'POST')).toBe('wrong method')
