@@ -125,9 +125,16 @@ const MOVES = /.\/$|\/(?:index|default)(?=[./]|$)|\.[^/]*\/./i
 /**
  * Whether a lenient reading of a canonical `path` is another route's than `plain`, the one that `path` itself matched. Also
  * true for what has no innocent reading: dot segments and controls that come to light after decoding (`..;` at Tomcat,
- * `..%20` at Windows, `%252e%252e`), and more layers of encoding than `LAYERS_MAX`.
+ * `..%20` at Windows, `%252e%252e`), and more layers of encoding than `LAYERS_MAX`. `isLocked`: by a lock in force, which makes
+ * any route the stricter one.
  */
-export function isNearMiss(guard: NearMissGuard, plain: Route | undefined, method: string, path: string): boolean {
+export function isNearMiss(
+  guard: NearMissGuard,
+  plain: Route | undefined,
+  method: string,
+  path: string,
+  isLocked: (route: Route) => boolean = BY_NONE,
+): boolean {
   const facts = plain === undefined ? NOT_FOUND : (guard.facts.get(plain) ?? NOT_FOUND)
   if (facts.only === path) return false
   if (!SUSPICIOUS.test(path)) {
@@ -136,8 +143,13 @@ export function isNearMiss(guard: NearMissGuard, plain: Route | undefined, metho
   const text = plainTextOf(path)
   if (text !== undefined && !facts.hasRivals && !MOVES.test(path)) return false
   const readings = text === undefined ? readingsOf(path) : [plainReadingOf(text)]
-  return readings === undefined || readings.some((reading) => isOfAnother(guard, facts, reading, { plain, method }))
+  return (
+    readings === undefined ||
+    readings.some((reading) => isOfAnother(guard, facts, reading, { plain, method, isLocked }))
+  )
 }
+
+const BY_NONE = (): boolean => false
 
 /** A path that no route takes may be read as any. */
 const NOT_FOUND: Facts = {
@@ -148,26 +160,28 @@ const NOT_FOUND: Facts = {
   params: { places: [], isProtected: false, folded: /$^/ },
 }
 
-function isOfAnother(
-  { root }: NearMissGuard,
-  { kin, isWide }: Facts,
-  reading: Reading,
-  { plain, method }: { readonly plain: Route | undefined; readonly method: string },
-): boolean {
+interface Asked {
+  readonly plain: Route | undefined
+  readonly method: string
+  readonly isLocked: (route: Route) => boolean
+}
+
+function isOfAnother({ root }: NearMissGuard, { kin, isWide }: Facts, reading: Reading, asked: Asked): boolean {
+  const { plain, method } = asked
   return reach(root, reading, isWide).some(
     (reached) =>
       !kin.has(reached.shape) &&
-      counts(reached, isWide, plain) &&
+      counts(reached, isWide, asked) &&
       (plain !== undefined || reached.shape.routes.some((route) => takes(route, method))),
   )
 }
 
 /** A reading that few upstreams have is held against a path only where it could matter, so that names and files pass. */
-function counts({ shape, cut, isIndex, isGuess }: Reach, isWide: boolean, plain: Route | undefined): boolean {
+function counts({ shape, cut, isIndex, isGuess }: Reach, isWide: boolean, { plain, isLocked }: Asked): boolean {
   const isInName = cut !== 'by none' && !isWide && !shape.endsLiteral
   if (isInName && cut === 'by few') return false
   if (isGuess || isInName || (isIndex && !isWide))
-    return plain === undefined || shape.routes.some((route) => isStricter(route, plain))
+    return plain === undefined || shape.routes.some((route) => isStricter(route, plain) || isLocked(route))
   return true
 }
 

@@ -70,6 +70,34 @@ describe('no spelling of a guarded path reaches the upstream', () => {
   })
 })
 
+describe('a lock in force makes any route the stricter one', () => {
+  test('files and front pages that mean a locked path are refused as long as it is locked', async () => {
+    const { plane, upstream } = await start({
+      routes: [
+        { id: 'front', path: '/' },
+        { id: 'export', path: '/export.csv' },
+        { id: 'list', path: '/files' },
+        { id: 'file', path: '/files/{name}' },
+        { id: 'rest', path: '/{rest*}' },
+      ],
+    })
+    const statuses = async (): Promise<readonly number[]> => {
+      const all: number[] = []
+      for (const path of ['/index.html', '/export.json', '/export', '/files/index.html', '/about'])
+        all.push((await plane.ask(request('GET', path))).status)
+      return all
+    }
+    expect(await statuses()).toEqual([200, 200, 200, 200, 200])
+    plane.lock({ routes: ['front', 'export', 'list'] })
+    expect(await statuses()).toEqual([404, 404, 404, 404, 200])
+    expect(upstream.requests.length).toBe(6)
+    plane.release()
+    expect(await statuses()).toEqual([200, 200, 200, 200, 200])
+    plane.lock({ all: true })
+    expect(await statuses()).toEqual([503, 503, 503, 503, 503])
+  })
+})
+
 describe('what was authorised is what was forwarded', () => {
   test.each([
     '/open',

@@ -89,16 +89,28 @@ function delay(exchange: Exchange, route: Route, gateway: Gateway): Promise<Deci
 }
 
 function takeRoute(exchange: Exchange, gateway: Gateway): Route | Denial {
-  const { routes, nearMisses } = gateway.settings
+  const { view, settings } = gateway
+  const { routes, nearMisses } = settings
   const path = exchange.target?.path ?? ''
   const match = matchRoute(routes, exchange.method, path)
   const plain = match === undefined || isWrongMethod(match) ? undefined : match.route
-  if (isNearMiss(nearMisses, plain, exchange.method, path)) return { denied: 'near-miss' }
+  const table = view.current
+  const held =
+    table !== undefined && hasLocks(table) ? (each: Route) => isHeld(exchange, each, table, gateway) : undefined
+  // Where its own route is locked as well, it is the lock that answers.
+  const isLocked = held && ((other: Route) => held(other) && (plain === undefined || !held(plain)))
+  if (isNearMiss(nearMisses, plain, exchange.method, path, isLocked)) return { denied: 'near-miss' }
   if (match === undefined) return { denied: 'no-route' }
   if (isWrongMethod(match)) return { denied: 'method-not-allowed', allow: match.allow }
   exchange.route = match.route
   exchange.params = match.params
   return match.route
+}
+
+/** Whether a lock in force would keep this request from a route that it may be read as. */
+function isHeld(exchange: Exchange, route: Route, table: CompiledTable, { clock }: Gateway): boolean {
+  const locks = findLocks(table, lockTargetOf(exchange, route), clock.now())
+  return (locks?.denying ?? locks?.undecided ?? locks?.stepUp) !== undefined
 }
 
 interface LockCheck {
