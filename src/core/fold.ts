@@ -65,10 +65,16 @@ export function fold(text: string): string {
 function foldToAscii(lower: string): string {
   return lower
     .normalize('NFKD')
-    .replaceAll(/[\u0300-\u036f]|\p{Default_Ignorable_Code_Point}/gu, '')
+    .replaceAll(UNSEEN, '')
     .replaceAll(LOOK_ALIKE, (char) => LOOK_ALIKES.get(char) ?? char)
+    .replaceAll(STRAY_MARKS, '')
     .replaceAll(/\p{Nd}/gu, digitOf)
 }
+
+/** Accents, marks that go with any script, and what has no form of its own: U+1806 is mapped to nothing by RFC 3454, B.1. */
+const UNSEEN = /[[\p{M}&&\p{Script=Inherited}]\p{Default_Ignorable_Code_Point}\p{Cf}\u1806]/gv
+/** Marks of some script on a letter of ours, or before it: who takes accents off takes them too. */
+const STRAY_MARKS = /(?<=[!-.0-~])\p{M}+|^\p{M}+(?=[!-.0-~])/gu
 
 const IS_DIGIT = /^\p{Nd}$/u
 
@@ -85,8 +91,10 @@ const INNOCENT = /^[[A-Za-z0-9\-._~!$'*,:=@\/ ][[\u0900-\u0dff]&&[\p{L}\p{M}]]]*
 
 /** Nothing in the decoded text folds to another sign, or is one at which a path is split, cut or decoded. */
 export function isInnocent(text: string): boolean {
-  return INNOCENT.test(text)
+  return INNOCENT.test(text) && !HAS_STRAY_MARK.test(text)
 }
+
+const HAS_STRAY_MARK = /[!-.0-~]\p{M}|(?:^|\/)\p{M}+[!-.0-~]/u
 
 /** A segment without its `;params` or NTFS stream, the space around it, and the dots at its end. Linear: a pattern would backtrack. */
 export function bareOf(text: string): string {
