@@ -32,6 +32,8 @@ export function overridesMethod(query: string, method: string): boolean {
         at === -1 ||
         !NAMES.has(
           plain(pair.slice(0, at))
+            // PHP ends a parameter's name at a NUL.
+            .replace(/\0.*$/s, '')
             .toLowerCase()
             .replaceAll(/[^a-z]/g, '-'),
         )
