@@ -26,8 +26,8 @@ const HOP_BY_HOP: ReadonlySet<string> = new Set([
 /**
  * Request fields that the gateway alone writes, or that make an upstream see another request than the one that was judged:
  * forwarding (oauth2-proxy CVE-2026-40575, Traefik CVE-2026-35051), URL and method overrides, httpoxy, and controls of
- * frameworks (Next.js CVE-2025-29927) and servers: gunicorn takes SCRIPT_NAME off the path, and Rack hands files to whoever
- * names a way (CVE-2025-61780). Compared as `spelledAlike` has them.
+ * frameworks (Next.js CVE-2025-29927) and servers: gunicorn takes SCRIPT_NAME off the path, Rack hands files to whoever
+ * names a way (CVE-2025-61780), and what runs behind Azure's front ends takes the URL from a field of theirs. Compared as `spelledAlike` has them.
  */
 const NEVER_FORWARDED: ReadonlySet<string> = new Set([
   'forwarded',
@@ -72,6 +72,8 @@ const NEVER_FORWARDED: ReadonlySet<string> = new Set([
   'request-uri',
   'x-request-uri',
   'x-request-path',
+  'x-ms-original-url',
+  'x-waws-unencoded-url',
   'uri',
   'url',
   'x-uri',

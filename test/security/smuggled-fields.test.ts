@@ -50,6 +50,7 @@ describe('a name that the gateway alone writes never comes from a caller', () =>
     // Rack CVE-2025-61780.
     ...['X-Sendfile-Type', 'X-Accel-Mapping', 'X-Accel-Redirect'],
     ...['X-Invoke-Path', 'X-Matched-Path', 'X-Replaced-Path', 'X-Http-Destinationurl'],
+    ...['X-MS-Original-URL', 'X-WAWS-Unencoded-URL'],
     ...['_method', 'Method-Override', 'HTTP-Method-Override', 'X-HTTP-Verb', 'X-Tunnel-Method'],
     ...['X-Forwarded', 'Forwarded-For', 'X-Forward-For', 'X-True-IP', 'Real-IP', 'Remote-Addr', 'X-Remote-Addr'],
     ...['CF-Connecting-IPv6', 'X-Azure-ClientIP', 'WL-Proxy-Client-IP', 'X-Scheme', 'Front-End-Https'],
