@@ -45,11 +45,14 @@ export interface Standing {
   readonly isInWal: (leaf: Hash) => boolean
 }
 
+/** In a name: it is no UTF-8, and the path with this in it leads nowhere, so that what lies behind would pass for gone. */
+const REPLACEMENT = '\ufffd'
+
 /** Paths of everything below the directory that is no directory, in no particular order. */
 function* walk(dir: string, below = ''): Generator<{ path: string; isFile: boolean }> {
   for (const entry of unlessGone(() => readdirSync(join(dir, below), { withFileTypes: true })) ?? []) {
     const path = below === '' ? entry.name : `${below}/${entry.name}`
-    if (entry.isDirectory()) yield* walk(dir, path)
+    if (entry.isDirectory() && !entry.name.includes(REPLACEMENT)) yield* walk(dir, path)
     else yield { path, isFile: entry.isFile() }
   }
 }
@@ -130,9 +133,10 @@ function isExpected(path: string): boolean {
 
 /** A checkpoint or key that was being written: cut short, it is nothing; whole, it must be a true one. */
 function verifyUnfinished({ dir, findings, isNote }: FilesPass, path: string): void {
-  const text = readFileSync(join(dir, path), 'utf8')
   const isKnown = ['checkpoint.tmp', 'vkey.tmp', `${MINIMUM_INDEX_FILE}.tmp`].includes(path)
-  if (isKnown && (!text.endsWith('\n') || isNote(text))) findings.warn(`${path}: left by an interrupted write`)
+  const text = isKnown ? readFileSync(join(dir, path), 'utf8') : undefined
+  if (text !== undefined && (!text.endsWith('\n') || isNote(text)))
+    findings.warn(`${path}: left by an interrupted write`)
   else findings.problem('this file does not belong to the trail', { file: path })
 }
 
