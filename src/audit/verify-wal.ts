@@ -1,5 +1,6 @@
 // The write-ahead logs of a trail that is open, or that a crash has left: every byte of every segment, and what of them is sealed.
-import type { Files } from './files.ts'
+import { relative } from 'node:path'
+import { codeOf, type Files } from './files.ts'
 import type { Findings } from './findings.ts'
 import { type Hash, leafHash } from './merkle.ts'
 import type { RecordSequence } from './record-sequence.ts'
@@ -49,8 +50,23 @@ async function readEntries(files: Files, dir: string, blocks: readonly SegmentBl
   return entries
 }
 
+/** What cannot be read is said, and is as if it were not there. */
+function saying(files: Files, dir: string, findings: Findings): Files {
+  const unless = <T>(none: T, path: string, reading: Promise<T>): Promise<T> =>
+    reading.catch((error: unknown) => {
+      findings.problem(`this cannot be read: ${codeOf(error)}`, { file: relative(dir, path) })
+      return none
+    })
+  return {
+    ...files,
+    read: (path) => unless(undefined, path, files.read(path)),
+    list: (path) => unless([], path, files.list(path)),
+  }
+}
+
 /** Checks all segments, and reads what they hold. */
-export async function verifyWal(files: Files, dir: string, findings: Findings): Promise<WalContents> {
+export async function verifyWal(system: Files, dir: string, findings: Findings): Promise<WalContents> {
+  const files = saying(system, dir, findings)
   const writers: WalEntry[][] = []
   const sealed = new Map<Hash, number>()
   for (const names of (await listSegments(files, dir)).values()) {

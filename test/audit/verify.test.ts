@@ -257,6 +257,26 @@ describe('a trail that a crash has left', () => {
     expect(await change(swap)).toBe(false)
   })
 
+  test('what cannot be read in its place is named, and the rest is judged', async () => {
+    const changes: [file: string, change: (dir: string) => void][] = [
+      ['wal/w1-2.wal', (dir) => mkdirSync(join(dir, 'wal/w1-2.wal'))],
+      [
+        'wal',
+        (dir) => {
+          rmSync(join(dir, 'wal'), { recursive: true })
+          writeFileSync(join(dir, 'wal'), '')
+        },
+      ],
+    ]
+    for (const [file, change] of changes) {
+      const copy = copyPlace(place)
+      change(copy.dir)
+      const verdict = await verifyTrail(copy.dir)
+      expect([verdict.size, verdict.problems[0]?.where.file]).toEqual([7, file])
+      expect(verdict.problems[0]?.what).toMatch(/^this cannot be read: E/)
+    }
+  })
+
   test('a segment missing in the middle is found', async () => {
     const other = createPlace()
     const sealer = await openTestSealer(other)
