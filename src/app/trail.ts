@@ -30,7 +30,9 @@ export interface Trail {
   readonly guard: Pick<TrailGuard, 'isLow' | 'freeBytes' | 'fullInSeconds'>
   /** Why the trail cannot be written or sealed. */
   readonly problems: () => readonly string[]
-  /** For the timer: seals what is durable, and looks whether the log can be written. */
+  /** A tick hangs, and with it whatever waits for one. */
+  readonly isStalled: () => boolean
+  /** For the timer: seals what is durable, and looks whether the log can be written. Hangs where the disk does, which `problems` says. */
   tick(): Promise<void>
 }
 
@@ -43,6 +45,9 @@ export interface TrailDeps {
 }
 
 const SEAL_REST_MS = 8
+/** A portion takes seconds on a slow disk. Told before the alarm of a checkpoint that is a minute old (dashboards/rules). */
+const STALLED_MS = 30_000
+const STALLED = 'the disk has not answered for half a minute: nothing is sealed'
 const UNWRITTEN = 'the gateway ended while the trail could not be written: what came since then may be missing'
 
 /** Opens the sealer first: it takes over what a crash has left in the write-ahead logs. */
@@ -96,6 +101,7 @@ export async function openTrail({ config, clock, logger, cleanUp, telemetry }: T
     ballast,
   )
   cleanUp.defer(() => closeTrail(log, sealer, tiles))
+  const patience = createPatience(sealer, clock)
   return {
     signer,
     gatewayName: signer.name,
@@ -104,12 +110,32 @@ export async function openTrail({ config, clock, logger, cleanUp, telemetry }: T
     guard,
     evidence: createEvidence({ config, sealer, trail: main, clock, logger }),
     problems: () =>
-      [log.problem, sealer.problem, ...guard.problems]
+      [log.problem, sealer.problem, patience.problem, ...guard.problems]
         .filter((problem) => problem !== undefined)
         .map((problem) => `audit trail: ${problem}`),
+    isStalled: () => patience.problem !== undefined,
     async tick() {
       main.tellLosses()
-      await Promise.all([guard.tick(), log.probe()])
+      await patience.during(Promise.all([guard.tick(), log.probe()]))
+    },
+  }
+}
+
+/** Says so where work on the trail does not come to its end, and for long no checkpoint has come of it: it may hang with the disk. */
+function createPatience(sealer: Pick<Sealer, 'size'>, clock: Clock) {
+  let last: { readonly size: number; readonly atMs: number } | undefined
+  const see = () => (last = { size: sealer.size, atMs: clock.monotonicMs() })
+  return {
+    async during(work: Promise<unknown>): Promise<void> {
+      see()
+      await work.finally(() => {
+        last = undefined
+      })
+    },
+    get problem() {
+      if (last === undefined) return undefined
+      const { atMs } = last.size === sealer.size ? last : see()
+      return clock.monotonicMs() - atMs > STALLED_MS ? STALLED : undefined
     },
   }
 }

@@ -99,7 +99,14 @@ export async function openWatches(parts: Parts): Promise<Watches> {
   })
   cleanUp.defer(every(THAW_EVERY_MS, () => thaws.look(), logger))
   cleanUp.defer(every(OBSERVE_EVERY_MS, () => parts.impact.look(), logger))
-  cleanUp.defer(every(SEAL_EVERY_MS, createTrailLook(parts), logger))
+  const tellTrail = createTrailLook(parts)
+  const tick = (): Promise<void> => parts.trail.tick().then(tellTrail)
+  cleanUp.defer(every(SEAL_EVERY_MS, tick, logger))
+  // By itself: where the disk hangs, so does a tick.
+  const tellStall = async (): Promise<void> => {
+    if (parts.trail.isStalled()) tellTrail()
+  }
+  cleanUp.defer(every(SEAL_EVERY_MS, tellStall, logger))
   const keeper = createTrailKeeper(parts)
   // Not waited for: after a long rest there may be hundreds of thousands of files to delete, and who starts must be able to lock.
   cleanUp.defer(every(RETENTION_EVERY_MS, () => keeper.look(), logger, 0))
@@ -144,12 +151,11 @@ async function lookAtConfig(watch: ConfigWatch, { logger, running }: Parts): Pro
   }
 }
 
-/** Seals, and says once in the log that the trail cannot be written, and once that it can again. */
-function createTrailLook({ trail, pool, logger, clock, running }: Parts): () => Promise<void> {
+/** Says once in the log that the trail cannot be written, and once that it can again; workers are told too. */
+function createTrailLook({ trail, pool, logger, clock, running }: Parts): () => void {
   let said = ''
   const noteUnwritten = createUnwrittenNote(running.config.store.dir)
-  return async () => {
-    await trail.tick()
+  return () => {
     // One thread's trouble is everybody's: a trail that cannot be sealed is none.
     pool?.setTrailProblem(trail.problems()[0])
     noteUnwritten(trail.main.healthy && (pool?.trailProblems ?? []).length === 0, clock.now())
