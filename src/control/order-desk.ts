@@ -14,6 +14,7 @@ import type { Proposal } from '../core/proposal.ts'
 import { isLocking, type Responder } from '../core/responder.ts'
 import { respondersOf } from '../core/roster.ts'
 import type { Route } from '../core/route.ts'
+import { thawState } from '../core/thaw.ts'
 import type { Instant } from '../core/time.ts'
 import type { Randomness } from '../ports/clock.ts'
 import type { ReleasePending } from '../ports/control-api.ts'
@@ -325,9 +326,13 @@ function refuse(desk: Desk, refusal: OrderRefusal, order: Pick<Signed, 'channel'
 
 async function freezeByFile(desk: Desk): Promise<void> {
   const { clock, randomness, logger } = desk.deps
-  if ([...desk.keeper.ledger.held.values()].some(({ lock }) => lock.source === 'freeze')) return
+  const now = clock.now()
+  // One that is being thawed, or has been, holds no more than one that was released.
+  const holds = ({ source, thaw }: Lock): boolean =>
+    source === 'freeze' && (thaw === undefined || thawState(thaw, now).is === 'frozen')
+  if ([...desk.keeper.ledger.held.values()].some(({ lock }) => holds(lock))) return
   const id = `freeze-${randomness.hex(8)}`
-  const landing = desk.keeper.land({ type: 'freeze', id, at: clock.now(), guard: guardNow(desk) }, id)
+  const landing = desk.keeper.land({ type: 'freeze', id, at: now, guard: guardNow(desk) }, id)
   logger.warn('FROZEN by a file named FREEZE: it takes a two-person release to open', {
     lock: id,
     epoch: landing.epoch,

@@ -201,6 +201,22 @@ describe('a thaw plan', () => {
     expect(await lock()).toBeUndefined()
   })
 
+  test.each([
+    ['while it runs', 1000],
+    ['once all is open', 86_400_000],
+  ])('of a FREEZE keeps no other FREEZE away %s', async (_when, afterMs) => {
+    const rig = await createRig()
+    await rig.desk.freezeByFile()
+    const [lock = ''] = rig.desk.ledger.held.keys()
+    const release = await rig.order(people.desk, { kind: 'release', locks: [lock], reason: 'mended', thaw: PLAN })
+    await rig.accept(people.lead, { kind: 'approve', release: 'id' in release ? release.id : '' })
+    rig.clock.advance(afterMs)
+    await rig.desk.freezeByFile()
+    await rig.desk.freezeByFile()
+    expect(rig.dataPlane.table?.locks).toMatchObject([{ id: lock }, { source: 'freeze', scope: { all: true } }])
+    expect(rig.dataPlane.table?.locks[1]).not.toHaveProperty('thaw')
+  })
+
   test('is ended by a metric above its number: the locks hold again, durably, and everybody is told', async () => {
     const { rig, app, watch, totals, asked, lock, lockNow } = await aThawingRig()
     const heard = listen(rig)
