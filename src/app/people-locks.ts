@@ -2,6 +2,7 @@
 // itself, or the session's end; else a suggestion that somebody signs.
 import { createHash, createPrivateKey, createPublicKey, sign } from 'node:crypto'
 import { readFileSync } from 'node:fs'
+import { createAddresses } from '../adapters/ipaddr/addresses.ts'
 import type { Config } from '../config/config.ts'
 import type { Suggestions } from '../control/suggestions.ts'
 import type { AnomalyRecord } from '../core/audit-record.ts'
@@ -9,6 +10,8 @@ import type { LockScope } from '../core/scope.ts'
 import type { Parts } from './parts.ts'
 
 type Hear = (anomaly: AnomalyRecord) => void
+
+const addresses = createAddresses()
 
 export function proposerOf(suggestions: Pick<Suggestions, 'propose'>): Hear {
   return (anomaly) => {
@@ -61,7 +64,13 @@ function isGrave({ answer }: AnomalyRecord): boolean {
 
 /** Once each. */
 function nameOf({ answer, session, client }: AnomalyRecord): string {
-  return `${answer}\0${session ?? client}`
+  return `${answer}\0${session ?? networkOf(client)}`
+}
+
+/** Who is found is counted by this network: whoever has an IPv6 address has all of its /64, and would leave a lock of the one behind. */
+function networkOf(client: string): string {
+  const counted = addresses.aggregate(client)
+  return counted.includes('/') ? counted : `${client}/32`
 }
 
 /** A token that is in many hands, or asks for strangers, is at an end; who read a honey subject is held. */
@@ -78,7 +87,7 @@ function orderOf(anomaly: AnomalyRecord, ttlMs: number, now: number): object {
 
 function scopeOf({ session, client }: AnomalyRecord): LockScope {
   if (session !== undefined) return { sessions: [session] }
-  return { cidrs: [client.includes(':') ? `${client}/128` : `${client}/32`] }
+  return { cidrs: [networkOf(client)] }
 }
 
 function encoded(value: object): string {
