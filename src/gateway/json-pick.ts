@@ -8,6 +8,8 @@ export interface Picked {
   readonly values: readonly string[]
   /** Whether nothing was missing: each place that the pointer names held a text or a whole number. */
   readonly isWhole: boolean
+  /** Something stands there, or in place of what it stands in, that is not taken and that some reader would take. */
+  readonly isOdd: boolean
 }
 
 export interface JsonPicked {
@@ -19,6 +21,8 @@ export interface JsonPicked {
 
 /** More values are not held for one pointer. */
 const VALUES_MAX = 10_000
+
+const INDEX = /^\d+$/
 
 const NOWHERE: readonly PointerNode[] = []
 
@@ -37,6 +41,7 @@ export class JsonPick implements JsonSink {
   readonly #reader: JsonReader
   readonly #values: string[][]
   readonly #isWhole: boolean[]
+  readonly #isOdd: boolean[]
   readonly #frames: Frame[] = []
   #next: readonly PointerNode[]
   #isAmbiguous = false
@@ -47,6 +52,7 @@ export class JsonPick implements JsonSink {
     this.#reader = new JsonReader(this, limits)
     this.#values = Array.from({ length: count }, () => [])
     this.#isWhole = Array.from({ length: count }, () => true)
+    this.#isOdd = Array.from({ length: count }, () => false)
     this.#next = [root]
   }
 
@@ -64,7 +70,11 @@ export class JsonPick implements JsonSink {
     if (problem !== undefined) return problem
     if (this.#isFull) return { problem: 'too-large', detail: `more than ${VALUES_MAX} values` }
     return {
-      picked: this.#values.map((values, index) => ({ values, isWhole: this.#isWhole[index] === true })),
+      picked: this.#values.map((values, index) => ({
+        values,
+        isWhole: this.#isWhole[index] === true,
+        isOdd: this.#isOdd[index] === true,
+      })),
       isAmbiguous: this.#isAmbiguous,
     }
   }
@@ -75,7 +85,11 @@ export class JsonPick implements JsonSink {
 
   onOpen(kind: 'object' | 'array'): void {
     const nodes = this.#takePlace()
-    for (const { ends } of nodes) this.#miss(ends)
+    for (const { ends, named } of nodes) {
+      this.#miss(ends)
+      this.#doubt(ends)
+      if (kind === 'array') this.#doubtMembers(named)
+    }
     const hasNames = nodes.some(({ named }) => named.size > 0)
     this.#frames.push({ nodes, isArray: kind === 'array', index: 0, seen: hasNames ? new Set() : undefined })
     this.#next = NOWHERE
@@ -99,6 +113,9 @@ export class JsonPick implements JsonSink {
       this.#miss(below)
       const value = kind === 'string' ? text : kind === 'number' ? wholeNumber(text) : undefined
       for (const index of ends) this.#take(index, value)
+      if (kind === 'literal') continue
+      this.#doubt(below)
+      if (value === undefined) this.#doubt(ends)
     }
   }
 
@@ -137,6 +154,19 @@ export class JsonPick implements JsonSink {
 
   #miss(indexes: readonly number[]): void {
     for (const index of indexes) this.#isWhole[index] = false
+  }
+
+  #doubt(indexes: readonly number[]): void {
+    for (const index of indexes) this.#isOdd[index] = true
+  }
+
+  /** Of a list where an object is meant: some take one of its elements for it. */
+  #doubtMembers(named: PointerNode['named']): void {
+    for (const [name, { ends, below }] of named) {
+      if (INDEX.test(name)) continue
+      this.#doubt(ends)
+      this.#doubt(below)
+    }
   }
 
   #missAll({ ends, below }: PointerNode): void {

@@ -41,13 +41,15 @@ const VALUES_MAX = 64
  */
 export function checkSources(exchange: Exchange, route: Route): Denial | undefined {
   if (overridesMethod(exchange.target?.query ?? '', exchange.method)) return OVERRIDDEN
-  const { sources, names, owners } = judgedBy(route)
+  const { sources, names, owners, counted } = judgedBy(route)
   if (sources.length === 0) return undefined
-  if (sources.some((source) => readSource(exchange, source).length > VALUES_MAX)) {
-    return { denied: 'malformed-request', detail: 'The request names too many records.' }
-  }
+  if (sources.some((source) => readSource(exchange, source).length > VALUES_MAX)) return TOO_MANY
+  if (hasUnread(exchange, counted)) return UNREAD
   if (owners.length > 0 && exchange.target?.query !== '' && isOverlaid(exchange, owners)) return AMBIGUOUS
-  if (names.length === 0) return undefined
+  return names.length === 0 ? undefined : checkQuery(exchange, names)
+}
+
+function checkQuery(exchange: Exchange, names: readonly string[]): Denial | undefined {
   if (exchange.isSafe && exchange.request.bodyLength !== 0) return SECOND_PARAMETERS
   return isPlainQuery(exchange, names) ? undefined : AMBIGUOUS
 }
@@ -58,6 +60,8 @@ interface Judged {
   readonly names: readonly string[]
   /** Parameters of the path that must be the session's own. */
   readonly owners: readonly string[]
+  /** Of those in the body the ones that need not be the session's own. */
+  readonly counted: readonly string[]
 }
 
 const judged = new WeakMap<Route, Judged>()
@@ -69,7 +73,9 @@ function judgedBy(route: Route): Judged {
     const { subjects, session } = route.policy
     const owned = [...session.bind.map((binding) => binding.source), ...(session.number ?? [])]
     const sources = [...subjects, ...owned]
-    known = { sources, names: namesIn('query', sources), owners: namesIn('param', owned) }
+    const bound = namesIn('body', owned)
+    const counted = namesIn('body', subjects).filter((name) => !bound.includes(name))
+    known = { sources, names: namesIn('query', sources), owners: namesIn('param', owned), counted }
     judged.set(route, known)
   }
   return known
@@ -89,6 +95,12 @@ function isOverlaid(exchange: Exchange, owners: readonly string[]): boolean {
   return false
 }
 
+function hasUnread({ body }: Exchange, names: readonly string[]): boolean {
+  return body !== undefined && names.some((name) => body.picked.get(name)?.isOdd === true)
+}
+
+const TOO_MANY: Denial = { denied: 'malformed-request', detail: 'The request names too many records.' }
+
 const AMBIGUOUS: Denial = {
   denied: 'malformed-target',
   detail: 'The query of the request target can be read in more than one way.',
@@ -98,6 +110,12 @@ const AMBIGUOUS: Denial = {
 const SECOND_PARAMETERS: Denial = {
   denied: 'malformed-request',
   detail: 'A body that could name other records than the query does.',
+}
+
+/** Who is locked would pass, and nobody would be counted: `7.0` is 7 to most, and `["7"]` to some. */
+const UNREAD: Denial = {
+  denied: 'malformed-request',
+  detail: 'The body names a record by something that is neither a text nor a whole number.',
 }
 
 const OVERRIDDEN: Denial = {

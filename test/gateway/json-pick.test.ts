@@ -49,49 +49,50 @@ describe('pointers', () => {
     ['/ ', '7'],
     ['/m~0n', '8'],
   ])('the example %s of RFC 6901', (at, value) => {
-    expect(one(DOCUMENT, at)).toEqual({ values: [value], isWhole: true, isAmbiguous: false })
+    expect(one(DOCUMENT, at)).toEqual({ values: [value], isWhole: true, isOdd: false, isAmbiguous: false })
   })
 })
 
 describe('what stands there', () => {
   test.each([
-    ['a text', '{"m":"x"}', '/m', ['x'], true],
-    ['a whole number', '{"m":17}', '/m', ['17'], true],
-    ['the root', '"x"', '', ['x'], true],
-    ['each element', '{"a":[{"m":"x"},{"m":"y"}]}', '/a/*/m', ['x', 'y'], true],
-    ['each text of a list', '{"a":["x","y"]}', '/a/*', ['x', 'y'], true],
-    ['each element of a list at the root', '[{"m":"x"},{"m":"y"}]', '/*/m', ['x', 'y'], true],
-    ['each member of a mapping', '{"a":{"k1":{"m":"x"},"k2":{"m":"y"}}}', '/a/*/m', ['x', 'y'], true],
-    ['nobody', '{"a":[]}', '/a/*/m', [], true],
-    ['an element without it', '{"a":[{"m":"x"},{"n":"y"}]}', '/a/*/m', ['x'], false],
-    ['an element that is no object', '{"a":[{"m":"x"},"y"]}', '/a/*/m', ['x'], false],
-    ['a list of lists', '{"a":[[{"m":"x"}]]}', '/a/*/m', [], false],
-    ['absent', '{"n":"x"}', '/m', [], false],
-    ['null', '{"m":null}', '/m', [], false],
-    ['true', '{"m":true}', '/m', [], false],
-    ['an object', '{"m":{}}', '/m', [], false],
-    ['a list in place of a text', '{"m":["x"]}', '/m', [], false],
-    ['a fraction', '{"m":1.0}', '/m', [], false],
-    ['an exponent', '{"m":1e2}', '/m', [], false],
-    ['a negative', '{"m":-1}', '/m', [], false],
-    ['a number that doubles cannot hold', '{"m":9007199254740993}', '/m', [], false],
-    ['a very long text', `{"m":"${'x'.repeat(5_000)}"}`, '/m', [], false],
-    ['another document', '"x"', '/m', [], false],
-    ['an empty text', '{"m":""}', '/m', [''], true],
-  ] as const)('%s', (_what, text, at, values, isWhole) => {
+    ['a text', '{"m":"x"}', '/m', ['x'], true, false],
+    ['a whole number', '{"m":17}', '/m', ['17'], true, false],
+    ['the root', '"x"', '', ['x'], true, false],
+    ['each element', '{"a":[{"m":"x"},{"m":"y"}]}', '/a/*/m', ['x', 'y'], true, false],
+    ['each text of a list', '{"a":["x","y"]}', '/a/*', ['x', 'y'], true, false],
+    ['each element of a list at the root', '[{"m":"x"},{"m":"y"}]', '/*/m', ['x', 'y'], true, false],
+    ['each member of a mapping', '{"a":{"k1":{"m":"x"},"k2":{"m":"y"}}}', '/a/*/m', ['x', 'y'], true, false],
+    ['nobody', '{"a":[]}', '/a/*/m', [], true, false],
+    ['an element without it', '{"a":[{"m":"x"},{"n":"y"}]}', '/a/*/m', ['x'], false, false],
+    ['an element that is no object', '{"a":[{"m":"x"},"y"]}', '/a/*/m', ['x'], false, true],
+    ['a list of lists', '{"a":[[{"m":"x"}]]}', '/a/*/m', [], false, true],
+    ['absent', '{"n":"x"}', '/m', [], false, false],
+    ['null', '{"m":null}', '/m', [], false, false],
+    ['true', '{"m":true}', '/m', [], false, false],
+    ['an object', '{"m":{}}', '/m', [], false, true],
+    ['a list in place of a text', '{"m":["x"]}', '/m', [], false, true],
+    ['a fraction', '{"m":1.0}', '/m', [], false, true],
+    ['an exponent', '{"m":1e2}', '/m', [], false, true],
+    ['a negative', '{"m":-1}', '/m', [], false, true],
+    ['a number that doubles cannot hold', '{"m":9007199254740993}', '/m', [], false, true],
+    ['a very long text', `{"m":"${'x'.repeat(5_000)}"}`, '/m', [], false, true],
+    ['another document', '"x"', '/m', [], false, true],
+    ['an empty text', '{"m":""}', '/m', [''], true, false],
+    ['a list in place of an object', '{"a":[{"m":"x"}]}', '/a/m', [], false, true],
+  ] as const)('%s', (_what, text, at, values, isWhole, isOdd) => {
     for (let cut = 0; cut <= Math.min(text.length, 60); cut++) {
       const result = pick(text, [at], cut)
-      expect(result).toEqual({ picked: [{ values, isWhole }], isAmbiguous: false })
+      expect(result).toEqual({ picked: [{ values, isWhole, isOdd }], isAmbiguous: false })
     }
   })
 
   test('several pointers at once, also one in another', () => {
     expect(pick('{"a":[{"m":"x","n":{"o":1}}],"z":"q"}', ['/a/*/m', '/a/0/n/o', '/z', '/a/*/n'])).toEqual({
       picked: [
-        { values: ['x'], isWhole: true },
-        { values: ['1'], isWhole: true },
-        { values: ['q'], isWhole: true },
-        { values: [], isWhole: false },
+        { values: ['x'], isWhole: true, isOdd: false },
+        { values: ['1'], isWhole: true, isOdd: false },
+        { values: ['q'], isWhole: true, isOdd: false },
+        { values: [], isWhole: false, isOdd: true },
       ],
       isAmbiguous: false,
     })
@@ -144,15 +145,27 @@ describe('what stands there', () => {
   })
 })
 
-function walk(document: unknown, tokens: readonly string[]): { values: string[]; isWhole: boolean } {
+interface Walked {
+  readonly values: readonly string[]
+  readonly isWhole: boolean
+  readonly isOdd: boolean
+}
+
+const missed = (isOdd: boolean): Walked => ({ values: [], isWhole: false, isOdd })
+
+function walk(document: unknown, tokens: readonly string[]): Walked {
   const [first, ...rest] = tokens
-  if (first === undefined) {
-    const isTaken = typeof document === 'string' || typeof document === 'number'
-    return isTaken ? { values: [String(document)], isWhole: true } : { values: [], isWhole: false }
-  }
-  if (typeof document !== 'object' || document === null) return { values: [], isWhole: false }
-  if (first !== '*' && !Object.hasOwn(document, first)) return { values: [], isWhole: false }
+  const isPlain = typeof document === 'string' || typeof document === 'number'
+  const isObject = typeof document === 'object' && document !== null
+  if (first === undefined)
+    return isPlain ? { values: [String(document)], isWhole: true, isOdd: false } : missed(isObject)
+  if (!isObject) return missed(isPlain)
+  if (first !== '*' && !Object.hasOwn(document, first)) return missed(Array.isArray(document) && !/^\d+$/.test(first))
   const entries: unknown[] = first === '*' ? Object.values(document) : [(document as Record<string, unknown>)[first]]
   const found = entries.map((each) => walk(each, rest))
-  return { values: found.flatMap(({ values }) => values), isWhole: found.every(({ isWhole }) => isWhole) }
+  return {
+    values: found.flatMap(({ values }) => values),
+    isWhole: found.every(({ isWhole }) => isWhole),
+    isOdd: found.some(({ isOdd }) => isOdd),
+  }
 }

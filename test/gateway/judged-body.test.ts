@@ -242,4 +242,23 @@ describe('limits and order', () => {
     expect((await ask(post('/find', '{"mobile":"9876543210"}'))).status).toBe(503)
     expect((await ask(post('/find', '{"mobile":"9876543211"}'))).status).toBe(200)
   })
+
+  test.each([
+    ['a number with a point', '{"mobile":9876543210.0}'],
+    ['an exponent', '{"mobile":987654321e1}'],
+    ['a text longer than is read', `{"mobile":"9876543210${' '.repeat(5_000)}"}`],
+    ['a list of one', '{"mobile":["9876543210"]}'],
+    ['an object', '{"mobile":{"number":"9876543210"}}'],
+  ])('whom a lock names does not pass it by %s', async (_what, body) => {
+    await plane.close()
+    plane = await startDataPlane({
+      upstream: upstream.port,
+      routes: [{ path: '/find', methods: ['POST'], subjects: [{ in: 'body', name: '/mobile' }], bodyBytesMax: 10_000 }],
+    })
+    plane.lock({ subjects: [plane.gateway.pseudonyms.of('subject', '9876543210')] })
+    const answer = await ask(post('/find', body))
+    expect([answer.status, problemOf(answer).detail]).toEqual([400, expect.stringContaining('neither a text')])
+    expect(upstream.seen).toBe(0)
+    expect((await ask(post('/find', '{"mobile":null}'))).status).toBe(200)
+  })
 })
