@@ -70,6 +70,8 @@ export function createPeopleDesk(deps: PeopleDeskDeps): PeopleDesk {
       const parsed = parseAnswer(payload, now)
       if ('problem' in parsed) return parsed
       const { anomaly, action, ttlMs, reason, jti } = parsed
+      if (by.retiredAt !== undefined && by.retiredAt <= now)
+        return { problem: `${by.name} has been retired`, isRole: true }
       if (!mayAnswer(by, action)) return { problem: `${by.role} may not ${action}`, isRole: true }
       if (seen.has(jti)) return { problem: 'this has been given before' }
       const found = deps.book.find(anomaly)

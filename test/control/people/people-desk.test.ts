@@ -60,6 +60,19 @@ describe('an answer', () => {
     expect(book.list(clock.now())).toHaveLength(1)
   })
 
+  test('of somebody who has been retired is none, from that instant on', () => {
+    const id = noted()
+    const leaver: Responder = { ...by('commander'), retiredAt: clock.now() + 1000 }
+    expect(desk.answer(answer(id, 'exempt'), leaver)).toMatchObject({ change: 'exempt' })
+    const another = noted()
+    clock.advance(1000)
+    expect(desk.answer(answer(another, 'exempt'), leaver)).toEqual({
+      problem: 'commander has been retired',
+      isRole: true,
+    })
+    expect([told.length, recorded.length, book.find(another)?.count]).toEqual([1, 1, 1])
+  })
+
   test('that snoozes hides what the same caller is found for, and nobody else, for as long as it says', () => {
     desk.answer(answer(noted(), 'snooze'), by('responder'))
     noted()
