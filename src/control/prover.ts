@@ -30,6 +30,8 @@ export type ProofView = NonNullable<OrderAccepted['proof']>
 /** A certificate before it is signed. */
 export interface ProvenEpoch {
   readonly epoch: number
+  /** Ids of what landed with it. */
+  readonly orders: readonly string[]
   readonly time: Instant
   readonly proofs: readonly CanaryProof[]
   /** What they came too late for. */
@@ -82,7 +84,7 @@ export function createProver(deps: ProverDeps): Prover {
     if (orders.length + locks.length === 0) return
     const proofs = shown.flatMap(({ canaries }) => canaries)
     const texts = shown.map(({ text }) => text)
-    keep(certificates, { epoch, time: clock.now(), proofs, residual: residualOf(shown), texts })
+    keep(certificates, { epoch, orders, time: clock.now(), proofs, residual: residualOf(shown), texts })
   }
   return {
     async prove(landed) {

@@ -160,6 +160,17 @@ describe('a certificate', () => {
     expect(verify(null, Buffer.from(bytes), server.publicKey, Buffer.from(body.signature, 'base64url'))).toBe(true)
   })
 
+  test('holds once a release of its lock is proposed and something is said about its incident', async () => {
+    const server = await createServerRig()
+    const lock = await server.rig.lockAll()
+    const before = await read(server, '/api/v1/certificates/1')
+    await server.rig.accept(desk, { kind: 'incident', incident: 'INC-7', action: 'open', reason: 'leak' })
+    await server.rig.order(lead, { kind: 'release', locks: [lock], reason: 'fixed' })
+    const { body } = await read(server, '/api/v1/certificates/1')
+    expect((body.orders as string[]).map(idOf)).toEqual([lock])
+    expect(body).toEqual(before.body)
+  })
+
   test.each(['0', '2', '-1', '1e3', '01x', '9'.repeat(30)])('of epoch %s is 404', async (epoch) => {
     const server = await createServerRig()
     await (

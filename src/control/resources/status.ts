@@ -67,16 +67,13 @@ function certificate(deps: ControlDeps): Answer {
       gateway: deps.gatewayName,
       key: Buffer.from(deps.signer.publicKeyRaw).toString('base64url'),
       ...ownPart(deps, proven),
-      orders: orderTexts(deps, fleet?.orders ?? ordersAt(deps, epoch)),
+      // Those that were proven: a proposal or a word about an incident is answered with the epoch that stands, too.
+      orders: orderTexts(deps, fleet?.orders ?? proven?.orders ?? []),
       ...(fleet === undefined ? {} : { fleet }),
     }
     const signature = Buffer.from(deps.signer.sign(Buffer.from(canonicalJson(unsigned)))).toString('base64url')
     sendJson(response, 200, { ...unsigned, signature } satisfies Certificate)
   }
-}
-
-function ordersAt({ desk }: ControlDeps, epoch: number): readonly string[] {
-  return [...desk.ledger.accepted].filter(([, at]) => at === epoch).map(([id]) => id)
 }
 
 /** As they were signed, so that whoever has the certificate can see what was ordered. */
