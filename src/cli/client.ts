@@ -66,13 +66,14 @@ export interface Client {
 
 /** `patienceMs`: how long an exchange may take (default: 5 s). */
 export function createClient(flags: ClientFlags, machine: Machine, printer: Printer, patienceMs?: number): Client {
-  const { env } = machine
-  const controls = parseControls(flags.control ?? [], env.PORTCULLIS_CONTROL)
-  const keyFile = flags.key ?? env.PORTCULLIS_KEY
-  const caFile = flags.ca ?? env.PORTCULLIS_CA
+  const controls = parseControls(flags.control ?? [], variable(machine, 'PORTCULLIS_CONTROL'))
+  const keyFile = flags.key ?? variable(machine, 'PORTCULLIS_KEY')
+  const caFile = flags.ca ?? variable(machine, 'PORTCULLIS_CA')
   const transport = createTransport(caFile === undefined ? undefined : readTextFile(caFile, '--ca'), patienceMs)
   const token =
-    flags.tokenFile === undefined ? env.PORTCULLIS_TOKEN : readTextFile(flags.tokenFile, '--token-file').trim()
+    flags.tokenFile === undefined
+      ? variable(machine, 'PORTCULLIS_TOKEN')
+      : readTextFile(flags.tokenFile, '--token-file').trim()
   let key: Promise<SigningKey> | undefined
   const readKey = (): Promise<SigningKey> => (key ??= readNamedKey(flags, machine))
   const moment = (): { now: number; uniqueId: string } => ({ now: machine.now(), uniqueId: machine.uniqueId() })
@@ -105,7 +106,7 @@ export function createClient(flags: ClientFlags, machine: Machine, printer: Prin
     transport,
     async sign(order) {
       const signingKey = await readKey()
-      const named = flags.fleet ?? env.PORTCULLIS_FLEET
+      const named = flags.fleet ?? variable(machine, 'PORTCULLIS_FLEET')
       const aud = named === undefined ? await fleetNames(transport, controls) : [named]
       return signOrder(signingKey, order, moment(), aud.length === 0 ? {} : { aud })
     },
@@ -117,9 +118,15 @@ export function createClient(flags: ClientFlags, machine: Machine, printer: Prin
   }
 }
 
+/** What the environment says: a variable that is set to nothing, as env files leave them behind, says nothing. */
+export function variable({ env }: Machine, name: string): string | undefined {
+  const value = env[name]
+  return value === '' ? undefined : value
+}
+
 /** The key that the flags or the environment name. Throws CommandFailure (2) where they name none. */
 export async function readNamedKey(flags: Pick<ClientFlags, 'key' | 'as'>, machine: Machine): Promise<SigningKey> {
-  const keyFile = flags.key ?? machine.env.PORTCULLIS_KEY
+  const keyFile = flags.key ?? variable(machine, 'PORTCULLIS_KEY')
   if (keyFile === undefined)
     throw usageFailure(
       'no key to sign with: name it with --key FILE or PORTCULLIS_KEY, or make one with portcullis keygen NAME',

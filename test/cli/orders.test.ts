@@ -41,6 +41,15 @@ describe('freeze', () => {
     expect(control.requests).toEqual(['GET /healthz', 'POST /api/v1/orders'])
   })
 
+  test('takes a variable that is set to nothing for one that is not set', async () => {
+    const names = ['CONTROL', 'KEY', 'CA', 'TOKEN', 'FLEET'].map((name) => [`PORTCULLIS_${name}`, ''])
+    const env = Object.fromEntries(names) as Readonly<Record<string, string>>
+    expect(await give(['freeze', '--reason', 'leak'], { env })).toMatchObject({ code: 0 })
+    expect(control.orders[0]?.claims).not.toHaveProperty('aud')
+    const { code, stderr } = await run(['freeze', '--reason', 'leak', '--control', control.url], { cwd, env })
+    expect([code, stderr]).toEqual([2, expect.stringContaining('no key to sign with')])
+  })
+
   test('gives the incident a name by the time in UTC where nobody has named it', async () => {
     const { stdout } = await give(['freeze', '--reason', 'leak', '--json'])
     expect(json(stdout).incident).toMatch(/^INC-\d{8}T\d{6}Z$/)

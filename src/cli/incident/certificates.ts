@@ -1,7 +1,7 @@
 // Certificates of an incident's locks: out of files that were kept, else from a gateway that still has them in memory.
 import { readFileSync } from 'node:fs'
 import { isFields, isNumber } from '../../core/message-shapes.ts'
-import { createClient, type ClientFlags } from '../client.ts'
+import { createClient, variable, type ClientFlags } from '../client.ts'
 import type { Context } from '../command.ts'
 import { usageFailure } from '../failure.ts'
 import { refusalLines } from '../refusal.ts'
@@ -18,7 +18,7 @@ export async function certificatesOf(
 ): Promise<readonly KeptCertificate[]> {
   const kept = (flags.certificate ?? []).map(readKept)
   const wanted = epochs.filter((epoch) => !kept.some((each) => each.epoch === epoch))
-  const isNamed = flags.control !== undefined || context.machine.env.PORTCULLIS_CONTROL !== undefined
+  const isNamed = flags.control !== undefined || variable(context.machine, 'PORTCULLIS_CONTROL') !== undefined
   return isNamed && wanted.length > 0 ? [...kept, ...(await fetched(wanted, flags, context))] : kept
 }
 
