@@ -15,16 +15,22 @@ beforeAll(async () => {
 })
 afterAll(() => gateway.close())
 
-/** What stands in each row when it has been drawn: as a terminal would show it, for the sequences that watch writes. */
-async function screen(): Promise<readonly string[]> {
+/** What is written to a terminal. */
+async function written(more: Readonly<Record<string, string>> = {}): Promise<string> {
   const command = `stty rows 24 cols 80; exec ${process.execPath} ${MAIN} watch --times 1`
-  const env = { ...process.env, PORTCULLIS_CONTROL: gateway.url, PORTCULLIS_TOKEN: 'read-token', NO_COLOR: '1' }
+  const access = { PORTCULLIS_CONTROL: gateway.url, PORTCULLIS_TOKEN: 'read-token' }
+  const env = { ...process.env, ...access, TERM: 'xterm', NO_COLOR: '1', ...more }
   const child = spawn('script', ['-qec', command, '/dev/null'], { cwd, env, timeout: 20_000 })
   const chunks: Buffer[] = []
   child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk))
   child.stdin.end()
   await new Promise((resolve) => child.on('close', resolve))
-  const drawn = Buffer.concat(chunks).toString().split('\x1b[H').at(-1) ?? ''
+  return Buffer.concat(chunks).toString()
+}
+
+/** What stands in each row when it has been drawn: as a terminal would show it, for the sequences that watch writes. */
+async function screen(): Promise<readonly string[]> {
+  const drawn = (await written()).split('\x1b[H').at(-1) ?? ''
   expect(drawn).toMatch(/\x1b\[J\x1b\[\?7h/)
   return (drawn.split('\x1b[J')[0] ?? '')
     .split('\x1b[K')
@@ -78,4 +84,11 @@ orSkip('of a long state the banner stays in sight, and the last row says how muc
   expect(rows[6]).toBe('and 27 more open incidents: portcullis incident show')
   expect(rows[7]).toMatch(/^FROZEN {2}epoch 3/)
   expect(rows.at(-1)).toMatch(/^… \d\d more lines \(1 of them problems\): portcullis status shows them$/)
+})
+
+orSkip('a dumb terminal is told a line a change, as a pipe is', async () => {
+  gateway.status = OPEN_STATUS
+  const text = await written({ TERM: 'dumb' })
+  expect(text).toMatch(/^\S+ {2}OPEN {2}epoch 3 {2}0 locks {2}/)
+  expect(text).not.toContain('\x1b')
 })

@@ -32,7 +32,8 @@ async function watch(flags: WatchFlags, context: Context): Promise<ExitCode> {
   ]
   const { machine, printer } = context
   const client = createClient(flags, machine, printer)
-  const isTerminal = machine.stdout.isTTY && flags.json !== true
+  // A dumb terminal shows the sequences that draw as text.
+  const isTerminal = machine.stdout.isTTY && machine.env.TERM !== 'dumb' && flags.json !== true
   let last: { readonly control: string; readonly status: StatusView; readonly at: number } | undefined
   let said = ''
   for (let look = 0; look < times; look += 1) {
