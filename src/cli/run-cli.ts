@@ -7,7 +7,7 @@ import type { Machine } from './machine.ts'
 import { createPrinter, escapedJson, type Printer } from './print.ts'
 import { createProgram } from './program.ts'
 
-const TAKES_IDS = ['release', 'approve', 'exempt']
+const TAKES_IDS = [['release'], ['approve'], ['exempt'], ['audit', 'prove']]
 
 /** Runs the command that `argv` (without node and script) names. Resolves with the exit code (contract, 1); never rejects. */
 export async function runCli(argv: readonly string[], machine: Machine): Promise<number> {
@@ -37,10 +37,14 @@ export async function runCli(argv: readonly string[], machine: Machine): Promise
   }
 }
 
-/** Arguments of release, approve and exempt are ids, and an id may begin with a dash. */
+/** The arguments of these are ids, and the id of an order may begin with a dash. */
 function shielded(argv: readonly string[], program: Command): readonly string[] {
-  const command = program.commands.find((each) => each.name() === argv[0])
-  if (command === undefined || !TAKES_IDS.includes(command.name())) return argv
+  const words = TAKES_IDS.find((each) => each.every((word, at) => word === argv[at])) ?? []
+  const command = words.reduce<Command | undefined>(
+    (parent, word) => parent?.commands.find((each) => each.name() === word),
+    program,
+  )
+  if (words.length === 0 || command === undefined) return argv
   return shieldIds(
     argv,
     command.options.flatMap((option) => option.long ?? []),

@@ -40,6 +40,8 @@ test('a record is proven, checked, and no other passes for it', async () => {
   expect([again.code, again.stderr]).toEqual([1, expect.stringContaining('is not overwritten')])
   for (const [id, why] of [
     ['nobody', 'has the id nobody'],
+    // Of an order: a hash may begin so.
+    [`-${'d'.repeat(42)}`, `has the id -${'d'.repeat(42)}`],
     ['600', 'there is no entry 600'],
     [`gw;t=1;h=:${Buffer.alloc(32).toString('base64')}:`, 'DOES NOT HAVE'],
     [`gw;t=1800000060000;h=:${Buffer.alloc(32).toString('base64')}:`, 'ends before the record of this receipt'],
