@@ -135,9 +135,10 @@ export class Downstream {
     this.#flow()
   }
 
-  /** Unless whoever took the last bytes has asked for a pause again. */
+  /** Unless whoever took the last bytes has asked for a pause again, or as much waits for its turn as may. */
   #flow(): void {
-    if (!this.#isPaused && !this.socket.readableFlowing) this.socket.resume()
+    const isFull = this.phase === 'exchange' && (this.#unread?.length ?? 0) > UNREAD_MAX
+    if (!isFull && !this.#isPaused && !this.socket.readableFlowing) this.socket.resume()
   }
 
   /** The caller takes too long to send what it has begun. */
@@ -299,7 +300,7 @@ export class Downstream {
     this.#enter('idle')
     const unread = this.#takeUnread()
     if (unread !== undefined) this.#takeHead(unread)
-    if (!this.socket.readableFlowing) this.socket.resume()
+    this.#flow()
   }
 
   #refuse(status: number, detail: string): void {
