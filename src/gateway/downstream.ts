@@ -57,6 +57,7 @@ export class Downstream {
   bodyBytes = 0
   bodySince = 0
   #request: Request | undefined
+  /** What comes meanwhile waits, until the next request may be taken. */
   #response: Response | undefined
   #sink: BodySink | undefined
   #tunnel: TunnelSink | undefined
@@ -170,14 +171,15 @@ export class Downstream {
   readonly #onData = (chunk: Buffer): void => {
     if (this.phase === 'ending') return
     if (this.#tunnel !== undefined) this.#tunnel.onData(chunk)
-    else if (this.exchange === undefined) this.#takeHead(this.#unread === undefined ? chunk : this.#joined(chunk))
+    else if (this.#response === undefined) this.#takeHead(this.#unread === undefined ? chunk : this.#joined(chunk))
     else if (this.#sink !== undefined && this.#unread === undefined && !this.#isPaused) this.#feed(chunk)
     else this.#keep(chunk)
   }
 
   /** Bytes in memory that is the next read's: nearly always a whole head, of which nothing is kept. */
   readonly #onLent = (chunk: Buffer): void => {
-    const isAwaited = this.phase !== 'ending' && this.exchange === undefined && this.#unread === undefined
+    if (this.phase === 'ending') return
+    const isAwaited = this.#response === undefined && this.#unread === undefined
     if (isAwaited && this.#tunnel === undefined) this.#takeHead(chunk, true)
     else this.#onData(Buffer.from(chunk))
   }
@@ -284,7 +286,6 @@ export class Downstream {
     const response = this.#response
     this.exchange = undefined
     this.#request = undefined
-    this.#response = undefined
     this.#sink = undefined
     this.#isPaused = false
     if (this.socket.destroyed || this.phase === 'ending') return
@@ -298,6 +299,16 @@ export class Downstream {
       return
     }
     this.#enter('idle')
+    // Not on top of answers that the caller does not take, which lie in memory; and one in each turn of the event loop, which
+    // is everybody's.
+    if (this.socket.writableNeedDrain) this.socket.once('drain', this.#takeNext)
+    else if (this.#unread !== undefined) setImmediate(this.#takeNext)
+    else this.#takeNext()
+  }
+
+  readonly #takeNext = (): void => {
+    if (this.phase !== 'idle' || this.socket.destroyed) return
+    this.#response = undefined
     const unread = this.#takeUnread()
     if (unread !== undefined) this.#takeHead(unread)
     this.#flow()

@@ -32,3 +32,62 @@ describe('requests that wait for the one ahead of them', () => {
     await upstream.requested(300)
   })
 })
+
+describe('requests that are answered in the turn in which they are read', () => {
+  test('are taken one in a turn: all that came together would keep everybody else waiting', async () => {
+    const { plane } = await start({ routes: ROUTES })
+    const [client, other] = [await plane.connect(), await plane.connect()]
+    client.write(request('GET', '/nowhere').repeat(1_000))
+    other.write(request('GET', '/open'))
+    expect((await other.response()).status).toBe(200)
+    expect(plane.settled.length).toBeLessThan(200)
+    await until(() => plane.settled.length === 1_001)
+  })
+
+  test('are not taken on top of answers that the caller does not read', async () => {
+    const { plane } = await start({ routes: ROUTES })
+    plane.lock({ routes: ['open'] }, 'deny', { message: { en: 'x'.repeat(16 * KIB) } })
+    const sockets: Socket[] = []
+    onAccepted(plane.server, (socket) => void sockets.push(socket))
+    const client = await plane.connect()
+    client.pause()
+    client.write(request('GET', '/open').repeat(1_500))
+    let before = -1
+    while (before !== plane.settled.length) {
+      before = plane.settled.length
+      await turns(200)
+      expect(sockets[0]?.writableLength).toBeLessThan(128 * KIB)
+    }
+    expect(before).toBeLessThan(1_500)
+    client.socket.removeAllListeners('data')
+    client.resume()
+    await until(() => plane.settled.length === 1_500)
+  })
+
+  test('are given up with a connection that has ended meanwhile', async () => {
+    const { plane, upstream } = await start({ routes: ROUTES })
+    const client = await plane.connect()
+    client.write(request('GET', '/nowhere') + request('GET', '/open'))
+    await until(() => plane.settled.length === 1)
+    plane.server.closeAll()
+    await turns()
+    expect([plane.settled.length, upstream.connections.length]).toEqual([1, 0])
+  })
+
+  test('are given up with a caller that does not read their answers', async () => {
+    const { plane } = await start({ routes: ROUTES, limits: { idleTimeoutMs: 1_000 } })
+    plane.lock({ routes: ['open'] }, 'deny', { message: { en: 'x'.repeat(16 * KIB) } })
+    const client = await plane.connect()
+    client.pause()
+    client.write(request('GET', '/open').repeat(1_500))
+    let before = -1
+    while (before !== plane.settled.length) {
+      before = plane.settled.length
+      await turns(200)
+    }
+    expect(before).toBeLessThan(1_500)
+    plane.clock.advance(2_000)
+    await until(() => plane.server.connections === 0)
+    expect(plane.settled.length).toBe(before)
+  })
+})
