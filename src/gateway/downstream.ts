@@ -220,7 +220,8 @@ export class Downstream {
     const at = afterEmptyLines(bytes)
     const end = bytes.indexOf(HEAD_END, Math.max(at, this.#searched - 3))
     const { headerBytesMax, urlBytesMax } = this.#events.limits()
-    const length = (end === -1 ? bytes.length : end) - at
+    // What has come last may be of the empty line that ends it: where a read ends makes no head longer.
+    const length = (end === -1 ? bytes.length - HEAD_END.length + 1 : end) - at
     if (length > urlBytesMax && isTargetLonger(bytes, at, urlBytesMax)) {
       this.#refuse(414, 'The request target is longer than this gateway takes.')
     } else if (length > headerBytesMax) {

@@ -53,6 +53,22 @@ describe('a request target', () => {
   })
 })
 
+describe('a header section', () => {
+  test('of the longest length is taken wherever its reads end, one more byte is 431', async () => {
+    const { plane } = await start({ routes: ROUTES, limits: { headerBytesMax: 1_000, urlBytesMax: 300 } })
+    const bare = request('GET', '/open', { 'X-Fill': '' }).length - '\r\n\r\n'.length
+    const longest = request('GET', '/open', { 'X-Fill': 'x'.repeat(1_000 - bare) })
+    for (let cut = 0; cut < 8; cut++) {
+      const client = await plane.connect()
+      client.write(longest.slice(0, longest.length - cut))
+      await turns()
+      client.write(longest.slice(longest.length - cut))
+      expect((await client.response()).status).toBe(200)
+    }
+    expect((await plane.ask(longest.replace('x', 'xx'))).status).toBe(431)
+  })
+})
+
 describe('connections of one address', () => {
   const others: net.Socket[] = []
   afterEach(() => {
