@@ -40,9 +40,17 @@ export function run(program, args, options = {}) {
   if (status !== 0) process.exit(status ?? 1)
 }
 
-/** Runs a program in the foreground: signals are passed on, its exit code is ours. */
+const PARENT_LOOK_MS = 500
+
+/**
+ * Runs a program in the foreground: signals are passed on, its exit code is ours. A signal to npm alone ends the shell that npm
+ * runs us by, and is not passed on: whoever has lost that shell is told to end as well.
+ */
 export function become(program, args) {
   const child = spawn(program, args, { cwd: root, stdio: 'inherit', env: environment() })
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
   child.on('exit', (code, signal) => process.exit(code ?? (signal === 'SIGINT' ? 130 : 1)))
+  const shell = process.ppid
+  if (process.env.npm_lifecycle_event !== undefined)
+    setInterval(() => process.ppid === shell || child.kill('SIGTERM'), PARENT_LOOK_MS).unref()
 }
