@@ -55,13 +55,18 @@ export class Target implements Candidate {
     return this.pending < this.#limits.connectionsMax
   }
 
-  /** A connection for a waiter that has a place: in this turn where one is idle. Also for its second try. */
+  /** A connection for a waiter that has a place: in this turn where one is idle. */
   give(waiter: Waiter): void {
     for (let idle = this.#idle.pop(); idle !== undefined; idle = this.#idle.pop()) {
       if (!idle.isUsable) continue
       waiter.use(idle)
       return
     }
+    this.giveFresh(waiter)
+  }
+
+  /** One that never rested, for a second try: where one was closed at rest, so may be the others (a restart of the target). */
+  giveFresh(waiter: Waiter): void {
     if (this.#open.size + this.#connecting.size < this.#limits.connectionsMax) this.#openFor(waiter)
     else this.#expecting.add(waiter)
   }
@@ -121,7 +126,7 @@ export class Target implements Candidate {
   /** There is room for one connection more. */
   #giveNext(): void {
     const next = this.#takeExpecting()
-    if (next !== undefined) this.give(next)
+    if (next !== undefined) this.#openFor(next)
   }
 
   #takeExpecting(): Waiter | undefined {

@@ -67,7 +67,10 @@ function openUpstream(name: string, pool: UpstreamPools, deps: UpstreamClientDep
 
 const ABORTED: UpstreamFailure = { failure: 'aborted', detail: 'ended by the gateway' }
 
-/** One request, and at most one retry: only of an idempotent request without a body whose kept-alive connection closed before any answer. */
+/**
+ * One request, and at most one retry, over a fresh connection: only of an idempotent request without a body whose kept-alive
+ * connection closed before any answer.
+ */
 class Attempt implements UpstreamCall, Entrant, ConnectionSink {
   readonly #upstream: Upstream | undefined
   readonly #request: UpstreamRequest
@@ -170,7 +173,7 @@ class Attempt implements UpstreamCall, Entrant, ConnectionSink {
     if (connection !== undefined && this.#mayRetry(failure, connection)) {
       this.#connection = undefined
       this.#isRetried = true
-      this.target?.give(this)
+      this.target?.giveFresh(this)
     } else {
       this.fail(failure)
     }

@@ -142,14 +142,31 @@ describe('a retry', () => {
     call.abort()
   })
 
-  test('is not made twice, though the next connection was kept alive too and has closed as well', async () => {
-    const upstream = await upstreamWith(() => undefined)
-    const client = clientOf([at(upstream)], { connectionsMax: 3 })
+  /** A client with three connections that have each carried an answer and rest. */
+  async function rested(upstream: RawUpstream, connectionsMax: number): Promise<UpstreamClient> {
+    const client = clientOf([at(upstream)], { connectionsMax })
     const first = [ask(client), ask(client), ask(client)]
     await upstream.requested(3)
     for (const { socket } of upstream.connections) socket.write(OK)
     await Promise.all(first.map(({ ended }) => ended))
+    return client
+  }
+
+  test.each([
+    ['', 4],
+    [', where there is room for no more than those', 3],
+  ])('goes over a fresh connection, as the others at rest may have closed too%s', async (_name, connectionsMax) => {
+    const upstream = await upstreamWith(() => undefined)
+    const client = await rested(upstream, connectionsMax)
     upstream.answer = closesOnReuse('end')
+    expect(await ask(client).ended).toMatchObject({ status: 200, failure: undefined, starts: 2 })
+    expect([upstream.requests.length, upstream.connections.length]).toEqual([5, 4])
+  })
+
+  test('is not made twice, though that connection has closed as well', async () => {
+    const upstream = await upstreamWith(() => undefined)
+    const client = await rested(upstream, 4)
+    upstream.answer = (_request, { socket }) => void socket.end()
     expect(await ask(client).ended).toMatchObject({ failure: 'reset', starts: 2 })
     expect(upstream.requests.length).toBe(5)
   })
