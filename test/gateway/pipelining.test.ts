@@ -10,6 +10,24 @@ const ROUTES = [{ path: '/open', methods: ['GET', 'POST'] }] as const
 const KIB = 1024
 const EMPTY = 'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n'
 
+type Started = Awaited<ReturnType<typeof start>>
+
+/** A caller who has sent 1,500 requests for a locked route and reads no answer; `settled`: how many were answered until no more were. */
+async function unread({ plane }: Started, look: () => void = () => undefined) {
+  plane.lock({ routes: ['open'] }, 'deny', { message: { en: 'x'.repeat(16 * KIB) } })
+  const client = await plane.connect()
+  client.pause()
+  client.write(request('GET', '/open').repeat(1_500))
+  let settled = -1
+  while (settled !== plane.settled.length) {
+    settled = plane.settled.length
+    await turns(200)
+    look()
+  }
+  expect(settled).toBeLessThan(1_500)
+  return { client, settled }
+}
+
 describe('requests that wait for the one ahead of them', () => {
   test.each([
     ['GET', request('GET', '/open', { 'X-Fill': 'x'.repeat(900) })],
@@ -45,20 +63,13 @@ describe('requests that are answered in the turn in which they are read', () => 
   })
 
   test('are not taken on top of answers that the caller does not read', async () => {
-    const { plane } = await start({ routes: ROUTES })
-    plane.lock({ routes: ['open'] }, 'deny', { message: { en: 'x'.repeat(16 * KIB) } })
+    const started = await start({ routes: ROUTES })
+    const { plane } = started
     const sockets: Socket[] = []
     onAccepted(plane.server, (socket) => void sockets.push(socket))
-    const client = await plane.connect()
-    client.pause()
-    client.write(request('GET', '/open').repeat(1_500))
-    let before = -1
-    while (before !== plane.settled.length) {
-      before = plane.settled.length
-      await turns(200)
+    const { client } = await unread(started, () => {
       expect(sockets[0]?.writableLength).toBeLessThan(128 * KIB)
-    }
-    expect(before).toBeLessThan(1_500)
+    })
     client.socket.removeAllListeners('data')
     client.resume()
     await until(() => plane.settled.length === 1_500)
@@ -75,19 +86,11 @@ describe('requests that are answered in the turn in which they are read', () => 
   })
 
   test('are given up with a caller that does not read their answers', async () => {
-    const { plane } = await start({ routes: ROUTES, limits: { idleTimeoutMs: 1_000 } })
-    plane.lock({ routes: ['open'] }, 'deny', { message: { en: 'x'.repeat(16 * KIB) } })
-    const client = await plane.connect()
-    client.pause()
-    client.write(request('GET', '/open').repeat(1_500))
-    let before = -1
-    while (before !== plane.settled.length) {
-      before = plane.settled.length
-      await turns(200)
-    }
-    expect(before).toBeLessThan(1_500)
+    const started = await start({ routes: ROUTES, limits: { idleTimeoutMs: 1_000 } })
+    const { plane } = started
+    const { settled } = await unread(started)
     plane.clock.advance(2_000)
     await until(() => plane.server.connections === 0)
-    expect(plane.settled.length).toBe(before)
+    expect(plane.settled.length).toBe(settled)
   })
 })
